@@ -5,7 +5,7 @@ import { setTimeout } from "node:timers/promises";
 process.on("message", async () => {
   const heaps = [];
   for (let time = 0; time < 3; time += 1) {
-    // What is freed by a collection may free more in the next one.
+    // One collection may make further objects collectable for the next one.
     await setTimeout(100);
     globalThis.gc?.();
     heaps.push(process.memoryUsage().heapUsed);

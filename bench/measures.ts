@@ -39,14 +39,14 @@ export async function measureStart(
 }
 
 export interface LoadOptions {
-  /** Calls one after the other. */
+  /** The number of calls that run one after the other. */
   readonly sequential: number;
-  /** Calls with `atOnce` in flight. */
+  /** The number of calls with `atOnce` of them in flight. */
   readonly concurrent: number;
   readonly atOnce: number;
 }
 
-/** What calls of `complete` cost against an engine that answers at once. */
+/** The cost of `complete` with an engine that answers at once. */
 export async function measureCalls(
   subject: Subject,
   endpoint: string,
@@ -55,7 +55,7 @@ export async function measureCalls(
   const server = new ServerProcess(subject, environment(endpoint));
   try {
     await server.initialize();
-    // Then connections are there; of the code only the first part is compiled.
+    // Connections are open then; only part of the code is compiled.
     for (let number = 0; number < 50; number += 1) await server.request("tools/call", prompt(-1));
     const cpuBefore = cpuMsOf(server.child.pid);
     const times: number[] = [];
@@ -82,13 +82,13 @@ export async function measureCalls(
   }
 }
 
-/** What a measured server is started with. */
+/** The environment of a measured server. */
 export const environment = (endpoint: string) => ({
   FOUNDRY_ENDPOINT: endpoint,
   FOUNDRY_CONCURRENCY: "32",
 });
 
-/** So many calls, `atOnce` of them in flight. */
+/** Makes a number of calls, with `atOnce` of them in flight. */
 export async function inFlight(
   atOnce: number,
   calls: number,

@@ -1,5 +1,5 @@
 /**
- * Measures that the server forgets what it no longer keeps: its heap after 10,000 completions is what
+ * Checks that the server releases evicted completions: its heap after 10,000 completions is what
  * it was after 1,000, within 10 %. Runs the built server as a host does, against the built simulator,
  * each in a process of its own. Exit code 1 where it grew, or shrank, by more.
  */
@@ -13,7 +13,7 @@ import { ServerProcess } from "./server-process.js";
 const FIRST = 1000;
 const LAST = 10_000;
 const MOST_CHANGE = 0.1;
-/** At once, as from several hosts. */
+/** Concurrent calls, as from several hosts. */
 const CALLERS = 4;
 const MODEL = "qwen2.5-0.5b";
 

@@ -19,10 +19,10 @@ export const HTTP_CALL = "a call over Streamable HTTP, CPU ms";
 export const dialectCall = (dialect: string): string =>
   `a call to the simulated ${dialect}, CPU ms`;
 
-/** Without the lines of calls in the log, which go to different places over stdio and HTTP. */
+/** A log level without a line for each call, as these lines have different targets over stdio and HTTP. */
 const quiet = (endpoint: string) => ({ ...environment(endpoint), FOUNDRY_LOG_LEVEL: "warn" });
 
-/** What calls cost on other ways through the server than the one that is compared with the floors. */
+/** The cost of calls on other paths through the server than the one that is compared with the floors. */
 export async function measurePaths(
   subject: Subject,
   endpoint: string,
@@ -45,7 +45,7 @@ async function listCpu(subject: Subject, endpoint: string, count: number): Promi
   const list = { name: "list_models", arguments: { filter: "all" } };
   try {
     await server.initialize();
-    // The first one finds out what answers there.
+    // The first call detects the dialect.
     await server.request("tools/call", list);
     // One after the other: calls at the same time share a request to the service.
     return await cpuOf(server, 20, 1, () => server.request("tools/call", list));
@@ -66,7 +66,7 @@ async function dialectCpu(subject: Subject, dialect: string, calls: number): Pro
     const ended = once(simulator, "exit").then(() => {
       throw new Error("the simulator has ended");
     });
-    // After the measurement it is ended on purpose.
+    // After the measurement the process is ended on purpose.
     ended.catch(() => {});
     const [url] = await Promise.race([
       once(createInterface({ input: simulator.stdout }), "line"),
@@ -92,7 +92,7 @@ async function callCpu(
     });
   try {
     await server.initialize();
-    // The first one loads the model.
+    // The first call loads the model.
     for (let number = 0; number < WARM_UP; number += 1) await call(-number);
     return await cpuOf(server, calls, AT_ONCE, call);
   } finally {
@@ -121,7 +121,7 @@ async function httpCpu(
       url = / serves MCP at (http\S+)/.exec(line)?.[1];
       if (url !== undefined) break;
     }
-    // Its log is read on, so that it can write.
+    // Read the log on, so that the server can write.
     server.stderr.resume();
     await client.connect(new StreamableHTTPClientTransport(new URL(String(url))));
     for (let number = 0; number < WARM_UP; number += 1) await call(-number);
@@ -139,7 +139,7 @@ async function end(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** CPU milliseconds of the server for each of so many calls. */
+/** CPU milliseconds of the server per call. */
 async function cpuOf(
   { child: { pid } }: Pick<ServerProcess, "child">,
   calls: number,

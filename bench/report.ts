@@ -20,7 +20,7 @@ export class Results {
     return [...new Set([...this.#values.values()].flatMap((own) => [...own.keys()]))];
   }
 
-  /** The median of all runs; `null` where the server was not measured so. */
+  /** The median of all runs; `null` where the server has no such figure. */
   median(server: string, figure: string): number | null {
     const values = this.#values.get(server)?.get(figure);
     return values === undefined ? null : median(values);
@@ -47,7 +47,7 @@ const shown = (value: number | null, digits = 2): string =>
 const shownSpread = (spread: number | null): string =>
   spread === null ? "" : `${shown(spread, 0)} %`;
 
-/** The figures as a Markdown table: the median of each server, and what ours is to the floors. */
+/** The figures as a Markdown table: the median of each server, and the ratio of ours to the floors. */
 export function tableOf(results: Results, floors: readonly string[]): string {
   const [ours = "", ...others] = results.servers;
   const head = ["", ours, "spread", ...others, ...floors.map((floor) => `${ours} / ${floor}`)];
@@ -64,7 +64,7 @@ export function tableOf(results: Results, floors: readonly string[]): string {
 /** A figure beside another one of the same run. */
 export interface Beside {
   readonly figure: string;
-  /** Whose figure `other` is. */
+  /** The server of the figure `other`. */
   readonly server: string;
   readonly other: string;
 }

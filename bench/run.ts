@@ -57,7 +57,7 @@ const PATHS = values.quick ? 1 : 3;
 const PATH_CALLS = values.quick ? 200 : 1000;
 const BARE = "a bare loop of eventsource-parser";
 const LOAD = { sequential: values.quick ? 100 : 300, concurrent: 2000, atOnce: 32 };
-/** A ratio may be so much above its limit before it is a regression. */
+/** How far a ratio may exceed its limit before it counts as a regression. */
 const TOLERANCE = 1.15;
 
 const results = new Results();
@@ -74,7 +74,7 @@ for (let run = 0; run < LOADS; run += 1) {
     results.note(subject.name, await measureCalls(subject, String(endpoint), LOAD));
   }
 }
-/** What has no counterpart in the floors, each beside another figure of the same run. */
+/** Figures without a counterpart in the floors, each beside another figure of the same run. */
 const paths = new Results();
 for (let run = 0; run < PATHS; run += 1) {
   const { ours, bare } = await measureStreams(String(endpoint));

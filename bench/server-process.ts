@@ -18,7 +18,7 @@ const messageSchema = z.looseObject({
 });
 type Message = z.output<typeof messageSchema>;
 
-/** A started MCP server, spoken to in the lines of the protocol, and what its process has used. */
+/** A started MCP server, driven by lines of the protocol, with the CPU time and memory of its process. */
 export class ServerProcess {
   readonly child: ChildProcess;
   readonly #answers = new Map<number, (message: Message) => void>();
@@ -67,11 +67,11 @@ export class ServerProcess {
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
   }
 
-  /** Ends its input, which ends it. */
+  /** Closes its stdin, which ends the server. */
   async close(): Promise<void> {
     const ended = once(this.child, "exit");
     this.child.stdin?.end();
-    // A server that does not end with its input is ended: this measures, and does not test.
+    // Kill a server that does not end with its stdin: this is a measurement, not a test.
     const timer = setTimeout(() => this.child.kill(), 2000);
     await ended;
     clearTimeout(timer);

@@ -7,7 +7,7 @@ import type { Figures } from "./measures.js";
 const readSchema = z.object({ cpuMs: z.number(), characters: z.number() });
 const run = promisify(execFile);
 
-/** The CPU milliseconds of a reader for a stream of so many events, in a process of its own. */
+/** The CPU milliseconds of a reader for a stream with a number of events, in a process of its own. */
 async function cpuOf(
   reader: "ours" | "bare",
   endpoint: string,
@@ -24,7 +24,7 @@ async function cpuOf(
 }
 
 const TOKENS = 50_000;
-/** Of an event of the long texts. */
+/** The length of an event with a long text. */
 const PIECE = 100;
 const LONG_TEXT = 8_000_000;
 /** Read first by each reader, so that compiled code is compared with compiled code. */
@@ -37,7 +37,7 @@ export const SHORT = "an answer of 0.8 MB, CPU ms";
 
 const megabytesInSecond = (cpuMs: number): number => LONG_TEXT / 1e6 / (cpuMs / 1000);
 
-/** What a stream costs the library, and what a bare loop over its events. */
+/** The cost of a stream in the library, and in a bare loop over its events. */
 export async function measureStreams(endpoint: string): Promise<Record<"ours" | "bare", Figures>> {
   const text = (reader: "ours" | "bare", length: number) =>
     cpuOf(reader, endpoint, length / PIECE, PIECE);

@@ -1,6 +1,12 @@
 import { writeSync } from "node:fs";
 import { pino } from "pino";
-import { escapeUnprintable, type LogLevel, portableJson, SecretMask } from "./lib/index.js";
+import {
+  escapeUnprintable,
+  type LogLevel,
+  portableJson,
+  SecretMask,
+  systemCodeOf,
+} from "./lib/index.js";
 import { unblock } from "./platform/index.js";
 
 /** The part of pino that this package uses; any pino logger fits. */
@@ -159,8 +165,7 @@ class StderrLines {
   }
 }
 
-const isFull = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && /^(?:EAGAIN|EBUSY)$/.test(String(error.code));
+const isFull = (error: unknown): boolean => ["EAGAIN", "EBUSY"].includes(systemCodeOf(error) ?? "");
 
 /** JSON escapes only C0 controls by itself; a terminal obeys some others, too. */
 const harmless = (line: string, secrets: SecretMask): string =>

@@ -9,7 +9,7 @@ const explained =
   (command: Command): Command =>
   (args) =>
     command(args).catch(async (thrown: unknown) =>
-      (await import("./commands/explain.js")).explain(thrown),
+      (await import("./commands/failures.js")).explain(thrown),
     );
 
 const helpOf = async (): Promise<Command> => (await import("./commands/help.js")).help;
@@ -22,15 +22,15 @@ const versionOf = async (): Promise<Command> => (await import("./commands/help.j
  */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["ask", async () => explained((await import("./commands/ask/ask.js")).ask)],
-  ["models", async () => explained((await import("./commands/models/list.js")).models)],
-  ["download", async () => explained((await import("./commands/models/work.js")).download)],
-  ["load", async () => explained((await import("./commands/models/work.js")).load)],
-  ["unload", async () => explained((await import("./commands/models/work.js")).unload)],
+  ["models", async () => explained((await import("./commands/models.js")).models)],
+  ["download", async () => explained((await import("./commands/models.js")).download)],
+  ["load", async () => explained((await import("./commands/models.js")).load)],
+  ["unload", async () => explained((await import("./commands/models.js")).unload)],
   ["bench", async () => explained((await import("./commands/bench/bench.js")).bench)],
   ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
   ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
-  ["monitor", async () => explained((await import("./commands/monitor/monitor.js")).monitor)],
-  ["demo", async () => explained((await import("./commands/demo/demo.js")).demo)],
+  ["monitor", async () => explained((await import("./commands/monitor.js")).monitor)],
+  ["demo", async () => explained((await import("./commands/demo.js")).demo)],
   ["serve", async () => (await import("./commands/serve.js")).serve],
   ["serve --help", serveHelpOf],
   ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],

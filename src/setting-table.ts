@@ -7,13 +7,14 @@ import {
   SECONDS,
   WHOLE_NUMBERS,
 } from "./lib/index.js";
-import { routesSchema } from "./routes-setting.js";
 import {
   boolean,
   booleanOrAuto,
   folderSchema,
   foldersSchema,
   headersSchema,
+  oneOf,
+  routesSchema,
   seconds,
   wholeNumber,
 } from "./setting-schemas.js";
@@ -37,16 +38,6 @@ const setting = <T extends z.ZodType>(
   meaning: string,
 ): Setting<T> => ({ schema, defaultText, meaning });
 
-/** What becomes of a completion whose call is cancelled. */
-const ON_CANCEL = ["auto", "stop", "detach"] as const;
-export type OnCancel = (typeof ON_CANCEL)[number];
-
-/** What outlives the process of a server. */
-const KEEP = ["auto", "never"] as const;
-
-/** Where a service is looked for. */
-const DISCOVERY = ["auto", "declared"] as const;
-
 /** Every setting with its variable. */
 export const SETTINGS = {
   FOUNDRY_ENDPOINT: setting(
@@ -57,10 +48,7 @@ export const SETTINGS = {
     "base URL of the service, with or without /v1, a route such as /v1/chat/completions or a final slash. A user name and a password in it are sent as an Authorization header and never shown. The server then uses this address only and neither searches for nor starts a service",
   ),
   FOUNDRY_DISCOVERY: setting(
-    z
-      .string()
-      .toLowerCase()
-      .pipe(z.enum(DISCOVERY, { error: `one of ${DISCOVERY.join(", ")}` })),
+    oneOf(["auto", "declared"]),
     "auto",
     "where the server searches for Foundry Local: declared uses only the address that its command line or its daemon's file names; auto also tries the usual ports, if a program of this user listens there",
   ),
@@ -116,27 +104,21 @@ export const SETTINGS = {
     "seconds after which a tool returns the results so far while the work continues, 0 to 3600. Default: 45, or 0.8 of the host's time limit, where its name or its first timeout shows the limit",
   ),
   FOUNDRY_ON_CANCEL: setting(
-    z
-      .string()
-      .toLowerCase()
-      .pipe(z.enum(ON_CANCEL, { error: `one of ${ON_CANCEL.join(", ")}` })),
+    oneOf(["auto", "stop", "detach"]),
     "auto",
     "what happens to the work of a cancelled call: stop ends it, detach continues it, auto decides by the reason: a timeout continues it, a stop of the user ends it, no clear reason ends it after 30 seconds unless it is requested again",
   ),
   FOUNDRY_KEEP: setting(
-    z.union([z.string().toLowerCase().pipe(z.enum(KEEP)), seconds(SECONDS.keep)], {
-      error: `${KEEP.join(", ")} or a number of seconds from 1 to 86400`,
+    z.union([oneOf(["auto", "never"]), seconds(SECONDS.keep)], {
+      error: "auto, never or a number of seconds from 1 to 86400",
     }),
     "auto",
     "whether an unfinished completion, batch or load goes on when the process of this server ends: auto hands what a tool has promised to a process of this user, which keeps an answer in memory until it is fetched, for ten minutes at most; a number is that limit in seconds; never ends it with the server",
   ),
   FOUNDRY_CONCURRENCY: setting(
-    z.union(
-      [z.literal("auto").transform(() => "auto" as const), wholeNumber(WHOLE_NUMBERS.concurrency)],
-      {
-        error: "a whole number from 1 to 64, or auto",
-      },
-    ),
+    z.union([z.literal("auto"), wholeNumber(WHOLE_NUMBERS.concurrency)], {
+      error: "a whole number from 1 to 64, or auto",
+    }),
     "auto",
     "completions that run at the same time per model, 1 to 64. auto: 1 on the legacy service (0.8 and before) and on core 1.x, else 4",
   ),
@@ -176,12 +158,12 @@ export const SETTINGS = {
     "token limit of an answer if the call sets no max_tokens",
   ),
   FOUNDRY_FILES: setting(
-    foldersSchema(),
+    foldersSchema,
     "none",
     "folders whose files the tools may read and in which they may write new files, separated as in PATH (: or, on Windows, ;). Without it the tools reach no files",
   ),
   FOUNDRY_VECTORS: setting(
-    folderSchema(),
+    folderSchema,
     "none",
     "folder in which ask_documents keeps the vectors of texts for later servers: hashes and numbers, no text. Without it they are kept in memory only",
   ),
@@ -197,10 +179,7 @@ export const SETTINGS = {
     "address of an OpenTelemetry collector, which then gets spans and metrics of calls over OTLP/HTTP, without prompts and answers",
   ),
   FOUNDRY_LOG_LEVEL: setting(
-    z
-      .string()
-      .toLowerCase()
-      .pipe(z.enum(LOG_LEVELS, { error: `one of ${LOG_LEVELS.join(", ")}, in any case` })),
+    oneOf(LOG_LEVELS, ", in any case"),
     "info",
     "log level, trace to silent. The log is JSON lines on stderr; prompts and answers appear only at trace",
   ),
@@ -216,3 +195,6 @@ export const SETTING_NAMES = Object.keys(SETTINGS).filter(
 export type Settings = {
   readonly [N in SettingName]?: z.output<(typeof SETTINGS)[N]["schema"]> | undefined;
 };
+
+/** What becomes of a completion whose call is cancelled. */
+export type OnCancel = NonNullable<Settings["FOUNDRY_ON_CANCEL"]>;

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import leven from "leven";
 import { FoundryError } from "./lib/index.js";
 import { folderSeparator } from "./platform/index.js";
 import { SETTING_NAMES, SETTINGS, type SettingName, type Settings } from "./setting-table.js";
@@ -10,6 +11,9 @@ export {
   type SettingName,
   type Settings,
 } from "./setting-table.js";
+
+/** Variables by their names, as in `process.env`. */
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `FOUNDRY_MAX_TOKENS` is `max-tokens` on the command line. */
 const flagOf = (name: SettingName): string =>
@@ -25,10 +29,7 @@ const flagOf = (name: SettingName): string =>
  * @example
  * readSettings(["--model", "qwen2.5-0.5b"], process.env).FOUNDRY_MODEL; // "qwen2.5-0.5b"
  */
-export function readSettings(
-  flags: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-): Settings {
+export function readSettings(flags: readonly string[], environment: Environment): Settings {
   const settings: Record<string, unknown> = {};
   const mistakes: Mistake[] = [];
   for (const { name, raw, isFlag } of rawSettings(flags, environment)) {
@@ -83,7 +84,7 @@ export interface SettingInForce {
 /** Every setting as {@link readSettings} understands it, for a person who wonders. */
 export function settingsInForce(
   flags: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
 ): SettingInForce[] {
   return rawSettings(flags, environment).map(({ name, raw, isFlag }) => {
     if (raw === "") return { name, value: SETTINGS[name].defaultText, source: "default" };
@@ -93,9 +94,9 @@ export function settingsInForce(
 }
 
 /** Every setting as it was written, empty where it was not: a flag outranks its variable. */
-export function rawSettings(
+function rawSettings(
   flags: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
 ): { readonly name: SettingName; readonly raw: string; readonly isFlag: boolean }[] {
   const given = parseFlags(flags);
   return SETTING_NAMES.map((name) => {
@@ -139,15 +140,9 @@ function withJoinedFolders(flags: readonly string[]): readonly string[] {
 function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {
   const known = SETTING_NAMES.map((name) => `--${flagOf(name)}`).join(", ");
   return parsedFlags(
-    () =>
-      parseArgs({
-        args: [...withJoinedFolders(flags)],
-        options: SETTING_FLAGS,
-        strict: true,
-        allowPositionals: false,
-      }),
+    () => parseArgs({ args: [...withJoinedFolders(flags)], options: SETTING_FLAGS }),
     `Known flags: ${known}. See --help.`,
-  );
+  ).values;
 }
 
 /**
@@ -155,9 +150,9 @@ function parseFlags(flags: readonly string[]): Record<string, string | boolean |
  *
  * @throws FoundryError `INVALID_SETTING` with what Node says of it, and with `action`.
  */
-export function parsedFlags<T>(parse: () => { readonly values: T }, action: string): T {
+export function parsedFlags<T>(parse: () => T, action: string): T {
   try {
-    return parse().values;
+    return parse();
   } catch (error) {
     // What follows in Node's words is advice about positional arguments, which there are none of.
     const first = error instanceof Error ? (error.message.split(/\.\s|\.$|\n/)[0] ?? "") : "";
@@ -189,6 +184,70 @@ export const secretFlags = (flags: readonly string[]): string[] =>
     const name = SETTING_NAMES.find((each) => `--${flagOf(each)}` === flag);
     return name !== undefined && raw !== "" && isSecret(name, raw) ? [raw] : [];
   });
+
+/** What concerns the server alone and not its client of the service. */
+const OF_SERVER: ReadonlySet<SettingName> = new Set([
+  "FOUNDRY_FILES",
+  "FOUNDRY_HTTP_KEY",
+  "FOUNDRY_KEEP",
+  "FOUNDRY_LOG_LEVEL",
+  "FOUNDRY_ON_CANCEL",
+  "FOUNDRY_OTEL",
+  "FOUNDRY_REPLY_WITHIN",
+  "FOUNDRY_VECTORS",
+]);
+
+/** The settings with which another process of this package makes the same client: their variables. */
+export function passedSettings(
+  flags: readonly string[],
+  environment: Environment,
+): Record<string, string> {
+  const given = rawSettings(flags, environment).filter(
+    ({ name, raw }) => raw !== "" && !OF_SERVER.has(name),
+  );
+  return Object.fromEntries(given.map(({ name, raw }) => [name, raw]));
+}
+
+/** Variables without any setting: for a process that gets them in another way. */
+export const withoutSettings = (environment: Environment): Environment =>
+  without(environment, (name) => Object.hasOwn(SETTINGS, name));
+
+/** Variables as other programs may have them, which we start: without what is meant for a service. */
+export const withoutSecrets = (environment: Environment): Environment =>
+  without(environment, (name) => SECRETS.has(name));
+
+const without = (environment: Environment, isLeftOut: (name: string) => boolean): Environment =>
+  Object.fromEntries(Object.entries(environment).filter(([name]) => !isLeftOut(name)));
+
+/** A variable that is no setting, and the setting that was probably meant. */
+export interface MisspelledSetting {
+  readonly variable: string;
+  readonly meant: SettingName;
+}
+
+/** A longer name resembles none of ours. */
+const LONGEST_NAME = 60;
+
+/**
+ * Variables whose names resemble a setting, such as `FOUNDRY_MODLE`. Others are left alone: other
+ * programs have names that begin with `FOUNDRY_`, too.
+ */
+export function misspelledSettings(environment: Environment): MisspelledSetting[] {
+  return Object.entries(environment).flatMap(([variable, value]) => {
+    const isSet = value !== undefined && value.trim() !== "";
+    if (!isSet || variable.length > LONGEST_NAME || !/^f/i.test(variable)) return [];
+    const upper = variable.toUpperCase();
+    // On Windows the case of a name does not matter, so this variable is read.
+    if (Object.hasOwn(SETTINGS, upper) && environment[upper] === value) return [];
+    const distance = (name: SettingName): number => leven(upper, name);
+    const [meant] = SETTING_NAMES.toSorted((a, b) => distance(a) - distance(b));
+    if (meant === undefined || distance(meant) > mostTypos(meant)) return [];
+    return [{ variable, meant }];
+  });
+}
+
+/** Short names resemble many a word: `FOUNDRY_DLL` does not mean `FOUNDRY_CLI`. */
+const mostTypos = (name: SettingName): number => (name.length < "FOUNDRY_".length + 5 ? 1 : 2);
 
 /** Every setting with its flag, default and meaning, for `--help`. */
 export function describeSettings(): string {

@@ -16,7 +16,7 @@ export class CannotRunHere extends Error {
 
 /**
  * Makes a folder once. It is moved into its place only when it is complete: an interrupted installation
- * begins again, and two runs at once do no harm.
+ * starts again, and two concurrent runs are safe.
  */
 export async function installedOnce(
   folder: string,

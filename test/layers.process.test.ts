@@ -42,7 +42,7 @@ const ALLOWED = [
   ["a command", "src/commands/fine.ts", ["../mcp/index.js", "foundry-local-simulator"]],
 ] as const;
 
-/** Files of a made-up room, imported past its index and in a circle. */
+/** Files of an invented layer, imported past its index and in a cycle. */
 const ROOM = [
   ["src/foundry/room/index.ts", 'export { inner } from "./inner.js";\n'],
   ["src/foundry/room/inner.ts", "export const inner = 1;\n"],
@@ -68,7 +68,7 @@ const DEFECTS = [
   ["an assertion against null", "noNonNullAssertion", "export const x = [1][0]!;\n"],
 ] as const;
 
-/** What the linter says, in a project of its own, so that nothing is written into ours. */
+/** The output of the linter, in a temporary project, so that nothing is written into this one. */
 let said: readonly string[];
 
 beforeAll(async () => {
@@ -109,11 +109,11 @@ describe("the linter", () => {
     expect(brokenBy(file)).toEqual(["noRestrictedImports"]);
   });
 
-  it.each(ALLOWED)("lets %s import what lies below, through its index", (_layer, file) => {
+  it.each(ALLOWED)("lets %s import a lower layer through its index", (_layer, file) => {
     expect(brokenBy(file)).toEqual([]);
   });
 
-  it("forbids to import past the index of a folder", () => {
+  it("forbids an import past the index of a folder", () => {
     expect(brokenBy("src/foundry/past.ts")).toEqual(["noPrivateImports"]);
   });
 

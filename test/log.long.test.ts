@@ -33,7 +33,7 @@ const linesOf = (stderr: string): z.output<typeof line>[] =>
     .filter((each) => each !== "")
     .map((each) => line.parse(JSON.parse(each)));
 
-/** What such code wrote. */
+/** The output of such code. */
 async function written(level: string, code: string) {
   const child = started(level, code);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
@@ -54,7 +54,7 @@ describe("createLogger", () => {
     expect(lines.map(({ msg }) => msg)).toEqual(["last words"]);
   });
 
-  it("writes only what is at least as grave as its level", async () => {
+  it("writes only lines of its level and above", async () => {
     const { lines } = await written(
       "info",
       `for (const level of ["trace", "debug", "info", "warn", "error", "silent"]) {
@@ -89,9 +89,9 @@ describe("createLogger", () => {
     ]);
   });
 
-  // On Windows the last lines want `logWritten` before the exit.
+  // On Windows the last lines need `logWritten` before the exit.
   it.skipIf(process.platform === "win32")(
-    "loses no line of many that come at once, when somebody reads them",
+    "loses no line of a burst when stderr is read",
     async () => {
       const { lines } = await written(
         "info",
@@ -102,7 +102,7 @@ describe("createLogger", () => {
     },
   );
 
-  it("loses no line of many when it is waited for", async () => {
+  it("loses no line of many after `logWritten`", async () => {
     const { lines } = await written(
       "info",
       `import { logWritten } from ${JSON.stringify(new URL("../src/log.ts", import.meta.url).href)};
@@ -112,7 +112,7 @@ describe("createLogger", () => {
     expect(lines.map((each) => each["n"])).toEqual(Array.from({ length: 1000 }, (_, n) => n));
   });
 
-  it("does not wait for a reader that is not there", async () => {
+  it("does not wait for a reader that does not read", async () => {
     const child = started(
       "info",
       `import { logWritten } from ${JSON.stringify(new URL("../src/log.ts", import.meta.url).href)};
@@ -123,7 +123,7 @@ describe("createLogger", () => {
     expect(code).toBe(7);
   });
 
-  it("says how many lines it dropped while nobody read, and waits for nobody", async () => {
+  it("counts the lines that it dropped while stderr was not read, and never blocks", async () => {
     const total = 10_000;
     const child = started(
       "info",
@@ -131,7 +131,7 @@ describe("createLogger", () => {
        process.stdout.write("logged");
        process.stdin.resume().on("end", () => log.info({}, "last"));`,
     );
-    // Nobody has read until here, and all the same it has come so far.
+    // The process has come so far although nothing has read its stderr.
     await once(child.stdout, "data");
     const stderr = text(child.stderr);
     child.stdin.end();

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 
 // Both kinds lie below the ports that any system gives out for port 0.
 
-/** A port at which nothing listens, and nothing begins to. */
+/** A port at which nothing listens, now or later. */
 export async function deadPort(): Promise<number> {
   for (;;) {
     const port = randomInt(20_000, 22_000);
@@ -17,8 +17,8 @@ const first = 23_000 + (Number(process.env["VITEST_POOL_ID"] ?? 0) % 9) * OWN_PO
 let count = process.pid;
 
 /**
- * A port that no test of another process gets. A service that listens at port 0 and is stopped for a
- * moment may find there that of another test when it comes back.
+ * A port that no test of another process gets. If a service that listened at port 0 is stopped for a
+ * moment, another test's service may have taken its port when it comes back.
  */
 export async function ownPort(): Promise<number> {
   for (let tries = 0; tries < OWN_PORTS; tries += 1) {

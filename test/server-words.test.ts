@@ -39,7 +39,7 @@ describe("the words of the server", () => {
     expect(serverWords(ours)).toBe(theirs);
   });
 
-  it("change all texts of a result but what a model wrote, and leave out null", () => {
+  it("replace all texts of a result except a model's own, and omit null", () => {
     const text = "Call `loadModel`.";
     const said = "Call load_model.";
     expect(
@@ -60,12 +60,12 @@ describe("the words of the server", () => {
     });
   });
 
-  it("know a setting for each option", () => {
+  it("have a setting for each option", () => {
     for (const setting of SETTING_OF_OPTION.values()) expect(SETTINGS).toHaveProperty(setting);
     const named = Object.fromEntries(
       [...SETTING_OF_OPTION.keys()].map((name) => [name, undefined]),
     );
-    // A client refuses names that are not its options.
+    // A client refuses unknown options.
     expect(() => new FoundryClient(named)).not.toThrow();
   });
 });
@@ -171,7 +171,7 @@ describe.each(["lib", "platform", "http", "foundry", "jobs"])("the texts of %s",
 });
 
 describe.each(["http", "foundry", "jobs"])("the texts of %s", (layer) => {
-  it("name no method and no option that the server does not know", () => {
+  it("name no method and no option without a translation for the server", () => {
     expect(linesOf(layer).filter((line) => LIBRARY_NAMES.test(serverWords(line)))).toEqual([]);
   });
 });

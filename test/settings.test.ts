@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { misspelledSettings } from "../src/misspelled-settings.js";
-import { describeSettings, readSettings, settingsInForce } from "../src/settings.js";
+import {
+  describeSettings,
+  misspelledSettings,
+  readSettings,
+  settingsInForce,
+} from "../src/settings.js";
 
 const NAMES = [
   "FOUNDRY_ENDPOINT",
@@ -22,7 +26,7 @@ const URL_ALLOWED = "a URL such as http://127.0.0.1:5273, with or without /v1, a
 const LEVELS = "one of trace, debug, info, warn, error, fatal, silent, in any case";
 
 describe("readSettings", () => {
-  it("gives nothing where nothing is set, so that the defaults hold", () => {
+  it("returns nothing where nothing is set, so that the defaults apply", () => {
     expect(readSettings([], { PATH: "/bin", FOUNDRY_UNKNOWN: "x" })).toEqual({});
   });
 
@@ -31,7 +35,7 @@ describe("readSettings", () => {
   );
 
   it.each(["", " ", ...unfilled, ` ${unfilled[0]} `])(
-    "takes %j, which a host left unfilled, for unset",
+    "treats %j, a placeholder that a host left unfilled, as unset",
     (raw) => {
       expect(readSettings([], { FOUNDRY_MODEL: raw, FOUNDRY_TIMEOUT: raw })).toEqual({});
       expect(readSettings(["--model", raw], {})).toEqual({});
@@ -39,7 +43,7 @@ describe("readSettings", () => {
   );
 
   it.each([`${unfilled[0]}b`, "$a", `a${unfilled[0]}`, "{a}", "$"])(
-    "takes %j for a value",
+    "treats %j as a value",
     (raw) => {
       expect(readSettings([], { FOUNDRY_MODEL: raw })).toEqual({ FOUNDRY_MODEL: raw });
     },
@@ -124,7 +128,7 @@ describe("readSettings", () => {
     ],
     ["FOUNDRY_MAX_TOKENS", "0", "a whole number from 1 to 1000000", "1024"],
     ["FOUNDRY_LOG_LEVEL", "loud", LEVELS, "info"],
-  ])("refuses %s=%s with name, value and what is allowed", (name, raw, allowed, preset) => {
+  ])("refuses %s=%s with name, value and allowed values", (name, raw, allowed, preset) => {
     expect(() => readSettings([], { [name]: raw })).toThrowError(
       expect.objectContaining({
         code: "INVALID_SETTING",
@@ -135,7 +139,7 @@ describe("readSettings", () => {
   });
 
   it.each(["a key with many spaces", "short", "ein-Schlüssel-mit-ü"])(
-    "refuses the key %j for HTTP, which clients could not send, without showing it",
+    "refuses the key %j, which HTTP clients could not send, without showing it",
     (raw) => {
       const read = () => readSettings([], { FOUNDRY_HTTP_KEY: raw });
       expect(read).toThrowError(
@@ -149,7 +153,7 @@ describe("readSettings", () => {
   );
 
   it.each(["not json", "[]", '{"X-Key":7}', '"s3cret"', "null"])(
-    "refuses FOUNDRY_HEADERS=%s without showing it, since keys stand in it",
+    "refuses FOUNDRY_HEADERS=%s without showing it, as it may contain keys",
     (raw) => {
       expect(() => readSettings([], { FOUNDRY_HEADERS: raw })).toThrowError(
         expect.objectContaining({
@@ -192,7 +196,7 @@ describe("readSettings", () => {
       "; batch is another name, since complete_batch is a tool already",
     ],
     ['{"a":{},"A":{}}', "; a is names that differ in more than their case"],
-  ])("refuses FOUNDRY_ROUTES=%s and says where", (raw, where) => {
+  ])("refuses FOUNDRY_ROUTES=%s with the position", (raw, where) => {
     expect(() => readSettings([], { FOUNDRY_ROUTES: raw })).toThrowError(
       expect.objectContaining({
         code: "INVALID_SETTING",
@@ -206,7 +210,7 @@ describe("readSettings", () => {
     "http://127.0.0.1:1/v1?",
     "http://127.0.0.1:1/#s3cret",
     "user:s3cret@127.0.0.1",
-  ])("refuses FOUNDRY_ENDPOINT=%s without showing it, since keys stand in it", (raw) => {
+  ])("refuses FOUNDRY_ENDPOINT=%s without showing it, as it may contain keys", (raw) => {
     expect(() => readSettings([], { FOUNDRY_ENDPOINT: raw })).toThrowError(
       expect.objectContaining({
         code: "INVALID_SETTING",
@@ -216,14 +220,14 @@ describe("readSettings", () => {
     );
   });
 
-  it("takes a setting that is empty or blank for unset", () => {
+  it("treats an empty or blank setting as unset", () => {
     for (const blank of ["", " \t"]) {
       const environment = Object.fromEntries(NAMES.map((name) => [name, blank]));
       expect(readSettings([], environment)).toEqual({});
     }
   });
 
-  it("lets a flag outrank its variable", () => {
+  it("prefers a flag to its variable", () => {
     const settings = readSettings(["--model", "qwen3-0.6b", "--max-tokens=5"], {
       FOUNDRY_MODEL: "phi-4",
       FOUNDRY_RETRIES: "1",
@@ -235,22 +239,22 @@ describe("readSettings", () => {
     });
   });
 
-  it("lets a flag without a value undo its variable", () => {
+  it("unsets a variable by a flag without a value", () => {
     expect(readSettings(["--model="], { FOUNDRY_MODEL: "phi-4" })).toEqual({});
   });
 
-  it("does not look at a wrong variable that a flag outranks", () => {
+  it("ignores an invalid variable whose flag is given", () => {
     const settings = readSettings(["--timeout", "5"], { FOUNDRY_TIMEOUT: "soon" });
     expect(settings).toEqual({ FOUNDRY_TIMEOUT: 5 });
   });
 
-  it("names the flag when it is the flag that is wrong", () => {
+  it("names the flag when the flag is invalid", () => {
     expect(() => readSettings(["--timeout", "soon"], {})).toThrowError(
       expect.objectContaining({ message: 'Invalid value for --timeout: "soon".' }),
     );
   });
 
-  it("reports all wrong settings at once, and hides secrets in each", () => {
+  it("reports all invalid settings at once, and hides secrets in each", () => {
     const environment = {
       FOUNDRY_TIMEOUT: "soon",
       FOUNDRY_RETRIES: "-1",
@@ -280,7 +284,7 @@ describe("readSettings", () => {
       "Unexpected argument 'http://127.0.0.1:5273'",
     ],
     ["a flag without its value", ["--model"], "Option '--model <value>' argument missing"],
-  ])("refuses %s and says which flags there are", (_what, flags, problem) => {
+  ])("refuses %s with the existing flags", (_what, flags, problem) => {
     expect(() => readSettings(flags, {})).toThrowError(
       expect.objectContaining({
         code: "INVALID_SETTING",
@@ -306,7 +310,7 @@ describe("misspelledSettings", () => {
     ["FOUNDRY_CLi", "FOUNDRY_CLI"],
     ["foundry_endpoint", "FOUNDRY_ENDPOINT"],
     ["FOUNDRY_QUEU", "FOUNDRY_QUEUE"],
-  ])("takes %s for %s", (variable, meant) => {
+  ])("suggests for %s the setting %s", (variable, meant) => {
     expect(misspelledSettings({ [variable]: "x" })).toEqual([{ variable, meant }]);
   });
 
@@ -320,11 +324,11 @@ describe("misspelledSettings", () => {
     `FOUNDRY_MODEL${"L".repeat(100_000)}`,
     "MODEL",
     "PATH",
-  ])("leaves %s alone", (variable) => {
+  ])("ignores %s", (variable) => {
     expect(misspelledSettings({ [variable]: "x" })).toEqual([]);
   });
 
-  it("leaves settings alone, blank ones, and those that Windows finds in any case", () => {
+  it("ignores settings, blank ones, and on Windows those in any case", () => {
     const all = Object.fromEntries(NAMES.map((name) => [name, "x"]));
     expect(misspelledSettings(all)).toEqual([]);
     expect(misspelledSettings({ FOUNDRY_MODLE: " ", FOUNDRY_MODELL: undefined })).toEqual([]);

@@ -26,6 +26,6 @@ it.each([
     "Set FOUNDRY_MODEL to one that is there, or name a model with `--model`.",
   ],
   ["Run `foundry server start`.", "Run `foundry server start`."],
-])("says %j to a person at a terminal as %j", (ours, theirs) => {
+])("words %j for a terminal as %j", (ours, theirs) => {
   expect(terminalWords(ours)).toBe(theirs);
 });

@@ -21,5 +21,5 @@ const read = async (prompt) => {
   return characters;
 };
 await printCpu(read);
-// The connections of `fetch` would keep it for a while.
+// The connections of `fetch` would keep the process alive for a while.
 process.exit();

@@ -1,22 +1,10 @@
-import { parseArgs } from "node:util";
-import type * as z from "zod";
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import * as z from "zod";
 import { FoundryError, meantName } from "../lib/index.js";
 import { parsedFlags, SETTING_FLAGS } from "../settings.js";
 
-/** The flags of one command, besides those of the settings. */
-export type OwnFlags = Readonly<
-  Record<
-    string,
-    {
-      readonly type: "string" | "boolean";
-      readonly multiple?: boolean;
-      readonly short?: string;
-    }
-  >
->;
-
 /** What a command was started with. */
-export interface CommandArguments<T> {
+interface CommandArguments<T> {
   readonly own: T;
   /** The words that are not flags. */
   readonly words: readonly string[];
@@ -26,54 +14,62 @@ export interface CommandArguments<T> {
 }
 
 /**
+ * The flags of a schema, and `--help`: a flag that takes `true` has no value, one that takes a list may be
+ * given several times, and all others have a value.
+ *
+ * @param short One letter for some flags, by their names.
+ */
+export function flagsOf({ shape }: z.ZodObject, short: Readonly<Record<string, string>> = {}) {
+  const flags: NonNullable<ParseArgsConfig["options"]> = { help: { type: "boolean", short: "h" } };
+  for (const [name, value] of Object.entries(shape)) {
+    flags[name] = {
+      type: z.safeParse(value, true).success ? "boolean" : "string",
+      multiple: z.safeParse(value, []).success,
+      ...(short[name] === undefined ? {} : { short: short[name] }),
+    };
+  }
+  return flags;
+}
+
+/**
  * The arguments of a command: its own flags, those of the settings, and words.
  *
  * @param schema Of its own flags.
+ * @param short One letter for some of them.
  * @throws FoundryError `INVALID_SETTING` for a flag that is unknown or does not fit.
  */
-export function readArguments<T>(
+export function readArguments<S extends z.ZodObject>(
   command: string,
   args: readonly string[],
-  ownFlags: OwnFlags,
-  schema: z.ZodType<T>,
-): CommandArguments<T> {
+  schema: S,
+  short?: Readonly<Record<string, string>>,
+): CommandArguments<z.output<S>> {
   const help = `See \`foundry-local-mcp ${command} --help\`.`;
-  const options = {
-    ...SETTING_FLAGS,
-    ...ownFlags,
-    help: { type: "boolean", short: "h" },
-  } as const;
-  const unknown = args.find((arg) => arg.startsWith("--") && !isKnown(arg, Object.keys(options)));
+  const options: ReturnType<typeof flagsOf> = { ...SETTING_FLAGS, ...flagsOf(schema, short) };
+  const known = Object.keys(options);
   const end = args.indexOf("--");
-  const isFlag = unknown !== undefined && (end === -1 || args.indexOf(unknown) < end);
-  const name = unknown?.slice(2).split("=")[0] ?? "";
-  const meant = isFlag ? meantName(name, Object.keys(options)) : null;
-  const action = meant === null ? help : `Did you mean --${meant}? ${help}`;
-  let words: readonly string[] = [];
-  const values = parsedFlags(() => {
-    const parsed = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
-    words = parsed.positionals;
-    return { values: new Map<string, unknown>(Object.entries(parsed.values)) };
-  }, action);
-  const own = schema.safeParse(
-    Object.fromEntries(Object.keys(ownFlags).map((flag) => [flag, values.get(flag)])),
+  const unknown = (end === -1 ? args : args.slice(0, end))
+    .flatMap((arg) => /^--([^=]*)/s.exec(arg)?.slice(1) ?? [])
+    .find((name) => !known.includes(name));
+  const meant = unknown === undefined ? null : meantName(unknown, known);
+  const { values, positionals } = parsedFlags(
+    () => parseArgs({ args: [...args], options, strict: true, allowPositionals: true }),
+    meant === null ? help : `Did you mean --${meant}? ${help}`,
   );
+  const own = schema.safeParse(values);
   if (!own.success) {
     const [issue] = own.error.issues;
-    const flag = String(issue?.path[0]);
-    throw new FoundryError("INVALID_SETTING", `Invalid value for --${flag}.`, {
-      action: `Allowed: ${issue?.message ?? "something else"}. ${help}`,
-    });
+    throw misuse(
+      `Invalid value for --${String(issue?.path[0])}.`,
+      `Allowed: ${issue?.message ?? "something else"}. ${help}`,
+    );
   }
   const flags = Object.keys(SETTING_FLAGS).flatMap((flag) => {
-    const value = values.get(flag);
-    return typeof value === "string" && !(flag in ownFlags) ? [`--${flag}=${value}`] : [];
+    const value = values[flag];
+    return typeof value === "string" && !(flag in schema.shape) ? [`--${flag}=${value}`] : [];
   });
-  return { own: own.data, words, flags, asksForHelp: values.get("help") === true };
+  return { own: own.data, words: positionals, flags, asksForHelp: values["help"] === true };
 }
-
-const isKnown = (arg: string, names: readonly string[]): boolean =>
-  arg === "--" || names.includes(arg.slice(2).split("=")[0] ?? "");
 
 /** A mistake in how a command was called, in words. */
 export const misuse = (message: string, action: string): FoundryError =>

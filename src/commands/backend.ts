@@ -3,11 +3,10 @@ import { AllowedFolders } from "../files/index.js";
 import { SpeedMemory } from "../foundry/index.js";
 import { FoundryClient } from "../jobs/index.js";
 import { createLogger } from "../log.js";
-import type { Backend, CallPolicy } from "../mcp/index.js";
-import { misspelledSettings } from "../misspelled-settings.js";
+import type { Backend } from "../mcp/index.js";
 import { keepHeapSmall, ownDirectory, thisMachine } from "../platform/index.js";
-import { type Settings, settingsInForce } from "../settings.js";
-import { clientOptions, secretsOf } from "./client-options.js";
+import { misspelledSettings, type Settings, settingsInForce } from "../settings.js";
+import { clientOptions, inMs, secretsOf } from "./client-options.js";
 import { keepingOf } from "./keeping.js";
 import { publicationOf } from "./running-servers.js";
 import { telemetryOf } from "./telemetry/index.js";
@@ -32,20 +31,15 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
     client,
     log,
     secrets,
-    policy: policyOf(settings),
+    policy: {
+      replyWithinMs: inMs(settings.FOUNDRY_REPLY_WITHIN),
+      onCancel: settings.FOUNDRY_ON_CANCEL ?? "auto",
+    },
     settings: shown,
     kept,
     publication,
     telemetry,
     files: new AllowedFolders(settings.FOUNDRY_FILES),
     vectors: new Vectors({ folder: folder === undefined ? null : new VectorFolder(folder, log) }),
-  };
-}
-
-function policyOf(settings: Settings): CallPolicy {
-  const { FOUNDRY_REPLY_WITHIN: seconds, FOUNDRY_ON_CANCEL: onCancel } = settings;
-  return {
-    replyWithinMs: seconds === undefined ? undefined : seconds * 1000,
-    onCancel: onCancel ?? "auto",
   };
 }

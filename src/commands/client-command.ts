@@ -1,13 +1,14 @@
 import { SpeedMemory, withoutAttempts } from "../foundry/index.js";
 import { FoundryClient, type FoundryClientOptions } from "../jobs/index.js";
-import { type FoundryError, toFoundryError } from "../lib/index.js";
+import { type ErrorCode, type FoundryError, toFoundryError } from "../lib/index.js";
 import { createLogger } from "../log.js";
 import { onTermination, ownDirectory, thisMachine } from "../platform/index.js";
 import { readSettings, type Settings } from "../settings.js";
 import { terminalWords } from "../terminal-words.js";
 import { clientOptions, secretsOf } from "./client-options.js";
-import { EXIT, exitCodeOf } from "./exit-codes.js";
-import { asTyped, ProgressLine, paragraph, type Screen, terminalScreen } from "./terminal/index.js";
+import { EXIT } from "./command-line.js";
+import { paragraph, type Screen, terminalScreen } from "./terminal.js";
+import { asTyped } from "./typed-command.js";
 
 /** What a command that uses Foundry Local works with. */
 export interface ClientCommand {
@@ -15,8 +16,6 @@ export interface ClientCommand {
   readonly settings: Settings;
   /** Aborted by Ctrl+C. */
   readonly signal: AbortSignal;
-  /** On stderr. */
-  readonly progress: ProgressLine;
   /** On stderr. */
   readonly notes: Screen;
 }
@@ -43,7 +42,6 @@ export async function clientCommand(
   const settings = readSettings(flags, process.env);
   const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "silent", secretsOf(settings));
   const notes = terminalScreen(process.stderr, process.env);
-  const progress = new ProgressLine(notes, process.stderr);
   const ending = new AbortController();
   const { signal } = ending;
   onTermination(() => {
@@ -53,9 +51,9 @@ export async function clientCommand(
   const client = new FoundryClient({ ...clientOptions(settings, log), ...options });
   client.rememberSpeeds(new SpeedMemory({ directory: ownDirectory(thisMachine()), log }));
   try {
-    return await run({ client, settings, signal, progress, notes });
+    return await run({ client, settings, signal, notes });
   } catch (thrown) {
-    progress.clear();
+    notes.clear();
     const error = inTerminalWords(toFoundryError(thrown));
     if (signal.aborted) {
       // A download may go on in the service.
@@ -80,3 +78,16 @@ function inTerminalWords(error: FoundryError): FoundryError {
     action: asTyped(`${terminalWords(error.action)}${doctor}`),
   });
 }
+
+const BY_CODE: Partial<Record<ErrorCode, number>> = {
+  INVALID_SETTING: EXIT.misused,
+  INVALID_ARGUMENT: EXIT.misused,
+  NO_ENDPOINT: EXIT.noService,
+  NOT_FOUNDRY: EXIT.noService,
+  SERVICE_UNREACHABLE: EXIT.noService,
+  CIRCUIT_OPEN: EXIT.noService,
+  MODEL_NOT_FOUND: EXIT.noModel,
+  MODEL_NOT_CACHED: EXIT.noModel,
+};
+
+const exitCodeOf = ({ code }: FoundryError): number => BY_CODE[code] ?? EXIT.failed;

@@ -56,5 +56,5 @@ export function secretsOf({
   });
 }
 
-const inMs = (seconds: number | undefined): number | undefined =>
+export const inMs = (seconds: number | undefined): number | undefined =>
   seconds === undefined ? undefined : seconds * 1000;

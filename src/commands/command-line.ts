@@ -1,9 +1,16 @@
-/**
- * A mistake in how a command was started, as opposed to 1, a failure.
- *
- * @public
- */
-export const MISUSED = 2;
+/** The exit codes of the commands for a terminal. */
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  /** A wrong flag, argument or setting. */
+  misused: 2,
+  /** No service answers. */
+  noService: 3,
+  /** The model is not there, or not downloaded. */
+  noModel: 4,
+  /** What a shell expects of a command that Ctrl+C ended. */
+  interrupted: 130,
+} as const;
 
 /**
  * The commands that a person types. Each has a help of its own.

@@ -1,7 +1,8 @@
 import { meantName, printable, VERSION } from "../lib/index.js";
 import { describeSettings } from "../settings.js";
-import { EXIT } from "./exit-codes.js";
-import { asTyped, paragraph } from "./terminal/index.js";
+import { EXIT } from "./command-line.js";
+import { paragraph } from "./terminal.js";
+import { asTyped, printed } from "./typed-command.js";
 
 const HELP = `foundry-local-mcp ${VERSION}: an MCP server for Microsoft Foundry Local.
 Lets agents use the language models on their user's own machine.
@@ -45,28 +46,13 @@ In a terminal it waits for messages of the protocol until Ctrl+C.
 Settings of the server are flags here, too: see foundry-local-mcp --help.
 `;
 
-export async function help(): Promise<number> {
-  process.stdout.write(asTyped(HELP));
-  return EXIT.done;
-}
-
-export async function serveHelp(): Promise<number> {
-  process.stdout.write(asTyped(SERVE_HELP));
-  return EXIT.done;
-}
-
-export async function version(): Promise<number> {
-  process.stdout.write(`${VERSION}\n`);
-  return EXIT.done;
-}
+export const help = async (): Promise<number> => printed(HELP);
+export const serveHelp = async (): Promise<number> => printed(SERVE_HELP);
+export const version = async (): Promise<number> => printed(`${VERSION}\n`);
 
 /** For a person who has started it on a terminal without a command. */
-export function welcome(): number {
-  process.stdout.write(
-    asTyped("An MCP server for models on this machine. Type `foundry-local-mcp help`\n"),
-  );
-  return EXIT.done;
-}
+export const welcome = (): number =>
+  printed("An MCP server for models on this machine. Type `foundry-local-mcp help`\n");
 
 /** @returns the exit code. */
 export function unknown(name: string, known: readonly string[]): number {

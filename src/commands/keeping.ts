@@ -5,9 +5,8 @@ import type { FoundryClient } from "../jobs/index.js";
 import { Keeping, type Kept, NOTHING_KEPT } from "../keeper/index.js";
 import { PACKAGE_FOLDER } from "../lib/index.js";
 import type { Logger } from "../log.js";
-import { passedSettings, withoutSettings } from "../passed-settings.js";
 import { type KeeperAddress, keeperAddress, ownUid, thisMachine } from "../platform/index.js";
-import type { Settings } from "../settings.js";
+import { passedSettings, type Settings, withoutSettings } from "../settings.js";
 
 export const ownKeeperAddress = (): KeeperAddress =>
   keeperAddress(thisMachine(), ownUid(), hostname());

@@ -1,4 +1,4 @@
-import { readdir, rename, rm, writeFile } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
@@ -20,6 +20,7 @@ import {
   makePrivateDirectory,
   ownUid,
   readSmallFile,
+  replaceFile,
   serversDirectory,
   thisMachine,
 } from "../platform/index.js";
@@ -72,7 +73,7 @@ const serverSchema = z.looseObject({
 /** What a running server of this user has written last. */
 export type RunningServer = z.output<typeof serverSchema>;
 
-export const ownServersDirectory = (): string => serversDirectory(thisMachine(), hostname());
+const ownServersDirectory = (): string => serversDirectory(thisMachine(), hostname());
 
 /** Shows this server to `monitor`, unless nothing shall outlive its calls. */
 export function publicationOf(
@@ -155,9 +156,7 @@ export class ServerFile implements Publication {
       this.#isDirectoryMade = true;
       await removeFilesOfTheDead(directory);
     }
-    const unfinished = `${this.#path}.new`;
-    await writeFile(unfinished, text, { mode: 0o600 });
-    await rename(unfinished, this.#path);
+    await replaceFile(this.#path, `${this.#path}.new`, text);
   }
 }
 
@@ -188,7 +187,6 @@ export async function runningServers(
 async function serverOf(directory: string, pid: number): Promise<RunningServer | null> {
   const file = await readSmallFile(join(directory, `${pid}.json`), {
     maxBytes: SERVER_FILE_BYTES,
-    timeoutMs: FILE_READ_MS,
     ownerUid: ownUid(),
   });
   if (!("text" in file)) return null;

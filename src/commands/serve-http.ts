@@ -1,10 +1,11 @@
-import { FoundryError, isLoopback, Lazy, VERSION } from "../lib/index.js";
+import { isLoopback, Lazy, VERSION } from "../lib/index.js";
 import { closeBackend, serveOverHttp } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
+import { misuse } from "./arguments.js";
 import { createBackend } from "./backend.js";
 import { isHttpFlag } from "./command-line.js";
-import { surviveDefects } from "./defects.js";
+import { surviveDefects } from "./failures.js";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 8765;
@@ -20,9 +21,10 @@ export async function serveHttp(flags: readonly string[]): Promise<number> {
   const settings = readSettings(rest, process.env);
   const key = settings.FOUNDRY_HTTP_KEY;
   if (key === undefined && !isLoopback(`http://${host.includes(":") ? `[${host}]` : host}`)) {
-    throw new FoundryError("INVALID_SETTING", `Other machines can reach ${host}.`, {
-      action: "Set FOUNDRY_HTTP_KEY to a key that clients must send, or leave the address out.",
-    });
+    throw misuse(
+      `Other machines can reach ${host}.`,
+      "Set FOUNDRY_HTTP_KEY to a key that clients must send, or leave the address out.",
+    );
   }
   const backend = createBackend(settings, rest);
   const made = new Lazy(async () => backend);
@@ -68,12 +70,9 @@ export function addressOf(text: string): { readonly host: string; readonly port:
   const [, bracketed, name, digits] = /^(?:(?:\[([^\]]+)\]|([^:]+)):)?(\d{1,5})$/.exec(text) ?? [];
   const port = text === "" ? DEFAULT_PORT : Number(digits);
   if (!(port <= 65_535)) {
-    throw new FoundryError(
-      "INVALID_SETTING",
+    throw misuse(
       `Invalid value for --http: ${JSON.stringify(text)}.`,
-      {
-        action: `Set it to a port or to an address with a port, such as ${DEFAULT_HOST}:${DEFAULT_PORT}, or leave it out.`,
-      },
+      `Set it to a port or to an address with a port, such as ${DEFAULT_HOST}:${DEFAULT_PORT}, or leave it out.`,
     );
   }
   return { host: bracketed ?? name ?? DEFAULT_HOST, port };

@@ -2,8 +2,7 @@ import { Lazy } from "../lib/index.js";
 import { closeBackend, serveOverStdio } from "../mcp/index.js";
 import { onTermination, unblock } from "../platform/index.js";
 import { readSettings } from "../settings.js";
-import { surviveDefects } from "./defects.js";
-import { explain } from "./explain.js";
+import { explain, surviveDefects } from "./failures.js";
 
 /**
  * Serves MCP over stdin and stdout until the host is gone or asks for the end; both are exit code 0.

@@ -19,11 +19,12 @@ import {
   startSimulator,
 } from "foundry-local-simulator";
 import * as z from "zod";
-import { FoundryError } from "../lib/index.js";
+import { type FoundryError, systemCodeOf } from "../lib/index.js";
 import { onTermination } from "../platform/index.js";
 import { decimalNumber } from "../setting-schemas.js";
 import { parsedFlags } from "../settings.js";
-import { asTyped } from "./terminal/index.js";
+import { flagsOf, misuse } from "./arguments.js";
+import { asTyped } from "./typed-command.js";
 
 /** A laptop, roughly. */
 const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000, downloadMs: 3000 };
@@ -76,10 +77,11 @@ const flagsSchema = z.object({
   "nothing-downloaded": z.boolean().default(false),
   cli: z.string().min(1, "a directory").optional(),
   answers: z.string().min(1, "a JSON file").optional(),
+  fault: z.array(z.string()).default([]),
 });
 
 /** What the command writes to. */
-export interface SimulateOutput {
+interface SimulateOutput {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
 }
@@ -159,9 +161,10 @@ const CLI_OF = {
 async function commandLine(flags: Flags, service: Simulator): Promise<FoundryCliStandIn | null> {
   if (flags.cli === undefined) return null;
   if (flags.dialect === "openai") {
-    throw new FoundryError("INVALID_SETTING", "--cli does not go with --dialect openai.", {
-      action: "Leave one of them out: only Foundry Local has this command line.",
-    });
+    throw misuse(
+      "--cli does not go with --dialect openai.",
+      "Leave one of them out: only Foundry Local has this command line.",
+    );
   }
   try {
     const directory = resolve(flags.cli);
@@ -170,10 +173,10 @@ async function commandLine(flags: Flags, service: Simulator): Promise<FoundryCli
   } catch (error) {
     if (error instanceof StandInInUse) {
       const where = JSON.stringify(flags.cli);
-      const message = `Another simulator's command line is in ${where} and still runs.`;
-      throw new FoundryError("INVALID_SETTING", message, {
-        action: "Name another directory with --cli, or end that simulator first.",
-      });
+      throw misuse(
+        `Another simulator's command line is in ${where} and still runs.`,
+        "Name another directory with --cli, or end that simulator first.",
+      );
     }
     throw refused(
       "--cli",
@@ -183,36 +186,20 @@ async function commandLine(flags: Flags, service: Simulator): Promise<FoundryCli
   }
 }
 
-type Flags = z.output<typeof flagsSchema> & { readonly faults: readonly string[] };
+type Flags = z.output<typeof flagsSchema>;
 
 function readFlags(args: readonly string[]): Flags | "help" {
-  const { help, fault, ...values } = parsedFlags(
-    () => parseArgs({ args: [...args], options: OPTIONS }),
+  const { help, ...values } = parsedFlags(
+    () => parseArgs({ args: [...args], options: flagsOf(flagsSchema) }),
     "See foundry-local-mcp simulate --help.",
-  );
+  ).values;
   if (help) return "help";
   const parsed = flagsSchema.safeParse(values);
-  if (parsed.success) return { ...parsed.data, faults: fault ?? [] };
+  if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const name = String(issue?.path[0]);
-  throw refused(`--${name}`, String(Reflect.get(values, name)), issue?.message ?? "see --help");
+  throw refused(`--${name}`, String(values[name]), issue?.message ?? "see --help");
 }
-
-const text = { type: "string" } as const;
-const OPTIONS = {
-  port: text,
-  dialect: text,
-  version: text,
-  "tokens-per-second": text,
-  "first-token-ms": text,
-  "load-ms": text,
-  "download-ms": text,
-  "nothing-downloaded": { type: "boolean" },
-  cli: text,
-  answers: text,
-  fault: { type: "string", multiple: true },
-  help: { type: "boolean", short: "h" },
-} as const;
 
 async function started(flags: Flags, modelCachePath: string): Promise<Simulator> {
   const answers = await answersOf(flags.answers);
@@ -233,7 +220,7 @@ async function started(flags: Flags, modelCachePath: string): Promise<Simulator>
       }),
     });
     try {
-      for (const fault of flags.faults) addFault(simulator, fault);
+      for (const fault of flags.fault) addFault(simulator, fault);
     } catch (error) {
       await simulator.close();
       throw error;
@@ -258,7 +245,7 @@ async function answersOf(file: string | undefined): Promise<readonly ScriptedAns
 
 /** Which ports can be had, where that is why it could not be listened on one. */
 export function allowedPort(error: unknown, platform: NodeJS.Platform): string | null {
-  const code = error instanceof Error && "code" in error ? error.code : null;
+  const code = systemCodeOf(error);
   if (code === "EADDRINUSE") return "a port that is free";
   if (code !== "EACCES") return null;
   return platform === "win32"
@@ -278,8 +265,5 @@ function addFault(simulator: Simulator, fault: string): void {
   }
 }
 
-function refused(name: string, value: string, allowed: string): FoundryError {
-  return new FoundryError("INVALID_SETTING", `${name} is ${JSON.stringify(value)}.`, {
-    action: `Allowed: ${allowed}.`,
-  });
-}
+const refused = (name: string, value: string, allowed: string): FoundryError =>
+  misuse(`${name} is ${JSON.stringify(value)}.`, `Allowed: ${allowed}.`);

@@ -143,19 +143,13 @@ export class ComposedCompletion implements OpenedCompletion {
     const key = this.#parts.gate === undefined ? null : requestKey(request);
     const known = key === null ? undefined : this.#asked.get(key);
     if (known !== undefined) return known;
-    const completion = await this.#askTwice(request);
-    if (key !== null) this.#asked.set(key, completion);
-    return completion;
-  }
-
-  async #askTwice(request: CompletionRequest): Promise<Completion> {
-    try {
-      return await this.#askOnce(request);
-    } catch (thrown) {
+    const completion = await this.#askOnce(request).catch((thrown: unknown) => {
       const error = toFoundryError(thrown);
       if (!error.retryable || this.call.signal?.aborted === true) throw error;
       return this.#askOnce(request);
-    }
+    });
+    if (key !== null) this.#asked.set(key, completion);
+    return completion;
   }
 
   async #askOnce(request: CompletionRequest): Promise<Completion> {

@@ -12,5 +12,4 @@ export {
   type DocumentQuestion,
   questionRequest,
 } from "./question.js";
-export { VectorFolder } from "./vector-folder.js";
-export { Vectors } from "./vectors.js";
+export { VectorFolder, Vectors } from "./vectors.js";

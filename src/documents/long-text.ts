@@ -17,6 +17,7 @@ import {
   partsOf,
   requestAfter,
   type SourceText,
+  splitText,
 } from "./document.js";
 import {
   ASSUMED_CONTEXT,
@@ -28,7 +29,6 @@ import {
   requestTokens,
   roomFor,
 } from "./room.js";
-import { splitText } from "./split.js";
 
 /** A request about texts that may be longer than the context of its model. */
 interface LongRequest {

@@ -15,29 +15,30 @@ import {
 } from "../lib/index.js";
 import { inPool, LATE } from "../platform/index.js";
 import { type FileImage, type FileText, imageIn, namesEndingOf, textIn } from "./content.js";
-import { GlobWalk } from "./glob-walk.js";
 import { freePlace, type NewFile, type WriteFault, writeNew } from "./new-file.js";
 import {
+  isOfSystem,
   NoPlace,
   type PlaceFault,
   placeOf,
   type ReadOutcome,
-  type Root,
   readInside,
+  rootOf,
 } from "./opened-file.js";
-import { isWritableName } from "./paths.js";
-import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
+import { isWritableName, namesOf, type Root, type Target, targetsOf } from "./paths.js";
+import {
+  baseOf,
+  GlobWalk,
+  isGlob,
+  type LineRange,
+  matcherOf,
+  type Pattern,
+  patternOf,
+} from "./pattern.js";
 import * as refusals from "./refusals.js";
-import { namesOf, rootOf, type Target, targetsOf } from "./roots.js";
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Files at most. Default and upper limit: `MOST_FILES`. */
-  readonly maxFiles?: number | undefined;
-  /** Bytes of one file. Default and upper limit: `MOST_FILE_BYTES`. */
-  readonly maxFileBytes?: number | undefined;
-  /** Bytes of all files. Default and upper limit: `MOST_FILES_BYTES`. */
-  readonly maxBytes?: number | undefined;
   /**
    * Called for each image that is named by its path, or by a glob for images, such as `*.png`. Default: an image is
    * refused, as all that is no text.
@@ -62,19 +63,17 @@ const { platform } = process;
 /** The folders that the user allowed this server, and the only way to their files. */
 export class AllowedFolders {
   readonly #folders: readonly string[];
+  /** As texts show the folders. */
+  readonly #names: readonly string[];
 
   /** @param folders Absolute paths, as `FOUNDRY_FILES` gives them. Default: none. */
   constructor(folders: readonly string[] = []) {
     this.#folders = folders;
+    this.#names = namesOf(folders);
   }
 
   get isEmpty(): boolean {
     return this.#folders.length === 0;
-  }
-
-  /** Names of the folders, as texts show them. */
-  get names(): readonly string[] {
-    return namesOf(this.#folders);
   }
 
   /**
@@ -85,23 +84,22 @@ export class AllowedFolders {
    * @throws FoundryError `FILE_NOT_ALLOWED` for a path outside the folders, `INVALID_ARGUMENT` for a file
    *   that is absent, too large or no text, `TIMEOUT`, `CANCELLED`.
    */
-  async read(patterns: readonly string[], options: ReadOptions = {}): Promise<FileText[]> {
-    if (this.isEmpty) throw refusals.noneAllowed(platform);
+  async read(
+    patterns: readonly string[],
+    { signal, onImage, onSkipped }: ReadOptions = {},
+  ): Promise<FileText[]> {
+    if (this.isEmpty) throw refusals.noneAllowed();
     if (patterns.length > MOST_FILE_PATTERNS) throw refusals.tooMany(MOST_FILE_PATTERNS);
-    const { signal, onImage, onSkipped } = options;
     const roots = await this.#roots();
     const walk = new GlobWalk(roots, signal);
-    const maxFiles = Math.min(options.maxFiles ?? MOST_FILES, MOST_FILES);
     const wanted = new Map<string, Wanted>();
     for (const pattern of patterns.map((given) => patternOf(given, platform))) {
       for (const file of await this.#wantedBy(pattern, roots, walk, signal)) {
         const key = JSON.stringify([file.root.real, file.parts, file.lines]);
         wanted.set(key, clearerOf(file, wanted.get(key)));
-        if (wanted.size > maxFiles) throw refusals.tooMany(maxFiles);
+        if (wanted.size > MOST_FILES) throw refusals.tooMany(MOST_FILES);
       }
     }
-    const maxFileBytes = Math.min(options.maxFileBytes ?? MOST_FILE_BYTES, MOST_FILE_BYTES);
-    const maxBytes = Math.min(options.maxBytes ?? MOST_FILES_BYTES, MOST_FILES_BYTES);
     const files: FileText[] = [];
     let bytes = 0;
     let images = 0;
@@ -110,7 +108,7 @@ export class AllowedFolders {
       throwIfAborted(signal);
       try {
         const takesImage = onImage !== undefined && each.isImageMeant;
-        const read = await this.#read(each, roots, { maxFileBytes, takesImage });
+        const read = await this.#read(each, roots, takesImage);
         const image = imageIn(read);
         if (image === null) {
           files.push(textIn(read));
@@ -125,7 +123,7 @@ export class AllowedFolders {
         firstSkipped ??= thrown;
         onSkipped?.(this.#shownPath(each), thrown);
       }
-      if (bytes > maxBytes) throw refusals.tooMuch(maxBytes);
+      if (bytes > MOST_FILES_BYTES) throw refusals.tooMuch();
       if (images > MOST_IMAGES) throw refusals.tooManyImages();
     }
     if (files.length + images === 0 && firstSkipped !== null) throw firstSkipped;
@@ -139,13 +137,15 @@ export class AllowedFolders {
    *   absent.
    */
   async newFile(given: string): Promise<NewFile> {
-    if (this.isEmpty) throw refusals.noneAllowed(platform);
+    if (this.isEmpty) throw refusals.noneAllowed();
     if (given.length > LONGEST_FILE_PATTERN) throw refusals.tooLongPattern(given);
     const roots = await this.#roots();
     const path = platform === "win32" ? given.replaceAll("\\", "/") : given;
     const files = this.#placesOf(path, given, roots)
-      .map(({ root, parts }) => newFileOf(root, parts))
-      .filter(isWritable);
+      .filter(
+        ({ parts }) => parts.length > 0 && parts.every((part) => isWritableName(part, platform)),
+      )
+      .map(({ root, parts }) => ({ root, parent: parts.slice(0, -1), name: parts.at(-1) ?? "" }));
     if (files.length === 0) throw refusals.notWritable(given);
     let refusal: FoundryError | null = null;
     for (const file of files) {
@@ -156,7 +156,7 @@ export class AllowedFolders {
       if (place === "exists") throw this.#writeRefusal(place, given);
       refusal ??= this.#writeRefusal(place, given);
     }
-    throw refusal ?? refusals.outside(given, this.names);
+    throw refusal ?? refusals.outside(given, this.#names);
   }
 
   /**
@@ -181,7 +181,7 @@ export class AllowedFolders {
   #writeRefusal(fault: WriteFault | PlaceFault, path: string): FoundryError {
     switch (fault) {
       case "outside":
-        return refusals.outside(path, this.names);
+        return refusals.outside(path, this.#names);
       case "exists":
         return refusals.isTaken(path);
       case "no_folder":
@@ -196,10 +196,9 @@ export class AllowedFolders {
 
   /** The allowed folders that exist. */
   async #roots(): Promise<readonly Root[]> {
-    const { names } = this;
-    const isOne = names.length === 1;
+    const isOne = this.#folders.length === 1;
     const all = this.#folders.map((folder, at) =>
-      rootOf(folder, isOne ? null : (names[at] ?? null)),
+      rootOf(folder, isOne ? null : (this.#names[at] ?? null)),
     );
     const found = await this.#onDisk(() => Promise.all(all), "FOUNDRY_FILES");
     const roots = found.filter((root) => root !== null);
@@ -219,7 +218,7 @@ export class AllowedFolders {
     }
     throwIfAborted(signal);
     const { base, rest } = baseOf(path);
-    if (rest.split("/").includes("..")) throw refusals.outside(given, this.names);
+    if (rest.split("/").includes("..")) throw refusals.outside(given, this.#names);
     const matcher = matcherOf(rest, given, platform);
     const matches: Wanted[] = [];
     for (const { root, parts: from } of this.#placesOf(base, given, roots)) {
@@ -228,7 +227,7 @@ export class AllowedFolders {
         matches.push({ root, parts, lines, given, isMatch: true, isImageMeant });
       }
     }
-    if (matches.length === 0) throw refusals.noMatch(given, this.names);
+    if (matches.length === 0) throw refusals.noMatch(given, this.#names);
     return matches;
   }
 
@@ -240,37 +239,31 @@ export class AllowedFolders {
   ): Promise<Target | null> {
     const targets = isGlob(path) && path.includes("*") ? [] : this.#placesOf(path, given, roots);
     for (const target of targets) {
-      const fault = await this.#faultOf(target, roots, given);
+      const place = () => placeOf(target.root, target.parts, roots).then(() => null, faultIn);
+      const fault = await this.#onDisk(place, given);
       if (isGlob(path) ? fault === null : fault !== "absent") return target;
     }
     return isGlob(path) ? null : (targets[0] ?? null);
   }
 
-  async #faultOf({ root, parts }: Target, roots: readonly Root[], given: string) {
-    return this.#onDisk(() => placeOf(root, parts, roots).then(() => null, faultIn), given);
-  }
-
   #placesOf(path: string, given: string, roots: readonly Root[]): readonly Target[] {
     const targets = targetsOf(path, roots);
-    if (targets.length === 0) throw refusals.outside(given, this.names);
+    if (targets.length === 0) throw refusals.outside(given, this.#names);
     return targets;
   }
 
-  async #read(
-    wanted: Wanted,
-    roots: readonly Root[],
-    { maxFileBytes, takesImage }: { readonly maxFileBytes: number; readonly takesImage: boolean },
-  ) {
+  async #read(wanted: Wanted, roots: readonly Root[], takesImage: boolean) {
     const { root, parts, lines, isMatch } = wanted;
     const path = this.#shownPath(wanted);
     const given = isMatch ? path : wanted.given;
-    const most = takesImage ? Math.max(maxFileBytes, LONGEST_IMAGE_BYTES) : maxFileBytes;
-    const read = () => readInside(root, parts, roots, most).catch(noPlaceIn);
+    const most = takesImage ? Math.max(MOST_FILE_BYTES, LONGEST_IMAGE_BYTES) : MOST_FILE_BYTES;
+    const read = () =>
+      readInside(root, parts, roots, most).catch((thrown) => ({ fault: faultIn(thrown) }));
     const outcome = await this.#onDisk(read, given);
     if ("fault" in outcome) throw this.#refusal(outcome, given, most);
     const { bytes } = outcome;
-    if (bytes.length > maxFileBytes && imageTypeOf(bytes) === null) {
-      throw refusals.tooLargeFile(given, bytes.length, maxFileBytes);
+    if (bytes.length > MOST_FILE_BYTES && imageTypeOf(bytes) === null) {
+      throw refusals.tooLargeFile(given, bytes.length, MOST_FILE_BYTES);
     }
     return { bytes, path, given, lines };
   }
@@ -278,9 +271,9 @@ export class AllowedFolders {
   #refusal(outcome: Fault, path: string, maxBytes: number): FoundryError {
     switch (outcome.fault) {
       case "outside":
-        return refusals.outside(path, this.names);
+        return refusals.outside(path, this.#names);
       case "absent":
-        return refusals.notThere(path, this.names);
+        return refusals.notThere(path, this.#names);
       case "folder":
         return refusals.isFolder(path);
       case "not_ordinary":
@@ -309,10 +302,6 @@ function clearerOf(one: Wanted, other: Wanted | undefined): Wanted {
 
 type Fault = Exclude<ReadOutcome, { readonly bytes: Buffer }> | { readonly fault: PlaceFault };
 
-function noPlaceIn(thrown: unknown): { readonly fault: PlaceFault } {
-  return { fault: faultIn(thrown) };
-}
-
 function faultIn(thrown: unknown): PlaceFault {
   if (thrown instanceof NoPlace) return thrown.fault;
   throw thrown;
@@ -320,16 +309,5 @@ function faultIn(thrown: unknown): PlaceFault {
 
 /** What the system says of a write is no defect of ours: a full disk, a folder without rights. */
 function writeFaultIn(thrown: unknown): PlaceFault {
-  if (thrown instanceof NoPlace) return thrown.fault;
-  if (thrown instanceof Error && "syscall" in thrown) return "unreadable";
-  throw thrown;
+  return isOfSystem(thrown) ? "unreadable" : faultIn(thrown);
 }
-
-const newFileOf = (root: Root, parts: readonly string[]): NewFile => ({
-  root,
-  parent: parts.slice(0, -1),
-  name: parts.at(-1) ?? "",
-});
-
-const isWritable = ({ parent, name }: NewFile): boolean =>
-  name !== "" && [...parent, name].every((part) => isWritableName(part, platform));

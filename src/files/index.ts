@@ -1,4 +1,3 @@
 export { AllowedFolders, type ReadOptions } from "./allowed-folders.js";
-export type { FileImage, FileText } from "./content.js";
-export { decode, type TextEncoding } from "./decode.js";
+export { decode, type FileImage, type FileText } from "./content.js";
 export type { NewFile } from "./new-file.js";

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, link, lstat, open, rename, unlink } from "node:fs/promises";
-import { isSameFile, type Place, placeOf, type Root } from "./opened-file.js";
-import { pathsOf } from "./paths.js";
+import { link, lstat, open, rename, unlink } from "node:fs/promises";
+import { systemCodeOf } from "../lib/index.js";
+import { isSameFile, type Place, placeOf } from "./opened-file.js";
+import { pathsOf, type Root } from "./paths.js";
 
 const { join } = pathsOf(process.platform);
 
@@ -51,7 +52,9 @@ export async function writeNew(
   try {
     made = await handle.stat({ bigint: true });
     if (!(await isStillThere(file, folder, temporary, made, roots))) return "changed";
-    await written(handle, text);
+    await handle.writeFile(text, "utf8");
+    // Whole on the disk before it has its name.
+    await handle.sync();
     await handle.close();
     if (!(await named(temporary, target))) return "exists";
     if (await isStillThere(file, folder, target, made, roots)) return null;
@@ -61,12 +64,6 @@ export async function writeNew(
     await handle.close().catch(() => {});
     await removed(temporary, made);
   }
-}
-
-async function written(handle: FileHandle, text: string): Promise<void> {
-  await handle.writeFile(text, "utf8");
-  // Whole on the disk before it has its name.
-  await handle.sync();
 }
 
 /** Whether the folder is still the same place, and what lies at the path is this file. */
@@ -89,7 +86,7 @@ async function named(temporary: string, target: string): Promise<boolean> {
     await link(temporary, target);
     return true;
   } catch (thrown) {
-    const code = codeOf(thrown);
+    const code = systemCodeOf(thrown);
     if (code === "EEXIST") return false;
     if (!NO_LINKS.has(code)) throw thrown;
     if ((await ownStats(target)) !== null) return false;
@@ -99,7 +96,7 @@ async function named(temporary: string, target: string): Promise<boolean> {
 }
 
 /** FAT and some shares have no hard links. */
-const NO_LINKS: ReadonlySet<string> = new Set([
+const NO_LINKS: ReadonlySet<string | null> = new Set([
   "EPERM",
   "ENOTSUP",
   "EOPNOTSUPP",
@@ -119,10 +116,7 @@ async function ownStats(path: string): Promise<BigIntStats | null> {
   try {
     return await lstat(path, { bigint: true });
   } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return null;
+    if (systemCodeOf(thrown) === "ENOENT") return null;
     throw thrown;
   }
 }
-
-const codeOf = (thrown: unknown): string =>
-  thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";

@@ -1,17 +1,7 @@
 import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, lstat, open, readlink } from "node:fs/promises";
-import { MOST_LINKS } from "../lib/index.js";
-import { isPlainName, isSystemPath, partsInside, pathsOf } from "./paths.js";
-
-/** A folder that the user allowed. */
-export interface Root {
-  /** As the user wrote it. */
-  readonly folder: string;
-  /** Without links. */
-  readonly real: string;
-  /** Paths that results show begin with it; `null` where there is one folder. */
-  readonly name: string | null;
-}
+import { type FileHandle, lstat, open, readlink, realpath, stat } from "node:fs/promises";
+import { MOST_LINKS, systemCodeOf } from "../lib/index.js";
+import { insideOf, isPlainName, isSystemPath, pathsOf, type Root } from "./paths.js";
 
 /** A path without links, inside an allowed folder. */
 export interface Place {
@@ -84,17 +74,14 @@ function ownStats(path: string): Promise<BigIntStats> {
   return lstat(path, { bigint: true });
 }
 
-/** The first allowed folder that a path without `.` and `..` lies in, by its text. */
-export function insideOf(
-  path: string,
-  roots: readonly Root[],
-): { readonly root: Root; readonly parts: readonly string[] } | null {
-  for (const root of roots) {
-    const parts =
-      partsInside(root.folder, path, platform) ?? partsInside(root.real, path, platform);
-    if (parts !== null) return { root, parts };
+/** The folder without links; `null` where it does not exist. */
+export async function rootOf(folder: string, name: string | null): Promise<Root | null> {
+  try {
+    const real = await realpath(folder);
+    return (await stat(real)).isDirectory() ? { folder, real, name } : null;
+  } catch {
+    return null;
   }
-  return null;
 }
 
 const CODES: Readonly<Record<string, PlaceFault>> = {
@@ -106,9 +93,11 @@ const CODES: Readonly<Record<string, PlaceFault>> = {
 };
 
 function faultOf(thrown: unknown): PlaceFault {
-  const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
-  return CODES[code] ?? "unreadable";
+  return CODES[systemCodeOf(thrown) ?? ""] ?? "unreadable";
 }
+
+export const isOfSystem = (thrown: unknown): boolean =>
+  thrown instanceof Error && "syscall" in thrown;
 
 /** Windows has none of them; there, `lstat` before it shows links and devices. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
@@ -139,8 +128,8 @@ export async function readInside(
   try {
     file = await open(before.path, FLAGS);
   } catch (thrown) {
-    const isLink = thrown instanceof Error && "code" in thrown && thrown.code === "ELOOP";
-    if (isLink) return { fault: "changed" };
+    // A link.
+    if (systemCodeOf(thrown) === "ELOOP") return { fault: "changed" };
     throw new NoPlace(faultOf(thrown));
   }
   try {

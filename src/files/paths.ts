@@ -57,3 +57,74 @@ export function isAbsolutePath(text: string, platform: NodeJS.Platform): boolean
   if (/^[\\/]{2}[^\\/?.]/.test(text) || /^[a-z]:[\\/]/i.test(text)) return true;
   return /^[\\/]|^[a-z]:/i.test(text) ? null : false;
 }
+
+/** A folder that the user allowed. */
+export interface Root {
+  /** As the user wrote it. */
+  readonly folder: string;
+  /** Without links. */
+  readonly real: string;
+  /** Paths that results show begin with it; `null` where there is one folder. */
+  readonly name: string | null;
+}
+
+/** A path by its parts, inside an allowed folder. */
+export interface Target {
+  readonly root: Root;
+  readonly parts: readonly string[];
+}
+
+const { platform } = process;
+const { resolve } = pathsOf(platform);
+
+/** The last parts of each folder, as few as make it different from the others. */
+export function namesOf(folders: readonly string[]): string[] {
+  const parts = folders.map((folder) => folder.split(/[\\/]/).filter((part) => part !== ""));
+  return parts.map((own, at) => {
+    const others = parts.filter((_, index) => index !== at);
+    const isSame = (count: number): boolean =>
+      others.some((other) => endOf(other, count) === endOf(own, count));
+    let count = 1;
+    while (count < own.length && isSame(count)) count += 1;
+    return endOf(own, count);
+  });
+}
+
+const endOf = (parts: readonly string[], count: number): string => parts.slice(-count).join("/");
+
+/** The first allowed folder that a path without `.` and `..` lies in, by its text. */
+export function insideOf(target: string, roots: readonly Root[]): Target | null {
+  for (const root of roots) {
+    const parts =
+      partsInside(root.folder, target, platform) ?? partsInside(root.real, target, platform);
+    if (parts !== null) return { root, parts };
+  }
+  return null;
+}
+
+/** Where a path may be, by its text alone. None: outside of all folders. */
+export function targetsOf(given: string, roots: readonly Root[]): readonly Target[] {
+  const isAbsolute = isAbsolutePath(given, platform);
+  if (isAbsolute === null) return [];
+  if (!isAbsolute) {
+    // As results show paths, and then in each folder.
+    return [
+      ...roots.flatMap((root) => namedTargets(root, given)),
+      ...roots.flatMap((root) => targetsIn(root, given)),
+    ];
+  }
+  const inside = insideOf(resolve(given), roots);
+  return inside === null ? [] : [inside];
+}
+
+/** A path that begins with the name of the folder. */
+function namedTargets(root: Root, given: string): Target[] {
+  const { name } = root;
+  if (name === null || !`${given}/`.startsWith(`${name}/`)) return [];
+  return targetsIn(root, `./${given.slice(name.length + 1)}`);
+}
+
+function targetsIn(root: Root, given: string): Target[] {
+  const parts = partsInside(root.real, resolve(root.real, given), platform);
+  return parts === null ? [] : [{ root, parts }];
+}

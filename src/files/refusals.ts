@@ -3,7 +3,7 @@ import {
   formatMegabytes,
   LONGEST_FILE_PATTERN,
   LONGEST_SHOWN_PATH,
-  MOST_FILES,
+  MOST_FILES_BYTES,
   MOST_GLOB_CHOICES,
   MOST_IMAGES,
   MOST_STARS,
@@ -18,34 +18,35 @@ import { folderSeparator } from "../platform/index.js";
  */
 
 /** A path of a caller or of the disk, fit to be shown. */
-export const shown = (path: string): string => `"${printable(path, LONGEST_SHOWN_PATH)}"`;
+const shown = (path: string): string => `"${printable(path, LONGEST_SHOWN_PATH)}"`;
 
 const wrong = (message: string, action: string): FoundryError =>
   new FoundryError("INVALID_ARGUMENT", message, { action });
 
-export function noneAllowed(platform: NodeJS.Platform): FoundryError {
+const notAllowed = (message: string, action: string): FoundryError =>
+  new FoundryError("FILE_NOT_ALLOWED", message, { action });
+
+export function noneAllowed(): FoundryError {
+  const { platform } = process;
   const example = platform === "win32" ? "C:\\\\Users\\\\me\\\\notes" : "/home/me/notes";
-  return new FoundryError("FILE_NOT_ALLOWED", "The user has not allowed this server any folder.", {
-    action: `Ask the user to allow one: in the entry of this server in the host's configuration, "env": {"FOUNDRY_FILES": "${example}"} (several folders are separated by "${folderSeparator(platform)}"), then restart the server. Until then, put the text into the prompt.`,
-  });
+  return notAllowed(
+    "The user has not allowed this server any folder.",
+    `Ask the user to allow one: in the entry of this server in the host's configuration, "env": {"FOUNDRY_FILES": "${example}"} (several folders are separated by "${folderSeparator(platform)}"), then restart the server. Until then, put the text into the prompt.`,
+  );
 }
 
 export const noFolderThere = (): FoundryError =>
-  new FoundryError("FILE_NOT_ALLOWED", "None of the folders in FOUNDRY_FILES exists.", {
-    action:
-      "Ask the user to correct FOUNDRY_FILES in the host's configuration, then restart the server.",
-  });
+  notAllowed(
+    "None of the folders in FOUNDRY_FILES exists.",
+    "Ask the user to correct FOUNDRY_FILES in the host's configuration, then restart the server.",
+  );
 
 /** @param folders Names of the allowed folders. */
-export function outside(given: string, folders: readonly string[]): FoundryError {
-  return new FoundryError(
-    "FILE_NOT_ALLOWED",
+export const outside = (given: string, folders: readonly string[]): FoundryError =>
+  notAllowed(
     `${shown(given)} is not inside a folder that the user allowed.`,
-    {
-      action: `Give a path inside an allowed folder (${namesOf(folders)}), relative to it or absolute. Only the user can allow another folder, with FOUNDRY_FILES.`,
-    },
+    `Give a path inside an allowed folder (${namesOf(folders)}), relative to it or absolute. Only the user can allow another folder, with FOUNDRY_FILES.`,
   );
-}
 
 const namesOf = (folders: readonly string[]): string =>
   folders
@@ -77,10 +78,13 @@ export const tooLargeFile = (path: string, bytes: number, most: number): Foundry
     "Give a smaller file, or a part of it in a file of its own.",
   );
 
-export const tooMuch = (most: number): FoundryError =>
-  wrong(`The files have more than ${megabytes(most)} together.`, "Give fewer files in one call.");
+export const tooMuch = (): FoundryError =>
+  wrong(
+    `The files have more than ${megabytes(MOST_FILES_BYTES)} together.`,
+    "Give fewer files in one call.",
+  );
 
-export const tooMany = (most = MOST_FILES): FoundryError =>
+export const tooMany = (most: number): FoundryError =>
   wrong(`These are more than ${most} files.`, "Give fewer files in one call.");
 
 export const binary = (path: string): FoundryError =>
@@ -129,10 +133,10 @@ export const noParent = (path: string): FoundryError =>
   wrong(`The folder of ${shown(path)} does not exist.`, "Give a path in a folder that exists.");
 
 export const notWritable = (path: string): FoundryError =>
-  new FoundryError("FILE_NOT_ALLOWED", `${shown(path)} is no name that is written.`, {
-    action:
-      "Give a path whose parts do not begin with a dot and that this system takes as names of files.",
-  });
+  notAllowed(
+    `${shown(path)} is no name that is written.`,
+    "Give a path whose parts do not begin with a dot and that this system takes as names of files.",
+  );
 
 export const cannotWrite = (path: string): FoundryError =>
   wrong(

@@ -6,9 +6,9 @@ interface Turn {
   readonly begin: () => void;
 }
 
-/** A mutex: one work at a time, in the order of the calls. */
+/** A mutex: one piece of work at a time, in the order of the calls. */
 export class Serial {
-  /** The first is running. */
+  /** The first of them is running, the others wait. */
   readonly #turns: Turn[] = [];
 
   /** What is running; `null` for nothing. */
@@ -17,9 +17,10 @@ export class Serial {
   }
 
   /**
-   * Runs the work while no other runs.
+   * Runs the work when no other work of this mutex runs.
    *
-   * @param onWait Called with what is running, and with all that follows before this.
+   * @param what The name of the work, such as a model id: what {@link running} and `onWait` give.
+   * @param onWait Called with the name of the work that is running, and of each that runs before this one.
    * @throws FoundryError `CANCELLED` when the signal is aborted before the work begins.
    */
   async run<T>(

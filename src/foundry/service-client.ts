@@ -260,9 +260,15 @@ export class ServiceClient {
     const diagnosis = { health: { ...health, problems }, attempts, searchMs, commandLine: null };
     if (cli === null) return diagnosis;
     const { signal, dispose } = this.#endOf(options.signal);
-    const { path, generation } = cli;
-    const version = await cli.version({ signal, timeoutMs: VERSION_MS }).finally(dispose);
-    return { ...diagnosis, commandLine: { path, generation, version } };
+    try {
+      const version = await cli.version({ signal, timeoutMs: VERSION_MS });
+      // With a set endpoint no search has asked it.
+      if (cli.generation === null) await cli.status({ signal });
+      const { path, generation } = cli;
+      return { ...diagnosis, commandLine: { path, generation, version } };
+    } finally {
+      dispose();
+    }
   }
 
   /** The service in use and the state of its circuit breaker, without a request; `null`: none yet. */

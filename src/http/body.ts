@@ -8,7 +8,7 @@ import {
 } from "node:zlib";
 import { FoundryError, isCancellation, toFoundryError } from "../lib/index.js";
 
-/** The chunks of a body, and how its reader ends the rest of it. */
+/** The chunks of a body, and how its reader ends it early. */
 interface AnswerBody extends AsyncIterable<Uint8Array> {
   abort(error: FoundryError): void;
   leave(): void;

@@ -56,7 +56,10 @@ export class Connections {
     this.#connectMs = connectMs;
   }
 
-  /** How often the endpoint closed a connection unasked: another server may answer next. */
+  /**
+   * How often a connection ended that nothing here ended: the endpoint closed it, or it was not used for
+   * undici's four seconds. Another server may answer next.
+   */
   get drops(): number {
     return this.#drops;
   }

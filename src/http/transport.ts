@@ -99,7 +99,7 @@ export class HttpTransport {
     return { state: this.#circuit.state, nextProbeInMs: this.#circuit.nextProbeInMs };
   }
 
-  /** How often the endpoint closed a connection unasked: another server may answer next. */
+  /** How often a connection was dropped, also for not being used: another server may answer next. */
   get drops(): number {
     return this.#connections.drops;
   }

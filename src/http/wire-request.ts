@@ -134,12 +134,14 @@ export function tracedRequest(
   headers: Readonly<Record<string, string>>,
   spec: RequestParts & Pick<RequestSpec, "trace" | "headLimitBytes">,
 ): WireRequest {
-  const { trace, headLimitBytes = Number.POSITIVE_INFINITY } = spec;
+  const { trace, headLimitBytes } = spec;
   const request = wireRequest(endpoint, headers, spec);
-  checkHead(endpoint.host, request, headLimitBytes);
+  if (headLimitBytes !== undefined) checkHead(endpoint.host, request, headLimitBytes);
   if (trace === undefined) return request;
   const traced = { ...request, headers: { ...traceHeaders(trace), ...request.headers } };
-  return headBytes(endpoint.host, traced) > headLimitBytes ? request : traced;
+  const isTooLong =
+    headLimitBytes !== undefined && headBytes(endpoint.host, traced) > headLimitBytes;
+  return isTooLong ? request : traced;
 }
 
 /** Throws when the head is longer than what the service reads; it would cut the connection. */

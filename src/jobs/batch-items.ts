@@ -5,7 +5,6 @@ import type { Gate } from "./completion-stream.js";
 export interface BatchPace {
   /** How many items may be in the queue or running at once. Asked again whenever one has ended. */
   readonly window: () => number;
-  readonly now: () => number;
   /** Pauses between two probes of a service that is gone, in milliseconds: first and longest. */
   readonly pausesMs?: readonly [number, number] | undefined;
   /** How long the batch waits for a service that is gone. */
@@ -13,7 +12,7 @@ export interface BatchPace {
 }
 
 /** A held item becomes active; an active one is held again if it did not reach the service; both end. */
-export type BatchItemState =
+type BatchItemState =
   /** Waits for its turn. */
   | { readonly is: "held"; readonly go: () => void; readonly refuse: (why: FoundryError) => void }
   /** In the queue or running. */
@@ -163,13 +162,13 @@ export class BatchItems {
   #mayWait(failure: FoundryError): boolean {
     const phase = this.#phase;
     if (phase.is === "closed" || !NOT_REACHED.has(failure.code)) return false;
-    const { now, pausesMs = PAUSES_MS, patienceMs = PATIENCE_MS } = this.#pace;
+    const { pausesMs = PAUSES_MS, patienceMs = PATIENCE_MS } = this.#pace;
     if (phase.is === "open" && phase.hasService) {
-      const outage = { failure, since: now(), probes: new Set<BatchItem>(), timer: null };
-      this.#enter({ is: "outage", pauseMs: pausesMs[0], ...outage });
+      const own = { failure, since: performance.now(), probes: new Set<BatchItem>() };
+      this.#enter({ is: "outage", pauseMs: pausesMs[0], timer: null, ...own });
       return true;
     }
-    if (phase.is === "outage" && now() - phase.since < patienceMs) return true;
+    if (phase.is === "outage" && performance.now() - phase.since < patienceMs) return true;
     this.#enter({ is: "closed", reason: failure });
     return false;
   }

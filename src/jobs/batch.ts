@@ -1,5 +1,6 @@
 import type { CompletionStatus } from "../foundry/index.js";
 import {
+  deferred,
   type FoundryError,
   LONGEST_REASONING,
   type Trace,
@@ -28,13 +29,8 @@ export interface AdoptedItem {
   readonly completion: Pick<AdoptOptions, "open" | "createdAt" | "hasEnded"> | null;
 }
 
-/** The items of a batch that another process began. */
-export interface AdoptedItems {
-  readonly adopted: readonly AdoptedItem[];
-}
-
 /** An item as another process needs it to go on. */
-export interface BatchRecordItem {
+interface BatchRecordItem {
   readonly id: string;
   readonly status: CompletionStatus;
   readonly isTaken: boolean;
@@ -44,7 +40,9 @@ export interface BatchParts {
   readonly id: string;
   /** Equal for identical batches. */
   readonly key: string;
-  readonly entries: readonly BatchEntry[] | AdoptedItems;
+  readonly entries?: readonly BatchEntry[];
+  /** Instead of entries: the items of a batch that another process began. */
+  readonly adopted?: readonly AdoptedItem[];
   readonly completions: Completions;
   readonly pace: BatchPace;
   /** Takes each result as it comes. Default: they are kept until {@link Batch.take}. */
@@ -61,7 +59,6 @@ export class Batch {
   readonly id: string;
   readonly key: string;
   readonly #completions: Completions;
-  readonly #now: () => number;
   readonly #onResult: BatchParts["onResult"];
   readonly #listeners = new Listeners<[]>();
   readonly #items: BatchItems;
@@ -69,18 +66,17 @@ export class Batch {
   #waits = 0;
   /** How often a call has waited for it. */
   #asked = 0;
-  #touchedAt: number;
+  #touchedAt = performance.now();
 
-  constructor({ id, key, entries, completions, pace, onResult, trace }: BatchParts) {
+  constructor(parts: BatchParts) {
+    const { id, key, entries = [], adopted = [], completions, pace, onResult, trace } = parts;
     this.id = id;
     this.key = key;
     this.#completions = completions;
-    this.#now = pace.now;
     this.#items = new BatchItems(pace);
     this.#onResult = onResult;
-    this.#touchedAt = pace.now();
-    if ("adopted" in entries) for (const item of entries.adopted) this.#adopt(item);
-    else for (const entry of entries) this.#enlist(entry, trace);
+    for (const item of adopted) this.#adopt(item);
+    for (const entry of entries) this.#enlist(entry, trace);
   }
 
   /** Whether the host's call ended while the batch went on. The next identical call continues a detached batch. */
@@ -175,7 +171,7 @@ export class Batch {
     const item = this.#items.all[index];
     if (item?.state.is !== "ended") return;
     item.state = { ...item.state, isTaken: true };
-    this.#touchedAt = this.#now();
+    this.#touchedAt = performance.now();
   }
 
   /** A result that was taken did not reach its caller. */
@@ -202,20 +198,18 @@ export class Batch {
   }): Promise<void> {
     const { withinMs, signal, isEnough } = options;
     throwIfAborted(signal);
-    this.#touchedAt = this.#now();
+    this.#touchedAt = performance.now();
     const isOver = (): boolean => this.hasEnded || isEnough();
     if (withinMs === 0 || isOver()) return;
-    let unsubscribe = (): unknown => undefined;
-    const over = new Promise<void>((resolve) => {
-      unsubscribe = this.onChange(() => isOver() && resolve());
-    });
+    const over = deferred();
+    const unsubscribe = this.onChange(() => isOver() && over.resolve());
     this.#waits += 1;
     try {
-      await waitFor(over, { withinMs, signal });
+      await waitFor(over.promise, { withinMs, signal });
     } finally {
       this.#waits -= 1;
       unsubscribe();
-      this.#touchedAt = this.#now();
+      this.#touchedAt = performance.now();
     }
   }
 
@@ -277,7 +271,7 @@ export class Batch {
     const state = this.#completions.get(item.id);
     const { status, endedAt, error } = state;
     const length = lengthOf(state);
-    this.#touchedAt = this.#now();
+    this.#touchedAt = performance.now();
     const ended = { is: "ended", status, endedAt, length, isTaken: false } as const;
     this.#items.end(item, ended, error?.code ?? null);
     if (this.#onResult === undefined) return;

@@ -1,4 +1,21 @@
-import { closedError, FoundryError, type Trace } from "../lib/index.js";
+import * as z from "zod";
+import {
+  type CompletionRequest,
+  checkOptions,
+  optionsOf,
+  signalOption,
+  traceOption,
+} from "../foundry/index.js";
+import {
+  closedError,
+  deferred,
+  FoundryError,
+  joinedSignal,
+  onAbort,
+  parseArguments,
+  type Trace,
+  throwIfAborted,
+} from "../lib/index.js";
 import { type AdoptedItem, Batch, type BatchParts, type BatchResult } from "./batch.js";
 import type { BatchPace } from "./batch-items.js";
 import type { BatchEntry } from "./completion-options.js";
@@ -12,7 +29,7 @@ const MOST_UNDER_WAY = 20;
 /** The allowed ids of a batch. */
 export const BATCH_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-export interface BatchOptions {
+interface BatchOptions {
   /** Default: a new id. */
   readonly id?: string | undefined;
   /** Equal for identical batches. Default: no batch is identical. */
@@ -24,24 +41,17 @@ export interface BatchOptions {
   readonly trace?: Trace | undefined;
 }
 
-export interface BatchesOptions
-  extends Partial<Pick<BatchPace, "now" | "pausesMs" | "patienceMs">> {
-  /** How long an ended batch is kept, in milliseconds. Default: as long as a completion. */
-  readonly keptMs?: number | undefined;
-}
-
 /** The batches in progress, and the ended ones until their time is over. */
 export class Batches {
   readonly #completions: Completions;
-  readonly #options: BatchesOptions;
-  readonly #now: () => number;
+  readonly #pace: Omit<BatchPace, "window">;
   readonly #batches = new Map<string, Batch>();
   #isClosed = false;
 
-  constructor(completions: Completions, options: BatchesOptions = {}) {
+  /** @param pace For tests. */
+  constructor(completions: Completions, pace: Omit<BatchPace, "window"> = {}) {
     this.#completions = completions;
-    this.#options = options;
-    this.#now = options.now ?? (() => performance.now());
+    this.#pace = pace;
   }
 
   /**
@@ -56,7 +66,7 @@ export class Batches {
     this.#prune();
     const id = options.id ?? this.#newId();
     this.#assertFree(id);
-    return this.#make(id, entries, options);
+    return this.#make(id, { entries }, options);
   }
 
   /** A batch that another process began, and that goes on there. An identical call continues it. */
@@ -99,18 +109,17 @@ export class Batches {
     for (const batch of this.#batches.values()) batch.stop();
   }
 
-  #make(id: string, entries: BatchParts["entries"], options: BatchOptions): Batch {
-    const { concurrency, key = "", onResult, trace } = options;
+  #make(
+    id: string,
+    items: Pick<BatchParts, "entries" | "adopted">,
+    { concurrency, key = "", onResult, trace }: BatchOptions,
+  ): Batch {
     const batch = new Batch({
       id,
       key,
-      entries,
+      ...items,
       completions: this.#completions,
-      pace: {
-        ...this.#options,
-        now: this.#now,
-        window: () => concurrency ?? 2 * this.#completions.slots,
-      },
+      pace: { ...this.#pace, window: () => concurrency ?? 2 * this.#completions.slots },
       onResult,
       trace,
     });
@@ -161,10 +170,9 @@ export class Batches {
   }
 
   #prune(): void {
-    const { keptMs = STORE_LIMITS.keptMs } = this.#options;
     for (const batch of this.#batches.values()) {
-      if (!batch.hasEnded || this.#now() - batch.touchedAt <= keptMs) continue;
-      this.forget(batch);
+      const isOld = performance.now() - batch.touchedAt > STORE_LIMITS.keptMs;
+      if (batch.hasEnded && isOld) this.forget(batch);
     }
   }
 }
@@ -183,4 +191,92 @@ function assertSize(size: number): void {
     size === 0 ? "The batch is empty." : `The batch has ${size} items, which is too many.`,
     { action: `Give 1 to ${BATCH_LIMIT} of them; divide what is more into several batches.` },
   );
+}
+
+export interface CompleteBatchOptions {
+  /** How many items at once, 1 or more; the queue of the model may allow fewer. */
+  readonly concurrency?: number | undefined;
+  /** Aborting it stops what has not ended, and ends the loop with `CANCELLED` or `TIMEOUT`. */
+  readonly signal?: AbortSignal | undefined;
+  /** As in the options of a call, for each of its completions. */
+  readonly trace?: Trace | undefined;
+}
+
+const CONCURRENCY = "a whole number, 1 or more";
+const batchOptions = optionsOf({
+  ...signalOption,
+  ...traceOption,
+  concurrency: z.int(CONCURRENCY).min(1, CONCURRENCY).optional(),
+});
+
+/** Checked before the batch begins. Each request is checked by itself. */
+const batchArguments = z.object({
+  requests: z
+    .array(z.unknown(), "a list of requests")
+    .min(1, `1 to ${BATCH_LIMIT} requests`)
+    .max(BATCH_LIMIT, `1 to ${BATCH_LIMIT} requests`),
+});
+
+/**
+ * The results of a batch in the order of their ends. Leaving the loop stops the others.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT`, before the batch begins.
+ */
+export function batchResults(
+  batches: Batches,
+  requests: readonly CompletionRequest[],
+  options: CompleteBatchOptions,
+): AsyncGenerator<BatchResult, void> {
+  checkOptions(batchOptions, options);
+  parseArguments(batchArguments, { requests });
+  const leaving = new AbortController();
+  const results = resultsOf(batches, requests, options, leaving.signal);
+  // That of a generator waits for the result that is waited for.
+  const end = results.return.bind(results);
+  results.return = (value) => {
+    leaving.abort();
+    return end(value);
+  };
+  return results;
+}
+
+/** @param leaving Aborted when the reader leaves the loop. */
+async function* resultsOf(
+  batches: Batches,
+  requests: readonly CompletionRequest[],
+  { concurrency, signal, trace }: CompleteBatchOptions,
+  leaving: AbortSignal,
+): AsyncGenerator<BatchResult, void> {
+  throwIfAborted(signal);
+  const come: BatchResult[] = [];
+  let change = deferred();
+  const onResult = (result: BatchResult): void => {
+    come.push(result);
+    change.resolve();
+  };
+  const batch = batches.start(requests, { concurrency, onResult, trace });
+  // At once, though the reader may be busy with a result.
+  const stop = (): void => {
+    batch.cancel().catch(() => {});
+    change.resolve();
+  };
+  const ending = joinedSignal(signal, leaving);
+  onAbort(ending.signal, stop);
+  try {
+    for (let handed = 0; handed < batch.size && !leaving.aborted; ) {
+      throwIfAborted(signal);
+      const result = come.shift();
+      if (result !== undefined) {
+        handed += 1;
+        yield result;
+      } else {
+        change = deferred();
+        await change.promise;
+      }
+    }
+  } finally {
+    ending.dispose();
+    if (!batch.hasEnded) await batch.cancel();
+    batches.forget(batch);
+  }
 }

@@ -32,8 +32,7 @@ import {
 import { type MetricsRecorder, parseArguments } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
 import type { BatchResult } from "./batch.js";
-import { batchResults, type CompleteBatchOptions } from "./batch-results.js";
-import { Batches } from "./batches.js";
+import { Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
 import type { ClientMetrics } from "./client-metrics.js";
 import { checkedOptions, type FoundryClientOptions } from "./client-options.js";
 import { type CompleteOptions, completeOptions } from "./completion-options.js";

@@ -6,18 +6,16 @@ import {
   listener,
   optionsOf,
   type ServiceClient,
-  type StatusUpdate,
   type StreamOptions,
   signalOption,
   traceOption,
   withinMs,
 } from "../foundry/index.js";
 import type { FoundryError, Trace } from "../lib/index.js";
-import type { Logger } from "../log.js";
-import type { CompletionState, RunEvent, RunParts } from "./completion-run.js";
+import type { FoundryClientOptions } from "./client-options.js";
+import type { CompletionState, OpenParts, RunEvent, RunParts } from "./completion-run.js";
 import type { StoreLimits } from "./completion-store.js";
 import type { CompletionStreamParts, Gate, OpenedCompletion } from "./completion-stream.js";
-import type { Routes } from "./routes.js";
 
 /**
  * What completions run on.
@@ -26,24 +24,14 @@ import type { Routes } from "./routes.js";
 export type CompletionService = Pick<ServiceClient, "openCompletion" | "stopsWhenLeft" | "metrics">;
 
 /** @internal */
-export interface CompletionsOptions {
-  /** Generations at once per model. Default `auto`: 1 on S and C1, 4 on C2 and other engines. */
-  readonly concurrency?: number | "auto" | undefined;
-  /** Completions that may wait. Default 64. */
-  readonly queueLimit?: number | undefined;
-  /** Completion starts a minute; 0 is no limit. Default 0. */
-  readonly rateLimit?: number | undefined;
-  /** Answers in the cache; 0 is no cache. Default 0. */
-  readonly cache?: number | undefined;
-  /** Default: none. */
-  readonly routes?: Routes | undefined;
-  /** Where the answers are kept on disk. Default: in memory. */
-  readonly cacheFolder?: string | undefined;
+export interface CompletionsOptions
+  extends Pick<
+    FoundryClientOptions,
+    "concurrency" | "queueLimit" | "rateLimit" | "cache" | "cacheFolder" | "routes" | "log"
+  > {
   readonly limits?: Partial<StoreLimits> | undefined;
   /** A monotonic clock in milliseconds. For tests. */
   readonly now?: (() => number) | undefined;
-  /** Logs listeners that throw. Default: none. */
-  readonly log?: Logger | undefined;
 }
 
 /** A change of a completion. */
@@ -75,11 +63,15 @@ export interface StartOptions extends CacheOption {
    * @internal
    */
   readonly open?: ((parts: ComposedParts) => OpenedCompletion) | undefined;
+  /**
+   * Another process has begun it: it waits also in a full queue. Default `false`.
+   * @internal
+   */
+  readonly goesOn?: boolean | undefined;
 }
 
 /** What a run gives a completion that is made of others. */
-export interface ComposedParts extends RemoteParts {
-  readonly id: string;
+export interface ComposedParts extends OpenParts {
   /** On whose behalf the others wait in the queue. Default: one caller for all. */
   readonly caller?: string | undefined;
   /** Of an item of a batch. */
@@ -121,24 +113,10 @@ export interface OpenOptions extends StreamOptions, CacheOption {
   readonly isRouted?: boolean | undefined;
 }
 
-/** @internal */
-export interface NewRun extends Omit<RunParts, "open" | "log"> {
-  readonly open: (options: OpenOptions & { readonly id: string }) => OpenedCompletion;
-}
-
 /** A completion of another process. */
 export interface AdoptOptions
-  extends Pick<RunParts, "id" | "batchId" | "key" | "createdAt" | "onEvent"> {
+  extends Pick<RunParts, "id" | "batchId" | "key" | "createdAt" | "onEvent" | "open"> {
   readonly hasEnded: boolean;
-  readonly open: (parts: RemoteParts) => OpenedCompletion;
-}
-
-/** What the run of such a completion gives it. */
-export interface RemoteParts {
-  /** Aborted when the completion shall stop. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
-  readonly onPlace?: ((place: number | null, etaMs: number | null) => void) | undefined;
 }
 
 /** What another process needs to go on with a completion. */
@@ -147,15 +125,6 @@ export interface CompletionRecord {
   /** `null` after its end, and where another process runs it. */
   readonly request: CompletionRequest | null;
   readonly state: CompletionState;
-}
-
-export interface WaitOptions {
-  /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
-  readonly withinMs?: number | undefined;
-  /** Aborting it ends the waiting with `CANCELLED` or `TIMEOUT`, and not the completion. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called with every event during the wait. */
-  readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
 const cacheOption = { cache: z.boolean("true or false").optional() };
@@ -168,6 +137,7 @@ export const startOptions = optionsOf({
   session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
   open: listener.optional(),
+  goesOn: z.boolean("true or false").optional(),
   ...traceOption,
 });
 /** @internal */

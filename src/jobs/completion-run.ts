@@ -5,7 +5,7 @@ import type {
   CompletionStatus,
   StatusUpdate,
 } from "../foundry/index.js";
-import { FoundryError, toFoundryError } from "../lib/index.js";
+import { deferred, FoundryError, throwIfAborted, toFoundryError, waitFor } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { OpenedCompletion } from "./completion-stream.js";
 import { Listeners } from "./listeners.js";
@@ -43,6 +43,24 @@ export type RunEvent =
   | { readonly type: "place"; readonly place: number; readonly etaMs: number | null }
   | { readonly type: "ended" };
 
+/** What a run gives its completion. */
+export interface OpenParts {
+  readonly id: string;
+  /** Aborted when the completion shall stop. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
+  readonly onPlace?: ((place: number | null, etaMs: number | null) => void) | undefined;
+}
+
+export interface WaitOptions {
+  /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
+  readonly withinMs?: number | undefined;
+  /** Aborting it ends the waiting with `CANCELLED` or `TIMEOUT`, and not the completion. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with every event during the wait. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+}
+
 export interface RunParts {
   readonly id: string;
   readonly batchId: string | null;
@@ -60,8 +78,7 @@ export interface RunParts {
   readonly createdAt?: number | undefined;
   /** Called with every event; not counted as a watcher. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
-  /** Starts the completion. The signal ends it. */
-  readonly open: (run: CompletionRun, signal: AbortSignal) => OpenedCompletion;
+  readonly open: (parts: OpenParts) => OpenedCompletion;
   /** Logs listeners that throw. Default: none. */
   readonly log?: Logger | undefined;
 }
@@ -88,8 +105,8 @@ export class CompletionRun {
   readonly id: string;
   readonly batchId: string | null;
   readonly key: string | null;
-  readonly isRepeatable: boolean;
   readonly createdAt: number;
+  readonly #isRepeatable: boolean;
   readonly #session: string | undefined;
   readonly #now: () => number;
   readonly #startedAt: number;
@@ -117,11 +134,16 @@ export class CompletionRun {
     this.id = id;
     this.batchId = batchId;
     this.key = key;
-    this.isRepeatable = isRepeatable;
+    this.#isRepeatable = isRepeatable;
     this.#session = own.session;
     this.#now = own.now ?? (() => performance.now());
     this.#startedAt = this.#now();
-    const stream = open(this, this.#stopping.signal);
+    const stream = open({
+      id,
+      signal: this.#stopping.signal,
+      onStatus: (news) => this.#onStatus(news),
+      onPlace: (place, etaMs) => this.#onPlace(place, etaMs),
+    });
     this.#phase = { is: "running", stream, request };
     this.ended = this.#consume(stream);
   }
@@ -139,7 +161,7 @@ export class CompletionRun {
     // A detached completion is joined also after its end: its result has not been read.
     const phase = this.#phase;
     if (phase.is === "ended") return this.#isDetached && phase.completion.status === "completed";
-    return !this.#stopping.signal.aborted && (this.#isDetached || this.isRepeatable);
+    return !this.#stopping.signal.aborted && (this.#isDetached || this.#isRepeatable);
   }
 
   /** Whether an identical request of this session repeats it, after so long without its answer. */
@@ -210,21 +232,37 @@ export class CompletionRun {
     this.#stopping.abort();
   }
 
-  /** Calls the listener with every event from now on. Returns the function that removes it. */
-  watch(listener: (event: RunEvent) => void): () => void {
-    const unwatch = this.#listeners.add(listener);
+  /** Waits until it has ended, or for the given time. */
+  async wait({ withinMs, signal, onEvent }: WaitOptions): Promise<void> {
+    throwIfAborted(signal);
+    if (this.hasEnded || withinMs === 0) return;
+    const failed = deferred<never>();
+    const unwatch = this.#listeners.add((event) => {
+      try {
+        onEvent?.(event);
+      } catch (defect) {
+        // A bug of the waiting caller must not end the completion.
+        failed.reject(defect);
+      }
+    });
     this.#watchers += 1;
-    return () => {
-      if (unwatch()) this.#watchers -= 1;
-    };
+    try {
+      await waitFor(Promise.race([this.ended, failed.promise]), { withinMs, signal });
+    } catch (thrown) {
+      throwIfAborted(signal);
+      throw thrown;
+    } finally {
+      unwatch();
+      this.#watchers -= 1;
+    }
   }
 
-  onStatus(news: StatusUpdate): void {
+  #onStatus(news: StatusUpdate): void {
     this.#news = news.step === "found" ? null : news;
     this.#listeners.notify({ type: "news", news });
   }
 
-  onPlace(place: number | null, etaMs: number | null): void {
+  #onPlace(place: number | null, etaMs: number | null): void {
     this.#place = place;
     this.#turnAt = etaMs === null ? null : performance.now() + etaMs;
     if (place !== null) this.#listeners.notify({ type: "place", place, etaMs });
@@ -243,11 +281,10 @@ export class CompletionRun {
       if (error.code === "CANCELLED") error = this.#stoppedBy ?? error;
     }
     this.#news = null;
-    this.onPlace(null, null);
+    this.#onPlace(null, null);
     this.#phase = { is: "ended", at: Date.now(), completion: stream.snapshot(), error };
     this.#listeners.notify({ type: "ended" });
     this.#listeners.clear();
-    this.#watchers = 0;
   }
 }
 

@@ -40,7 +40,7 @@ export class CompletionStore {
    * @param now A monotonic clock in milliseconds: setting the system's clock must not empty the store.
    * @param onGone Called with the id of each evicted completion.
    */
-  constructor(limits: StoreLimits, now: () => number, onGone: (id: string) => void = () => {}) {
+  constructor(limits: StoreLimits, now: () => number, onGone: (id: string) => void) {
     this.#limits = limits;
     this.#now = now;
     this.#onGone = onGone;

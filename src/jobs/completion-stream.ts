@@ -1,6 +1,6 @@
 import type { Completion, CompletionEvent, ServiceCompletion } from "../foundry/index.js";
 import { type FoundryError, toFoundryError, untilAborted } from "../lib/index.js";
-import type { Queue } from "./queue.js";
+import type { Queue, Waiter } from "./queue.js";
 import type { CacheSlot } from "./response-cache.js";
 
 /** A completion that a run reads to its end. */
@@ -19,12 +19,9 @@ export interface Gate {
 }
 
 /** @internal */
-export interface CompletionStreamParts {
+export interface CompletionStreamParts extends Pick<Waiter, "caller" | "isBatch" | "goesOn"> {
   readonly completion: ServiceCompletion;
   readonly queue: Queue;
-  readonly caller: string;
-  readonly isBatch: boolean;
-  readonly goesOn?: boolean | undefined;
   /** Called with the place in the queue and the estimate, and with `null` when it waits no more. */
   readonly onPlace?: ((place: number | null, etaMs: number | null) => void) | undefined;
   /** Default: the completion begins at once. */
@@ -100,22 +97,16 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
   }
 
   async *#attempt(): AsyncGenerator<CompletionEvent, void> {
-    const { completion, queue, caller, isBatch, goesOn, onPlace, cache } = this.#parts;
+    const { completion, queue, caller, isBatch, onPlace, cache } = this.#parts;
     const { model, service, generationsAtOnce, run } = await completion.prepare();
     const stored = (await cache?.find(model, service, this.snapshot().warnings)) ?? null;
     if (stored !== null) {
       yield* completion.restore(stored);
       return;
     }
-    const { signal } = completion;
     // One that begins again has waited for its place already.
-    const waiter = {
-      caller,
-      isBatch,
-      goesOn: goesOn === true || this.#hasEntered,
-      onPlace,
-      signal,
-    };
+    const goesOn = this.#parts.goesOn === true || this.#hasEntered;
+    const waiter = { caller, isBatch, goesOn, onPlace, signal: completion.signal };
     const release = await completion
       .queued(queue.enter(model, generationsAtOnce, waiter))
       .finally(() => onPlace?.(null, null));

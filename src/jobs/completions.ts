@@ -16,15 +16,20 @@ import {
   type CompletionsOptions,
   type EnlistOptions,
   listenerArgument,
-  type NewRun,
   type OpenOptions,
   type Started,
   type StartOptions,
   startOptions,
-  type WaitOptions,
   waitOptions,
 } from "./completion-options.js";
-import { CompletionRun, type CompletionState, stoppedError } from "./completion-run.js";
+import {
+  CompletionRun,
+  type CompletionState,
+  type RunEvent,
+  type RunParts,
+  stoppedError,
+  type WaitOptions,
+} from "./completion-run.js";
 import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
 import { CompletionStream, refusedCompletion } from "./completion-stream.js";
 import { completionNotFound, Ids, requestKey } from "./ids.js";
@@ -32,7 +37,6 @@ import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
 import { ResponseCache } from "./response-cache.js";
 import { routed } from "./routes.js";
-import { untilEnded } from "./run-wait.js";
 
 const QUEUE_LIMIT = 64;
 /** A limit for the end of a stopped completion. */
@@ -50,9 +54,10 @@ const REPEAT_MS = 3000;
  * later.text; // all of it, or the text after 45 s
  */
 export class Completions {
+  /** @internal Of batches, too. */
+  readonly ids = new Ids();
   readonly #service: CompletionService;
   readonly #options: CompletionsOptions;
-  readonly #ids = new Ids();
   readonly #store: CompletionStore;
   readonly #queue: Queue;
   readonly #cache: ResponseCache | null;
@@ -101,13 +106,13 @@ export class Completions {
     if (this.#isClosed) throw closedError();
     checkOptions(startOptions, options);
     const key = requestKey(request);
-    const { session, trace, caller, cache, open } = options;
+    const { session, trace, caller, cache, open, goesOn } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);
     if (same !== null) {
       same.join(!same.isJoinable);
       return { state: same.state(), joined: true };
     }
-    const id = this.#ids.next("completion");
+    const id = this.ids.next("completion");
     this.#add({
       id,
       batchId: null,
@@ -116,7 +121,8 @@ export class Completions {
       isRepeatable: key !== null && routed(request, this.#options.routes).temperature === 0,
       request: open === undefined ? request : null,
       open: (parts) =>
-        open?.({ ...parts, caller }) ?? this.#open(request, { ...parts, trace, caller, cache }),
+        open?.({ ...parts, caller }) ??
+        this.stream(request, { ...parts, trace, caller, cache, goesOn }),
     });
     return { state: this.get(id), joined: false };
   }
@@ -140,7 +146,7 @@ export class Completions {
         const own = { ...parts, caller: batchId, gate };
         try {
           if (typeof entry === "function") return entry(own);
-          return this.#open(entry, { ...own, trace });
+          return this.stream(entry, { ...own, trace });
         } catch (thrown) {
           return refusedCompletion(parts.id, toFoundryError(thrown));
         }
@@ -153,9 +159,9 @@ export class Completions {
    * is known here, if it has ended.
    * @internal
    */
-  async adopt({ open, hasEnded, ...parts }: AdoptOptions): Promise<void> {
+  async adopt({ hasEnded, ...parts }: AdoptOptions): Promise<void> {
     if (this.#isClosed) throw closedError();
-    const run = this.#add({ ...parts, isRepeatable: false, request: null, open });
+    const run = this.#add({ ...parts, isRepeatable: false, request: null });
     if (parts.batchId === null) run.detach();
     if (hasEnded) await run.ended;
   }
@@ -167,11 +173,31 @@ export class Completions {
   }
 
   /**
-   * A completion that is not kept here: its reader runs it. It waits in the same queue.
+   * A completion that its reader runs, and that is not kept here. It waits in the same queue.
    * @internal
    */
-  stream(request: CompletionRequest, options: OpenOptions = {}): CompletionStream {
-    return this.#open(request, options);
+  stream(given: CompletionRequest, options: OpenOptions = {}): CompletionStream {
+    const {
+      gate,
+      isBatch = gate !== undefined,
+      goesOn,
+      isRouted,
+      caller = "",
+      onPlace,
+      cache,
+      ...call
+    } = options;
+    const request = isRouted === true ? given : routed(given, this.#options.routes);
+    return new CompletionStream({
+      completion: this.#service.openCompletion(request, call),
+      queue: this.#queue,
+      caller,
+      isBatch,
+      goesOn,
+      onPlace,
+      gate,
+      cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),
+    });
   }
 
   /** @internal The batch of a completion has returned its result. */
@@ -203,7 +229,7 @@ export class Completions {
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
     checkOptions(waitOptions, options);
-    await untilEnded(run, options);
+    await run.wait(options);
     return run.read();
   }
 
@@ -266,11 +292,6 @@ export class Completions {
     return this.#listeners.add(listener);
   }
 
-  /** @internal For batches, which have ids of their own. */
-  get ids(): Ids {
-    return this.#ids;
-  }
-
   /** Stops all completions. Their waiters get the states. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -289,51 +310,17 @@ export class Completions {
     return stops === null ? null : !stops;
   }
 
-  #add({ open, onEvent, ...own }: NewRun): CompletionRun {
-    const { id } = own;
-    const run = new CompletionRun({
-      ...own,
-      now: this.#options.now,
-      log: this.#options.log,
-      onEvent: (event) => {
-        this.#listeners.notify(id, event.type);
-        onEvent?.(event);
-      },
-      open: (self, signal) =>
-        open({
-          id,
-          signal,
-          onStatus: (update) => self.onStatus(update),
-          onPlace: (place, etaMs) => self.onPlace(place, etaMs),
-        }),
-    });
-    this.#store.add(run, own.batchId !== null);
+  #add(parts: Omit<RunParts, "now" | "log">): CompletionRun {
+    const { id, batchId } = parts;
+    const { now, log } = this.#options;
+    const onEvent = (event: RunEvent): void => {
+      this.#listeners.notify(id, event.type);
+      parts.onEvent?.(event);
+    };
+    const run = new CompletionRun({ ...parts, now, log, onEvent });
+    this.#store.add(run, batchId !== null);
     this.#listeners.notify(id, "started");
     return run;
-  }
-
-  #open(given: CompletionRequest, options: OpenOptions) {
-    const {
-      gate,
-      isBatch = gate !== undefined,
-      goesOn,
-      isRouted,
-      caller = "",
-      onPlace,
-      cache,
-      ...call
-    } = options;
-    const request = isRouted === true ? given : routed(given, this.#options.routes);
-    return new CompletionStream({
-      completion: this.#service.openCompletion(request, call),
-      queue: this.#queue,
-      caller,
-      isBatch,
-      goesOn,
-      onPlace,
-      gate,
-      cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),
-    });
   }
 
   #sameAs(key: string, session: string | undefined): CompletionRun | null {
@@ -345,6 +332,6 @@ export class Completions {
   #find(id: string): CompletionRun {
     const run = this.#store.get(id);
     if (run !== null) return run;
-    throw completionNotFound(id, this.#ids);
+    throw completionNotFound(id, this.ids);
   }
 }

@@ -3,12 +3,12 @@ import * as z from "zod";
 import type { CompletionRequest } from "../foundry/index.js";
 import { FoundryError, membersKey, parseArguments, truncate } from "../lib/index.js";
 
-export type IdKind = "completion" | "batch";
+type IdKind = "completion" | "batch";
 
 const PREFIXES: Readonly<Record<IdKind, string>> = { completion: "c", batch: "b" };
 
 /** Why there is nothing with an id. */
-export type Standing = "expired" | "other_kind" | "other_run" | "unknown";
+type Standing = "expired" | "other_kind" | "other_run" | "unknown";
 
 /**
  * Ids such as `c-k3f9x2q7mad4-17`: the kind, four characters of this run of the server, a code, a number. The code

@@ -1,17 +1,5 @@
-export {
-  type AdoptedItem,
-  Batch,
-  type BatchRecordItem,
-  type BatchResult,
-  lengthOf,
-} from "./batch.js";
-export type { CompleteBatchOptions } from "./batch-results.js";
-export {
-  BATCH_ID,
-  BATCH_LIMIT,
-  Batches,
-  type BatchesOptions,
-} from "./batches.js";
+export { type AdoptedItem, type Batch, type BatchResult, lengthOf } from "./batch.js";
+export { BATCH_ID, BATCH_LIMIT, Batches, type CompleteBatchOptions } from "./batches.js";
 export { FoundryClient, type TypedRequest } from "./client.js";
 export type { ClientMetrics } from "./client-metrics.js";
 export type { FoundryClientOptions } from "./client-options.js";
@@ -21,24 +9,28 @@ export type {
   Cancelled,
   CompleteOptions,
   CompletionChange,
-  CompletionRecord,
   ComposedParts,
-  RemoteParts,
   Started,
   StartOptions,
-  WaitOptions,
 } from "./completion-options.js";
-export { type CompletionState, hasEnded, type RunEvent } from "./completion-run.js";
+export {
+  type CompletionState,
+  hasEnded,
+  type OpenParts,
+  type RunEvent,
+  type WaitOptions,
+} from "./completion-run.js";
 export type { CompletionStream, OpenedCompletion } from "./completion-stream.js";
 export { Completions } from "./completions.js";
 export { requestKey } from "./ids.js";
-export {
-  type LoadFacts,
+export type {
+  LoadFacts,
   LoadRun,
-  type LoadState,
-  type LoadStatus,
-  type LoadWish,
+  LoadState,
+  LoadStatus,
+  LoadWaitOptions,
+  LoadWish,
 } from "./load-job.js";
-export { Loads, type LoadWaitOptions } from "./loads.js";
+export { Loads, loadKey } from "./loads.js";
 export type { Route, Routes } from "./routes.js";
 export { type RunnableTool, type RunRequest, type RunResult, typedTool } from "./run-tools.js";

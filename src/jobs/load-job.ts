@@ -1,5 +1,11 @@
-import type { KnownModel, LoadOptions, LoadResult, StatusUpdate } from "../foundry/index.js";
-import { type FoundryError, toFoundryError } from "../lib/index.js";
+import type {
+  KnownModel,
+  LoadOptions,
+  LoadResult,
+  ServiceClient,
+  StatusUpdate,
+} from "../foundry/index.js";
+import { type FoundryError, throwIfAborted, toFoundryError, waitFor } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { Listeners } from "./listeners.js";
 
@@ -24,20 +30,26 @@ export interface LoadFacts {
   readonly warnings: readonly string[];
 }
 
-/** What loads run on. */
-export interface Loader {
-  whichModel(
-    model: string,
-    options: Pick<LoadOptions, "device" | "signal" | "onStatus" | "trace">,
-  ): Promise<KnownModel>;
-  loadModel(model: string, options: LoadOptions): Promise<LoadResult>;
-}
-
 export type LoadWish = Pick<LoadOptions, "device" | "download" | "force" | "idleSeconds" | "trace">;
 
-interface LoadContext {
-  readonly loader: Loader;
+export interface LoadWaitOptions {
+  /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
+  readonly withinMs?: number | undefined;
+  /** Aborting it ends the waiting with `CANCELLED` or `TIMEOUT`, and not the load. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the latest status of the load, and with every further one. */
+  readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
+}
+
+/**
+ * What loads run on.
+ * @internal
+ */
+export interface LoadContext {
+  readonly loader: Pick<ServiceClient, "whichModel" | "loadModel">;
+  /** A monotonic clock in milliseconds. */
   readonly now: () => number;
+  /** Of listeners that throw. Default: none. */
   readonly log?: Logger | undefined;
 }
 
@@ -47,21 +59,33 @@ type LoadPhase =
   | { readonly is: "done"; readonly at: number; readonly result: LoadResult | null }
   | { readonly is: "failed"; readonly at: number; readonly error: FoundryError };
 
-/** The state of a load, and the listeners to its status updates. */
-class LoadProgress {
+type LoadWork = (
+  signal: AbortSignal,
+  onStatus: (update: StatusUpdate) => void,
+) => Promise<LoadResult | null>;
+
+/**
+ * Work for a load, with its state and the listeners to its status updates.
+ * @internal
+ */
+class LoadTask {
   readonly startedAt: number;
+  /** Never rejects: an error becomes part of the state. */
+  readonly ended: Promise<void>;
   readonly #model: string;
   readonly #now: () => number;
   readonly #listeners: Listeners<[StatusUpdate]>;
+  readonly #stopping = new AbortController();
   #phase: LoadPhase = { is: "running", update: null };
   /** Whether a caller got the outcome, or the load was stopped. */
   isReported = false;
 
-  constructor(model: string, { now, log }: LoadContext, startedAt = now()) {
+  constructor(model: string, { now, log }: LoadContext, work: LoadWork, startedAt = now()) {
     this.startedAt = startedAt;
     this.#model = model;
     this.#now = now;
     this.#listeners = new Listeners(log);
+    this.ended = this.#run(work);
   }
 
   get endedAt(): number | null {
@@ -71,11 +95,6 @@ class LoadProgress {
   /** Whether it is running, or has failed without any caller having got the error. */
   get isOpen(): boolean {
     return !this.isReported && this.#phase.is !== "done";
-  }
-
-  /** Whether it has succeeded without any caller having got the result. */
-  get isUnreportedSuccess(): boolean {
-    return !this.isReported && this.#phase.is === "done" && this.#phase.result !== null;
   }
 
   get step(): StatusUpdate["step"] | null {
@@ -101,17 +120,15 @@ class LoadProgress {
     return this.#listeners.add(listener, this.#update === null ? undefined : [this.#update]);
   }
 
-  update(update: StatusUpdate): void {
-    if (this.#phase.is === "running") {
-      this.#phase = { is: "running", update: update.step === "found" ? null : update };
-    }
-    this.#listeners.notify(update);
+  stop(): void {
+    if (this.endedAt !== null) return;
+    this.isReported = true;
+    this.#stopping.abort();
   }
 
-  /** Runs the work to its end. Never rejects: its error becomes part of the state. */
-  async run(work: () => Promise<LoadResult | null>): Promise<void> {
+  async #run(work: LoadWork): Promise<void> {
     try {
-      const result = await work();
+      const result = await work(this.#stopping.signal, (update) => this.#note(update));
       this.#phase = { is: "done", at: this.#now(), result };
     } catch (thrown) {
       this.#phase = { is: "failed", at: this.#now(), error: toFoundryError(thrown) };
@@ -120,37 +137,41 @@ class LoadProgress {
     }
   }
 
+  #note(update: StatusUpdate): void {
+    if (this.#phase.is === "running") {
+      this.#phase = { is: "running", update: update.step === "found" ? null : update };
+    }
+    this.#listeners.notify(update);
+  }
+
   get #update(): StatusUpdate | null {
     return this.#phase.is === "running" ? this.#phase.update : null;
   }
 }
 
-/** The load of one model, its download included. It runs to its end without waiters, too. */
+/**
+ * The load of one model, its download included. It runs to its end without waiters, too.
+ * @internal
+ */
 export class LoadJob {
   readonly wish: LoadWish;
-  readonly progress: LoadProgress;
-  readonly ended: Promise<void>;
-  readonly #stopping = new AbortController();
+  readonly task: LoadTask;
   /** The requests that it serves. */
   readonly #runs = new Set<LoadRun>();
 
   /** @param run The first request for it. */
-  constructor({ id }: KnownModel, run: LoadRun, context: LoadContext) {
-    const { typed, wish, progress } = run;
+  constructor({ id }: KnownModel, { typed, wish, task }: LoadRun, context: LoadContext) {
     this.wish = wish;
-    this.progress = new LoadProgress(id, context, progress.startedAt);
-    const { signal } = this.#stopping;
-    const onStatus = (update: StatusUpdate): void => this.progress.update(update);
-    this.ended = this.progress.run(() =>
-      context.loader.loadModel(typed, { ...wish, signal, onStatus }),
-    );
+    const work: LoadWork = (signal, onStatus) =>
+      context.loader.loadModel(typed, { ...wish, signal, onStatus });
+    this.task = new LoadTask(id, context, work, task.startedAt);
   }
 
   /** Serves a request: resolves when the job has ended. */
   async serve(run: LoadRun, onStatus: (update: StatusUpdate) => void): Promise<void> {
     this.#runs.add(run);
-    const unwatch = this.progress.watch(onStatus);
-    await this.ended;
+    const unwatch = this.task.watch(onStatus);
+    await this.task.ended;
     unwatch();
   }
 
@@ -161,10 +182,7 @@ export class LoadJob {
   /** Stops it unless a caller waits, or the service is loading: no service stops that. */
   stop(): void {
     const isWaitedFor = [...this.#runs].some(({ waiting }) => waiting > 0);
-    const { endedAt, step } = this.progress;
-    if (isWaitedFor || step === "loading" || endedAt !== null) return;
-    this.progress.isReported = true;
-    this.#stopping.abort();
+    if (!isWaitedFor && this.task.step !== "loading") this.task.stop();
   }
 }
 
@@ -178,9 +196,8 @@ export class LoadRun {
   /** Calls that wait for it now. @internal */
   waiting = 0;
   /** Calls that have begun to wait for it. @internal */
-  #waits = 0;
-  readonly #resolution: LoadProgress;
-  readonly #stopping = new AbortController();
+  ownWaits = 0;
+  readonly #resolution: LoadTask;
   #job: LoadJob | null = null;
 
   /**
@@ -195,45 +212,32 @@ export class LoadRun {
   ) {
     this.typed = typed;
     this.wish = wish;
-    this.#resolution = new LoadProgress(typed, context);
-    const { signal } = this.#stopping;
-    const onStatus = (update: StatusUpdate): void => this.#resolution.update(update);
-    this.ended = this.#resolution.run(async () => {
+    this.#resolution = new LoadTask(typed, context, async (signal, onStatus) => {
       const { device, trace } = wish;
       const model = await context.loader.whichModel(typed, { device, signal, onStatus, trace });
       this.#job = jobOf(model, this);
       await this.#job.serve(this, onStatus);
       return null;
     });
+    this.ended = this.#resolution.ended;
   }
 
   /** How many calls have begun to wait for this load, by whatever name of its model. @internal */
   get waits(): number {
-    return this.#job?.waits ?? this.#waits;
-  }
-
-  /** @internal */
-  beginWait(): void {
-    this.waiting += 1;
-    this.#waits += 1;
-  }
-
-  /** @internal */
-  get ownWaits(): number {
-    return this.#waits;
+    return this.#job?.waits ?? this.ownWaits;
   }
 
   /** Of the job; before that, of the resolution. @internal */
-  get progress(): LoadProgress {
-    return this.#job?.progress ?? this.#resolution;
+  get task(): LoadTask {
+    return this.#job?.task ?? this.#resolution;
   }
 
   get endedAt(): number | null {
-    return this.progress.endedAt;
+    return this.task.endedAt;
   }
 
   state(): LoadState {
-    return this.progress.state();
+    return this.task.state();
   }
 
   /** Calls the listener with the latest status and every further one; returns what ends that. */
@@ -241,14 +245,31 @@ export class LoadRun {
     return this.#resolution.watch(listener);
   }
 
+  /** @internal */
+  async wait({ withinMs, signal, onStatus = () => {} }: LoadWaitOptions): Promise<LoadState> {
+    throwIfAborted(signal);
+    const unwatch = this.watch(onStatus);
+    this.waiting += 1;
+    this.ownWaits += 1;
+    try {
+      if (this.endedAt === null && withinMs !== 0) await waitFor(this.ended, { withinMs, signal });
+      if (this.endedAt !== null) this.task.isReported = true;
+      return this.state();
+    } catch (thrown) {
+      throwIfAborted(signal);
+      throw thrown;
+    } finally {
+      this.waiting -= 1;
+      unwatch();
+    }
+  }
+
   /**
    * Stops the load as far as possible, unless other calls wait for it: no service stops a load that
    * has begun (docs/foundry-local.md, section 3).
    */
   stop(): void {
-    this.#job?.stop();
-    if (this.#job !== null || this.waiting > 0 || this.endedAt !== null) return;
-    this.#resolution.isReported = true;
-    this.#stopping.abort();
+    if (this.#job !== null) this.#job.stop();
+    else if (this.waiting === 0) this.#resolution.stop();
   }
 }

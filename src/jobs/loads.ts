@@ -1,36 +1,25 @@
 import * as z from "zod";
 import {
   checkOptions,
+  type KnownModel,
   listener,
   loadWishFields,
   modelArgument,
   modelKey,
   optionsOf,
-  type StatusUpdate,
   signalOption,
   traceOption,
   withinMs,
 } from "../foundry/index.js";
-import { parseArguments, throwIfAborted, waitFor } from "../lib/index.js";
-import type { Logger } from "../log.js";
-import { type Loader, LoadJob, LoadRun, type LoadState, type LoadWish } from "./load-job.js";
-
-/** @internal */
-export interface LoadsOptions {
-  /** A monotonic clock in milliseconds. For tests. */
-  readonly now?: (() => number) | undefined;
-  /** Of listeners that throw. Default: none. */
-  readonly log?: Logger | undefined;
-}
-
-export interface LoadWaitOptions {
-  /** Longest wait, in milliseconds; 0 returns the state at once. Default: until it has ended. */
-  readonly withinMs?: number | undefined;
-  /** Aborting it ends the waiting with `CANCELLED` or `TIMEOUT`, and not the load. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called with the latest status of the load, and with every further one. */
-  readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
-}
+import { parseArguments } from "../lib/index.js";
+import {
+  type LoadContext,
+  LoadJob,
+  LoadRun,
+  type LoadState,
+  type LoadWaitOptions,
+  type LoadWish,
+} from "./load-job.js";
 
 const wishOptions = optionsOf({ ...loadWishFields, ...traceOption });
 const waitOptions = optionsOf({ withinMs, ...signalOption, onStatus: listener.optional() });
@@ -49,19 +38,18 @@ const KEPT_MS = 5 * 60_000;
  * const { status, percent } = await client.loads.wait(load, { withinMs: 45_000 });
  */
 export class Loads {
-  readonly #loader: Loader;
-  readonly #now: () => number;
-  readonly #log: Logger | undefined;
+  readonly #context: LoadContext;
   /** By what was typed and its options: equal requests are one, before their model is resolved. */
   readonly #runs = new Map<string, LoadRun>();
   /** By the key of the resolved model. */
   readonly #jobs = new Map<string, LoadJob>();
 
   /** @internal */
-  constructor(loader: Loader, options: LoadsOptions = {}) {
-    this.#loader = loader;
-    this.#now = options.now ?? (() => performance.now());
-    this.#log = options.log;
+  constructor(
+    loader: LoadContext["loader"],
+    { now = () => performance.now(), log }: Partial<LoadContext> = {},
+  ) {
+    this.#context = { loader, now, log };
   }
 
   /**
@@ -74,19 +62,12 @@ export class Loads {
     parseArguments(modelArgument, { model });
     checkOptions(wishOptions, wish, { example: "{ download: true }" });
     this.#prune();
-    const key = keyOf(model, wish);
+    const key = loadKey(model, wish);
     const before = this.#runs.get(key);
-    if (before?.progress.isOpen === true) return before;
-    const context = { loader: this.#loader, now: this.#now, log: this.#log };
-    const run = new LoadRun(model, wish, context, (resolved, own) => {
-      const { loaded } = resolved;
-      const key = modelKey(resolved);
-      const running = this.#jobs.get(key);
-      if (running !== undefined && isJoinable(running, own.wish, loaded === true)) return running;
-      const job = new LoadJob(resolved, own, context);
-      this.#jobs.set(key, job);
-      return job;
-    });
+    if (before?.task.isOpen === true) return before;
+    const run = new LoadRun(model, wish, this.#context, (resolved, own) =>
+      this.#jobOf(resolved, own),
+    );
     this.#runs.set(key, run);
     return run;
   }
@@ -100,21 +81,7 @@ export class Loads {
   async wait(load: LoadRun, options: LoadWaitOptions = {}): Promise<LoadState> {
     parseArguments(loadArgument, { load });
     checkOptions(waitOptions, options);
-    const { withinMs, signal, onStatus } = options;
-    throwIfAborted(signal);
-    const unwatch = load.watch(onStatus ?? (() => {}));
-    load.beginWait();
-    try {
-      if (load.endedAt === null && withinMs !== 0) await waitFor(load.ended, { withinMs, signal });
-      if (load.endedAt !== null) load.progress.isReported = true;
-      return load.state();
-    } catch (thrown) {
-      throwIfAborted(signal);
-      throw thrown;
-    } finally {
-      load.waiting -= 1;
-      unwatch();
-    }
+    return load.wait(options);
   }
 
   /**
@@ -126,11 +93,22 @@ export class Loads {
     load.stop();
   }
 
+  #jobOf(model: KnownModel, run: LoadRun): LoadJob {
+    const key = modelKey(model);
+    const running = this.#jobs.get(key);
+    if (running !== undefined && isJoinable(running, run.wish, model.loaded === true)) {
+      return running;
+    }
+    const job = new LoadJob(model, run, this.#context);
+    this.#jobs.set(key, job);
+    return job;
+  }
+
   #prune(): void {
     for (const loads of [this.#runs, this.#jobs]) {
-      for (const [key, { progress }] of loads) {
-        const { endedAt, isReported } = progress;
-        const isOld = endedAt !== null && this.#now() - endedAt > KEPT_MS;
+      for (const [key, { task }] of loads) {
+        const { endedAt, isReported } = task;
+        const isOld = endedAt !== null && this.#context.now() - endedAt > KEPT_MS;
         if (isOld || (endedAt !== null && isReported)) loads.delete(key);
       }
     }
@@ -138,8 +116,8 @@ export class Loads {
 }
 
 /** A success is joined as long as the model is still loaded. */
-function isJoinable({ progress, wish }: LoadJob, wanted: LoadWish, isLoaded: boolean): boolean {
-  const isUseful = progress.isOpen || (progress.isUnreportedSuccess && isLoaded);
+function isJoinable({ task, wish }: LoadJob, wanted: LoadWish, isLoaded: boolean): boolean {
+  const isUseful = !task.isReported && (task.isOpen || isLoaded);
   // With `force` or `download` a load can succeed where another one fails.
   const isLimited =
     (wanted.force === true && wish.force !== true) ||
@@ -147,6 +125,8 @@ function isJoinable({ progress, wish }: LoadJob, wanted: LoadWish, isLoaded: boo
   return isUseful && !isLimited;
 }
 
-/** Names mean the same in any case. */
-const keyOf = (model: string, { device, download, force, idleSeconds }: LoadWish): string =>
-  JSON.stringify([String(model).trim().toLowerCase(), device, download, force, idleSeconds]);
+/** Equal for the same load. Names mean the same in any case. */
+export const loadKey = (
+  model: string,
+  { device, download, force, idleSeconds }: LoadWish,
+): string => JSON.stringify([model.trim().toLowerCase(), device, download, force, idleSeconds]);

@@ -6,7 +6,6 @@ import {
   onAbort,
 } from "../lib/index.js";
 import { RateLimit, type SetTimer } from "./rate-limit.js";
-import { RoundRobin } from "./round-robin.js";
 
 /** A completion that asks for a place. */
 export interface Waiter {
@@ -21,7 +20,7 @@ export interface Waiter {
   readonly onPlace?: ((place: number, etaMs: number | null) => void) | undefined;
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   /** Completions that may wait. */
   readonly limit: number;
   readonly now: () => number;
@@ -38,18 +37,17 @@ interface Entry extends Waiter {
   place: number;
 }
 
-interface Holder {
-  readonly isBatch: boolean;
-  readonly since: number;
-}
+/** The weight of the newest measurement in an average. */
+const WEIGHT = 0.3;
 
 /** The places of one model, with their holders and the completions that wait for one. */
 interface Lane {
   slots: number;
-  readonly holders: Set<Holder>;
+  readonly holders: Set<{ readonly isBatch: boolean; readonly since: number }>;
   readonly singles: RoundRobin<Entry>;
   readonly batches: RoundRobin<Entry>;
-  readonly durations: Durations;
+  /** A moving average of how long a completion holds its place; `null`: not measured. */
+  averageMs: number | null;
 }
 
 /**
@@ -142,7 +140,7 @@ export class Queue {
         holders: new Set(),
         singles: new RoundRobin(),
         batches: new RoundRobin(),
-        durations: new Durations(),
+        averageMs: null,
       };
       this.#lanes.set(model, lane);
       this.#evictIdle();
@@ -161,12 +159,14 @@ export class Queue {
   }
 
   #take(lane: Lane, isBatch: boolean): () => void {
-    const holder: Holder = { isBatch, since: this.#now() };
+    const holder = { isBatch, since: this.#now() };
     lane.holders.add(holder);
     this.#rate?.started();
     return () => {
       if (!lane.holders.delete(holder)) return;
-      lane.durations.add(this.#now() - holder.since);
+      const heldMs = this.#now() - holder.since;
+      const beforeMs = lane.averageMs ?? heldMs;
+      lane.averageMs = beforeMs + WEIGHT * (heldMs - beforeMs);
       this.#serve(lane);
     };
   }
@@ -246,18 +246,17 @@ export class Queue {
   }
 
   /** The estimated milliseconds until the turn of a place; `null`: not measured. */
-  #estimatesOf({ singles, holders, slots, durations }: Lane): (place: number) => number | null {
-    const heldMs = [...holders].map(({ since }) => this.#now() - since);
-    const free = Math.max(0, slots - holders.size);
+  #estimatesOf(lane: Lane): (place: number) => number | null {
+    const now = this.#now();
     const rate = this.#rate;
-    if (rate === null) return (place) => durations.until(place, heldMs, free);
+    if (rate === null) return (place) => untilTurn(place, lane, now);
     // Batches of other models take no start from single completions.
     const rivals = this.#waitingLanes().filter(
-      (lane) => singles.size === 0 || lane.singles.size > 0,
+      ({ singles }) => lane.singles.size === 0 || singles.size > 0,
     );
     const models = Math.max(1, rivals.length);
     return (place) => {
-      const placeMs = durations.until(place, heldMs, free);
+      const placeMs = untilTurn(place, lane, now);
       return placeMs === null ? null : Math.max(placeMs, rate.until((place - 1) * models + 1));
     };
   }
@@ -283,32 +282,65 @@ function hasRoomForBatch({ slots, holders }: Lane): boolean {
   return held + 1 <= slots / 2;
 }
 
-/** The weight of the newest measurement. */
-const WEIGHT = 0.3;
+/** Milliseconds until the turn of the `place`-th that waits, by the average; `null`: not measured. */
+function untilTurn(place: number, { holders, slots, averageMs }: Lane, now: number): number | null {
+  const free = Math.max(0, slots - holders.size);
+  if (place <= free) return 0;
+  if (averageMs === null) return null;
+  const held = [...holders].map(({ since }) => Math.max(0, averageMs - (now - since)));
+  const left = [...Array<number>(free).fill(0), ...held.sort((a, b) => a - b)];
+  const rounds = Math.floor((place - 1) / left.length);
+  const first = left[(place - 1) % left.length] ?? 0;
+  return Math.round(first + rounds * averageMs);
+}
 
-/** A moving average of how long a completion holds its place. */
-class Durations {
-  #averageMs: number | null = null;
+/** A waiting list: first come, first served within a caller, one turn after the other among callers. */
+class RoundRobin<T> {
+  /** By caller, in the order of their turns. No list is empty. */
+  readonly #waiting = new Map<string, T[]>();
+  #size = 0;
 
-  add(ms: number): void {
-    this.#averageMs =
-      this.#averageMs === null ? ms : this.#averageMs + WEIGHT * (ms - this.#averageMs);
+  get size(): number {
+    return this.#size;
   }
 
-  /**
-   * Estimated milliseconds until the turn of the `place`-th in the queue; `null`: not measured.
-   *
-   * @param heldMs How long each holder has had its place.
-   * @param free How many places have no holder.
-   */
-  until(place: number, heldMs: readonly number[], free: number): number | null {
-    if (place <= free) return 0;
-    const average = this.#averageMs;
-    if (average === null) return null;
-    const held = heldMs.map((ms) => Math.max(0, average - ms)).sort((a, b) => a - b);
-    const left = [...Array<number>(free).fill(0), ...held];
-    const rounds = Math.floor((place - 1) / left.length);
-    const first = left[(place - 1) % left.length] ?? 0;
-    return Math.round(first + rounds * average);
+  add(caller: string, one: T): void {
+    this.#size += 1;
+    const own = this.#waiting.get(caller);
+    if (own === undefined) this.#waiting.set(caller, [one]);
+    else own.push(one);
+  }
+
+  remove(caller: string, one: T): void {
+    const own = this.#waiting.get(caller);
+    const index = own?.indexOf(one) ?? -1;
+    if (own === undefined || index < 0) return;
+    own.splice(index, 1);
+    this.#size -= 1;
+    if (own.length === 0) this.#waiting.delete(caller);
+  }
+
+  /** Removes the entry whose turn it is. Its caller goes to the end of the round. */
+  next(): T | undefined {
+    const [first] = this.#waiting;
+    if (first === undefined) return undefined;
+    const [caller, own] = first;
+    const one = own.shift();
+    this.#size -= 1;
+    this.#waiting.delete(caller);
+    if (own.length > 0) this.#waiting.set(caller, own);
+    return one;
+  }
+
+  /** All waiting entries, in the order in which they would be taken without new ones. */
+  order(): T[] {
+    const order: T[] = [];
+    for (let turn = 0; order.length < this.#size; turn += 1) {
+      for (const own of this.#waiting.values()) {
+        const one = own[turn];
+        if (one !== undefined) order.push(one);
+      }
+    }
+    return order;
   }
 }

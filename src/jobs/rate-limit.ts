@@ -8,7 +8,7 @@ const setTimer: SetTimer = (ms, fire) => {
   return () => clearTimeout(timer);
 };
 
-export interface RateLimitOptions {
+interface RateLimitOptions {
   /** Starts a minute, 1 or more. */
   readonly perMinute: number;
   /** A monotonic clock in milliseconds. */

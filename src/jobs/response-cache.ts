@@ -10,6 +10,7 @@ import {
 import { jsonFrom, MOST_CACHE_BYTES } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { FileCache } from "../platform/index.js";
+import type { FoundryClientOptions } from "./client-options.js";
 import { requestKey } from "./ids.js";
 
 interface Entry {
@@ -28,13 +29,6 @@ export interface ResponseCacheOptions {
   /** A clock in milliseconds: a monotonic one for memory, that of the system for the disk. */
   readonly now: () => number;
   /** Logs that answers cannot be written. Default: none. */
-  readonly log?: Logger | undefined;
-}
-
-/** What the options of a client say of its cache. */
-interface ClientCacheOptions {
-  readonly cache?: number | undefined;
-  readonly cacheFolder?: string | undefined;
   readonly log?: Logger | undefined;
 }
 
@@ -66,7 +60,11 @@ export class ResponseCache {
    * @param monotonic A monotonic clock in milliseconds.
    */
   static from(
-    { cache, cacheFolder: folder, log }: ClientCacheOptions,
+    {
+      cache,
+      cacheFolder: folder,
+      log,
+    }: Pick<FoundryClientOptions, "cache" | "cacheFolder" | "log">,
     monotonic: () => number,
   ): ResponseCache | null {
     const entries = cache ?? (folder === undefined ? 0 : DISK_ENTRIES);
@@ -85,19 +83,7 @@ export class ResponseCache {
     if (request.temperature !== 0 && request.seed === undefined) return null;
     // The model is part of the key as the exact id that its name stands for.
     const key = requestKey({ ...request, model: undefined, models: undefined });
-    return key === null ? null : new CacheSlot(this, key);
-  }
-
-  /** @internal */
-  async get(key: string): Promise<StoredAnswer | null> {
-    const entry = await this.#answers.get(key);
-    if (entry === undefined) return null;
-    return { ...entry.answer, ageMs: Math.max(0, Math.round(this.#now() - entry.at)) };
-  }
-
-  /** @internal */
-  set(key: string, answer: Entry["answer"]): void {
-    this.#answers.set(key, { answer, at: this.#now() });
+    return key === null ? null : new CacheSlot(this.#answers, this.#now, key);
   }
 }
 
@@ -153,15 +139,16 @@ const entrySchema = z.object({
 
 /** Where one completion finds or keeps its answer. */
 export class CacheSlot {
-  readonly #cache: ResponseCache;
+  readonly #answers: Answers;
+  readonly #now: () => number;
   readonly #request: string;
   #key: string | null = null;
   #model: string | null = null;
   #ownWarnings: readonly string[] = [];
 
-  /** @internal */
-  constructor(cache: ResponseCache, request: string) {
-    this.#cache = cache;
+  constructor(answers: Answers, now: () => number, request: string) {
+    this.#answers = answers;
+    this.#now = now;
     this.#request = request;
   }
 
@@ -178,7 +165,9 @@ export class CacheSlot {
     this.#model = model;
     this.#ownWarnings = ownWarnings;
     this.#key = JSON.stringify([this.#request, model, service]);
-    return this.#cache.get(this.#key);
+    const entry = await this.#answers.get(this.#key);
+    if (entry === undefined) return null;
+    return { ...entry.answer, ageMs: Math.max(0, Math.round(this.#now() - entry.at)) };
   }
 
   /** Keeps an answer, if it is whole. */
@@ -187,7 +176,8 @@ export class CacheSlot {
     if (this.#key === null || completion.model !== this.#model || !isWhole(completion)) return;
     const { text, reasoning, finishReason, usage, method } = completion;
     const warnings = completion.warnings.filter((words) => !this.#ownWarnings.includes(words));
-    this.#cache.set(this.#key, { text, reasoning, finishReason, usage, warnings, method });
+    const answer = { text, reasoning, finishReason, usage, warnings, method };
+    this.#answers.set(this.#key, { answer, at: this.#now() });
   }
 }
 

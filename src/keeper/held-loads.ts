@@ -1,6 +1,5 @@
-import type { FoundryClient, LoadRun, LoadState } from "../jobs/index.js";
-import type { Owner } from "./held.js";
-import { settingsKey } from "./held.js";
+import { type FoundryClient, type LoadRun, type LoadState, loadKey } from "../jobs/index.js";
+import { type Owner, settingsKey } from "./held.js";
 import type { HeldLoad, SettingsSource } from "./messages.js";
 
 interface Entry {
@@ -99,11 +98,4 @@ export class HeldLoads {
 }
 
 const keyOf = ({ model, wish }: HeldLoad, settings: SettingsSource): string =>
-  JSON.stringify([
-    model.trim().toLowerCase(),
-    wish.device,
-    wish.download,
-    wish.force,
-    wish.idleSeconds,
-    settingsKey(settings),
-  ]);
+  JSON.stringify([loadKey(model, wish), settingsKey(settings)]);

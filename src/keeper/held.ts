@@ -1,15 +1,19 @@
 import type { CompletionRequest } from "../foundry/index.js";
 import { type FoundryClient, hasEnded } from "../jobs/index.js";
 import { FoundryError, MOST_HELD, MOST_HELD_CHARACTERS, toFoundryError } from "../lib/index.js";
-import type {
-  Found,
-  HeldBatch,
-  HeldCompletion,
-  RequestMessage,
-  Search,
-  SettingsSource,
+import {
+  continued,
+  type Found,
+  fromWire,
+  type HeldBatch,
+  type Patch,
+  patched,
+  type RequestMessage,
+  type Search,
+  type SettingsSource,
+  toWire,
+  type WireState,
 } from "./messages.js";
-import { continued, fromWire, type Patch, patched, toWire, type WireState } from "./states.js";
 
 /** A process whose work is held. */
 export interface Owner {
@@ -44,7 +48,7 @@ interface Group extends HeldBatch {
   owner: Owner | null;
 }
 
-export interface HeldOptions {
+interface HeldOptions {
   readonly clientOf: (settings: SettingsSource) => FoundryClient;
   readonly now: () => number;
   /** Called with the ids of completions that changed. */
@@ -83,7 +87,12 @@ export class HeldCompletions {
     if (this.#characters() + characters > MOST_HELD_CHARACTERS) return false;
     for (const batch of batches) this.#keepBatch(batch, settings, owner);
     // After the batches: the rest of a result that was returned in part is promised for itself.
-    for (const completion of completions) this.#keepOne(completion, settings, keptMs, owner);
+    for (const { state, key, request } of completions) {
+      const own = { key, settings, keptMs, owner, request, state, again: null, endedAt: null };
+      const entry = this.#entries.get(state.id) ?? { ...own, regenerated: "no" };
+      this.#entries.set(state.id, entry);
+      if (entry.owner === owner) this.#set(entry, state);
+    }
     return true;
   }
 
@@ -185,21 +194,6 @@ export class HeldCompletions {
     return entry?.owner === owner && entry.request !== null && !hasEnded(entry.state);
   }
 
-  #keepOne(
-    { state, key, request }: HeldCompletion,
-    settings: SettingsSource,
-    keptMs: number,
-    owner: Owner,
-  ): void {
-    const known = this.#entries.get(state.id);
-    if (known === undefined) {
-      const entry = { key, settings, keptMs, owner, request, state, again: null, endedAt: null };
-      this.#entries.set(state.id, { ...entry, regenerated: "no" });
-    }
-    const entry = this.#entries.get(state.id);
-    if (entry?.owner === owner) this.#set(entry, state);
-  }
-
   #keepBatch(batch: HeldBatch, settings: SettingsSource, owner: Owner): void {
     const known = this.#batches.get(batch.id);
     this.#batches.set(batch.id, {
@@ -222,11 +216,10 @@ export class HeldCompletions {
 
   /** An identical completion or batch that no process runs. */
   #sameAs({ kind, key, settings }: NonNullable<Search["same"]>): string | null {
-    const isSame = (each: Pick<Group, "key" | "settings" | "owner"> | Entry): boolean =>
-      each.key === key && each.owner === null && isEqual(each.settings, settings);
-    if (kind === "batch") {
-      return [...this.#batches.values()].find(isSame)?.id ?? null;
-    }
+    const own = settingsKey(settings);
+    const isSame = (each: Group | Entry): boolean =>
+      each.key === key && each.owner === null && settingsKey(each.settings) === own;
+    if (kind === "batch") return [...this.#batches.values()].find(isSame)?.id ?? null;
     const found = [...this.#entries.values()].find(
       (entry) => isSame(entry) && (!hasEnded(entry.state) || entry.state.status === "completed"),
     );
@@ -238,7 +231,9 @@ export class HeldCompletions {
     try {
       if (request === null) throw lostRequest();
       const client = this.#clientOf(settings);
-      const { state } = client.completions.start(sameModel(entry, request), { join: false });
+      // It was promised: the queues of its processes together may be longer than that of the keeper.
+      const own = { join: false, goesOn: true };
+      const { state } = client.completions.start(sameModel(entry, request), own);
       this.#follow(id, entry, client, state.id);
     } catch (thrown) {
       this.#fail(entry, toFoundryError(thrown));
@@ -335,9 +330,6 @@ const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequ
   request.model === undefined && state.model !== null
     ? { ...request, model: state.model }
     : request;
-
-const isEqual = (one: SettingsSource, other: SettingsSource): boolean =>
-  settingsKey(one) === settingsKey(other);
 
 /** Equal for settings that are the same. */
 export const settingsKey = (settings: SettingsSource): string =>

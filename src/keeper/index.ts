@@ -1,5 +1,5 @@
-export { type KeeperOptions, runKeeper } from "./keeper.js";
-export { Keeping, type KeepingOptions } from "./keeping.js";
+export { runKeeper } from "./keeper.js";
+export { Keeping } from "./keeping.js";
 export { type Answered, type Kept, NOTHING_KEPT } from "./kept.js";
 export { keeperHolds } from "./link.js";
 export type { SettingsSource } from "./messages.js";

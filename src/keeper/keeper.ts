@@ -5,8 +5,10 @@ import { setTimeout } from "node:timers/promises";
 import type { FoundryClient } from "../jobs/index.js";
 import { MOST_KEEPER_CONNECTIONS } from "../lib/index.js";
 import { type FileLock, FileLocks, type KeeperAddress } from "../platform/index.js";
-import { Channel } from "./channel.js";
+import { HeldCompletions, type Owner, settingsKey } from "./held.js";
+import { HeldLoads } from "./held-loads.js";
 import {
+  Channel,
   ensureSecret,
   greetingSchema,
   isProof,
@@ -14,13 +16,16 @@ import {
   PROTOCOL,
   proofOf,
   proofSchema,
-} from "./handshake.js";
-import { HeldCompletions, type Owner, settingsKey } from "./held.js";
-import { HeldLoads } from "./held-loads.js";
-import { type RequestMessage, requestMessageSchema, type SettingsSource } from "./messages.js";
-import { patchOf, type WireState } from "./states.js";
+} from "./link.js";
+import {
+  patchOf,
+  type RequestMessage,
+  requestMessageSchema,
+  type SettingsSource,
+  type WireState,
+} from "./messages.js";
 
-export interface KeeperOptions {
+interface KeeperOptions {
   readonly address: KeeperAddress;
   /** Makes a client by the settings of a server. */
   readonly clientOf: (settings: SettingsSource) => FoundryClient;
@@ -259,11 +264,7 @@ class Peer implements Owner {
     } else {
       const { n, load, settings, withinMs } = message;
       void loads.wait(load, settings, withinMs).then(
-        (state) =>
-          this.#reply(
-            n,
-            state === null ? null : { ...state, error: state.error?.toJSON() ?? null },
-          ),
+        (state) => this.#reply(n, state),
         () => this.#reply(n, null),
       );
     }

@@ -22,14 +22,16 @@ import {
   type HeldBatch,
   type HeldLoad,
   keptSchema,
+  loadReplySchema,
+  loadStateFrom,
+  type Patch,
   type Search,
   type SettingsSource,
 } from "./messages.js";
 import { Promises } from "./promises.js";
 import { RemoteCompletion } from "./remote-completion.js";
-import { loadReplySchema, loadStateFrom, type Patch } from "./states.js";
 
-export interface KeepingOptions {
+interface KeepingOptions {
   readonly client: FoundryClient;
   readonly address: KeeperAddress;
   /** With which the keeper makes the same client. */
@@ -197,13 +199,8 @@ export class Keeping implements Kept {
     for (const batch of batches) this.#adoptBatch(batch, byId);
     for (const [id, found] of byId) {
       if (this.#client.completions.recordOf(id) !== null) continue;
-      const { key, state } = found;
-      void this.#client.completions.adopt({
-        id,
-        key,
-        batchId: null,
-        ...this.#opened(found, state),
-      });
+      const own = { id, key: found.key, batchId: null };
+      void this.#client.completions.adopt({ ...own, ...this.#opened(found) });
     }
   }
 
@@ -211,13 +208,13 @@ export class Keeping implements Kept {
     if (this.#client.batches.get(id) !== null) return;
     const adopted = items.map((item): AdoptedItem => {
       const found = item.isTaken ? undefined : byId.get(item.id);
-      const completion = found === undefined ? null : this.#opened(found, found.state);
+      const completion = found === undefined ? null : this.#opened(found);
       return { id: item.id, status: item.status, completion };
     });
     this.#client.batches.adopt(id, key, adopted);
   }
 
-  #opened({ isRegenerated }: FoundCompletion, state: FoundCompletion["state"]) {
+  #opened({ state, isRegenerated }: FoundCompletion) {
     const { id, createdAt } = state;
     const remote = new RemoteCompletion(state, () =>
       this.#link?.send({ do: "cancel", completion: id }),

@@ -1,19 +1,112 @@
 import * as z from "zod";
 import {
+  ANSWER_METHODS,
   COMPLETION_STATUSES,
   type CompletionRequest,
   completionFields,
+  type FinishReason,
   loadWishFields,
 } from "../foundry/index.js";
-import { MOST_ELEMENTS } from "../lib/index.js";
-import { patchSchema, stateSchema } from "./states.js";
+import type { CompletionState, LoadState } from "../jobs/index.js";
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  FoundryError,
+  jsonFrom,
+  MOST_ELEMENTS,
+} from "../lib/index.js";
+
+const FINISH_REASONS = [
+  "stop",
+  "length",
+  "tool_calls",
+  "content_filter",
+] as const satisfies readonly FinishReason[];
+
+const isErrorCode = (value: unknown): boolean =>
+  typeof value === "string" && Object.hasOwn(ERROR_CODES, value);
+
+const errorSchema = z.object({
+  code: z.custom<ErrorCode>(isErrorCode),
+  message: z.string(),
+  action: z.string(),
+  retryable: z.boolean(),
+  status: z.number().nullable(),
+  retryAfterMs: z.number().nullable(),
+  requestId: z.string().nullable(),
+});
+
+const id = z.string().min(1).max(100);
+const count = z.number().nullable();
+
+const factFields = {
+  id,
+  status: z.enum(COMPLETION_STATUSES),
+  finishReason: z.enum(FINISH_REASONS).nullable(),
+  model: z.string().nullable(),
+  usage: z.object({ inputTokens: count, outputTokens: count, estimated: z.boolean() }),
+  timing: z.object({
+    queuedMs: count,
+    loadMs: count,
+    firstTokenMs: count,
+    totalMs: z.number(),
+    tokensPerSecond: count,
+  }),
+  attempts: count,
+  cached: z.boolean(),
+  cacheAgeMs: z.number().optional(),
+  warnings: z.array(z.string()),
+  toolCalls: z
+    .array(
+      z.object({
+        id: z.string(),
+        name: z.string(),
+        arguments: z.record(z.string(), z.unknown()),
+        error: z.string().optional(),
+      }),
+    )
+    .optional(),
+  details: z
+    .object({ members: z.record(z.string(), z.unknown()), notes: z.array(z.string()) })
+    .optional(),
+  isDraft: z.boolean().optional(),
+  /** Of a value by a schema, which is not sent: the text is its JSON. */
+  method: z.enum(ANSWER_METHODS).optional(),
+  error: errorSchema.nullable(),
+  place: count,
+  etaMs: count,
+  news: z.string().nullable(),
+  batchId: id.nullable(),
+  createdAt: z.number(),
+  endedAt: count,
+};
+
+/** A {@link CompletionState} as JSON. */
+export const stateSchema = z.object({
+  ...factFields,
+  text: z.string(),
+  reasoning: z.string().nullable(),
+});
+export type WireState = z.output<typeof stateSchema>;
+
+/** How a text changed: so many characters of the text before stay, and these follow. */
+const changeSchema = z.object({ stay: z.int().min(0), add: z.string() });
+
+/** What changed in a completion. */
+export const patchSchema = z.object({
+  ...factFields,
+  text: changeSchema,
+  reasoning: changeSchema.nullable(),
+  /** Whether another answer took the place of the one that was shown before. */
+  isRegenerated: z.boolean().optional(),
+});
+export type Patch = z.output<typeof patchSchema>;
 
 const text = z.string().max(1000);
-const id = text.min(1);
 const key = text.nullable();
 
 /** The settings of a server as variables, with which the keeper makes the same client. */
-export const settingsSchema = z.record(z.string().max(100), z.string());
+const settingsSchema = z.record(z.string().max(100), z.string());
 export type SettingsSource = z.output<typeof settingsSchema>;
 
 const requestSchema: z.ZodType<CompletionRequest> = z.object(completionFields).partial();
@@ -34,8 +127,7 @@ const heldBatchSchema = z.object({
 });
 export type HeldBatch = z.output<typeof heldBatchSchema>;
 
-const wishSchema = z.object(loadWishFields);
-const loadSchema = z.object({ model: z.string(), wish: wishSchema });
+const loadSchema = z.object({ model: z.string(), wish: z.object(loadWishFields) });
 export type HeldLoad = z.output<typeof loadSchema>;
 
 /** What a server sends to the keeper. Those with a number get a reply. */
@@ -99,3 +191,122 @@ export const answerMessageSchema = z.union([
   /** To the process that runs it. */
   z.object({ stop: id }),
 ]);
+
+/** A {@link LoadState} as JSON; `null`: the keeper does not run the load. */
+export const loadReplySchema = z
+  .object({
+    status: z.enum(["loading", "downloading", "loaded", "already_loaded", "failed"]),
+    model: z.string(),
+    percent: z.number().nullable(),
+    elapsedMs: z.number(),
+    news: z.string().nullable(),
+    warnings: z.array(z.string()),
+    error: errorSchema.nullable(),
+  })
+  .nullable();
+
+export function toWire(state: CompletionState): WireState {
+  const { error, warnings, data: _inText, toolCalls, details, ...rest } = state;
+  return {
+    ...rest,
+    ...(details === undefined ? {} : { details: { ...details, notes: [...details.notes] } }),
+    ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
+    warnings: [...warnings],
+    error: error === null ? null : errorSchema.parse(error.toJSON()),
+  };
+}
+
+export function fromWire({ error, ...rest }: WireState): CompletionState {
+  return {
+    ...rest,
+    ...(rest.method === undefined ? {} : { data: jsonFrom(rest.text) }),
+    error: error === null ? null : errorFrom(error),
+  };
+}
+
+function errorFrom(given: z.output<typeof errorSchema>): FoundryError {
+  const { code, message, action, retryable, status, retryAfterMs, requestId } = given;
+  const error = new FoundryError(code, message, {
+    action,
+    retryable,
+    ...(status === null ? {} : { status }),
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+  });
+  error.requestId = requestId;
+  return error;
+}
+
+type Texts = Pick<WireState, "text" | "reasoning">;
+const NO_TEXTS: Texts = { text: "", reasoning: null };
+
+/** The change from the texts that the other side has. */
+export function patchOf(state: WireState, sent: Texts = NO_TEXTS): Patch {
+  const { text, reasoning } = state;
+  return {
+    ...state,
+    text: changeOf(sent.text, text),
+    reasoning: reasoning === null ? null : changeOf(sent.reasoning ?? "", reasoning),
+  };
+}
+
+/** The state after a change. */
+export function patched(
+  { isRegenerated: _other, ...patch }: Patch,
+  before: Texts = NO_TEXTS,
+): WireState {
+  const { text, reasoning } = patch;
+  return {
+    ...patch,
+    text: changed(before.text, text),
+    reasoning: reasoning === null ? null : changed(before.reasoning ?? "", reasoning),
+  };
+}
+
+function changeOf(before: string, now: string): z.output<typeof changeSchema> {
+  // Texts grow at their end, except where the beginning turns out to be thinking.
+  return now.startsWith(before)
+    ? { stay: before.length, add: now.slice(before.length) }
+    : { stay: 0, add: now };
+}
+
+const changed = (before: string, { stay, add }: z.output<typeof changeSchema>): string =>
+  before.slice(0, stay) + add;
+
+/** What a reader of the answer must know if another answer took its place. */
+export const REGENERATED =
+  "The process that generated this answer ended, and the model generated the answer again. It differs from the part that was returned before: read it from its beginning.";
+
+/**
+ * The state of a completion that is generated again after its first process ended.
+ *
+ * @param earlier Its last state before that.
+ * @param again The state of the second generation.
+ * @returns the texts of the earlier one as long as the second one repeats it, so that offsets stay valid.
+ */
+export function continued(
+  earlier: WireState,
+  again: WireState,
+): { readonly state: WireState; readonly isRegenerated: boolean } {
+  const { id, batchId, createdAt } = earlier;
+  const warnings = [...new Set([...earlier.warnings, ...again.warnings])];
+  const state = { ...again, id, batchId, createdAt, warnings };
+  if (again.text.startsWith(earlier.text)) return { state, isRegenerated: false };
+  const isWhole = again.status === "completed";
+  if (!isWhole && earlier.text.startsWith(again.text)) {
+    const { text, reasoning } = earlier;
+    return { state: { ...state, text, reasoning }, isRegenerated: false };
+  }
+  return {
+    state: { ...state, warnings: [...state.warnings, REGENERATED] },
+    isRegenerated: true,
+  };
+}
+
+export function loadStateFrom({
+  error,
+  status,
+  ...facts
+}: NonNullable<z.output<typeof loadReplySchema>>): LoadState {
+  if (error !== null) return { ...facts, status: "failed", error: errorFrom(error) };
+  return { ...facts, status: status === "failed" ? "loading" : status, error: null };
+}

@@ -1,8 +1,15 @@
-import { type Batch, type FoundryClient, hasEnded } from "../jobs/index.js";
+import { type Batch, type FoundryClient, hasEnded, loadKey } from "../jobs/index.js";
 import { MOST_HELD_CHARACTERS } from "../lib/index.js";
 import { sizeOf } from "./held.js";
-import type { HeldBatch, HeldCompletion, HeldLoad } from "./messages.js";
-import { type Patch, patchOf, toWire, type WireState } from "./states.js";
+import {
+  type HeldBatch,
+  type HeldCompletion,
+  type HeldLoad,
+  type Patch,
+  patchOf,
+  toWire,
+  type WireState,
+} from "./messages.js";
 
 /** Changes within this interval are merged. */
 const UPDATE_MS = 200;
@@ -43,8 +50,13 @@ export class Promises {
     this.#sendPatches = sendPatches;
     this.#unlisten = client.completions.onChange((id, what) => {
       if (!this.#completions.has(id)) return;
-      if (what === "gone") this.#completions.delete(id);
-      else this.#note(id, what === "ended" ? 0 : UPDATE_MS);
+      if (what === "gone") {
+        this.#completions.delete(id);
+        return;
+      }
+      this.#changed.add(id);
+      if (what === "ended") this.#flush();
+      else this.#timer ??= setTimeout(() => this.#flush(), UPDATE_MS).unref();
     });
   }
 
@@ -80,11 +92,11 @@ export class Promises {
   /** @returns whether it was not there. */
   addLoad(load: HeldLoad): boolean {
     const { size } = this.#loads;
-    return this.#loads.set(keyOf(load), load).size > size;
+    return this.#loads.set(loadKey(load.model, load.wish), load).size > size;
   }
 
   deleteLoad(load: HeldLoad): void {
-    this.#loads.delete(keyOf(load));
+    this.#loads.delete(loadKey(load.model, load.wish));
   }
 
   /** What the keeper does not know. It counts as known from now on. */
@@ -111,11 +123,9 @@ export class Promises {
     const kept = completions.filter(({ state }) => this.#completions.has(state.id));
     for (const { state } of kept) this.#completions.set(state.id, state);
     this.#flush();
-    const batches = [...this.#batches.values()].map(({ id, key, record }) => ({
-      id,
-      key,
-      items: record,
-    }));
+    const batches = [...this.#batches.values()].map(({ id, key, record: items }) => {
+      return { id, key, items };
+    });
     const loads = [...this.#loads.values()];
     return { completions: kept, batches, loads, isTooMuch: tooLarge.size > 0 };
   }
@@ -146,12 +156,6 @@ export class Promises {
     return state !== undefined && !hasEnded(state);
   }
 
-  #note(id: string, withinMs: number): void {
-    this.#changed.add(id);
-    if (withinMs === 0) this.#flush();
-    else this.#timer ??= setTimeout(() => this.#flush(), withinMs).unref();
-  }
-
   #flush(): void {
     clearTimeout(this.#timer ?? undefined);
     this.#timer = null;
@@ -168,6 +172,3 @@ export class Promises {
     if (patches.length > 0) this.#sendPatches(patches);
   }
 }
-
-const keyOf = ({ model, wish }: HeldLoad): string =>
-  JSON.stringify([model, wish.device, wish.download, wish.force, wish.idleSeconds]);

@@ -1,13 +1,13 @@
 import type { Completion, CompletionEvent } from "../foundry/index.js";
-import { hasEnded, type OpenedCompletion, type RemoteParts } from "../jobs/index.js";
-import { closedError, FoundryError, onAbort } from "../lib/index.js";
-import { fromWire, type Patch, patched, type WireState } from "./states.js";
+import { hasEnded, type OpenedCompletion, type OpenParts } from "../jobs/index.js";
+import { closedError, deferred, FoundryError, onAbort } from "../lib/index.js";
+import { fromWire, type Patch, patched, type WireState } from "./messages.js";
 
 /** A completion that the keeper or another server runs, or that has ended there. */
 export class RemoteCompletion implements OpenedCompletion {
   readonly #cancel: () => void;
   #state: WireState;
-  #parts: RemoteParts = {};
+  #parts: Partial<OpenParts> = {};
   #left: FoundryError | null = null;
   #wake = (): void => {};
 
@@ -18,7 +18,7 @@ export class RemoteCompletion implements OpenedCompletion {
   }
 
   /** For the run that reads it. */
-  open(parts: RemoteParts): this {
+  open(parts: OpenParts): this {
     this.#parts = parts;
     return this;
   }
@@ -53,9 +53,8 @@ export class RemoteCompletion implements OpenedCompletion {
   async *#events(): AsyncGenerator<CompletionEvent, void> {
     let before: WireState | null = null;
     for (;;) {
-      const changed = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      const changed = deferred();
+      this.#wake = changed.resolve;
       const now = this.#state;
       yield* eventsBetween(before, now);
       before = now;
@@ -67,7 +66,7 @@ export class RemoteCompletion implements OpenedCompletion {
       }
       if (this.#left !== null) throw this.#left;
       this.#report(state);
-      if (this.#state === now) await changed;
+      if (this.#state === now) await changed.promise;
     }
   }
 

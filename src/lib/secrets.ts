@@ -46,7 +46,8 @@ export class SecretMask {
   hide(text: string): string {
     if (this.#pattern === null) return text;
     const hidden = text.replace(this.#pattern, HIDDEN);
-    const cut = Math.max(...this.#forms.map((form) => overlap(hidden, form)));
+    const end = hidden.slice(-(this.#forms[0]?.length ?? 0)).toLowerCase();
+    const cut = Math.max(...this.#forms.map((form) => overlap(end, form.toLowerCase())));
     return cut < SHORTEST_SECRET ? hidden : `${hidden.slice(0, -cut)}${HIDDEN}`;
   }
 

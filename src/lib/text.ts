@@ -1,5 +1,6 @@
 /**
- * Words that come from outside, made fit to be shown: in a tool's answer, in the log, on a terminal.
+ * Functions of texts. They make words from outside fit to be shown (in a tool's answer, in the log, on a
+ * terminal) and JSON fit for every reader, write figures for people, and search.
  */
 
 /** At most `longest` UTF-16 code units of the beginning of a text; never half a surrogate pair. */
@@ -47,8 +48,8 @@ const escaped = (character: string): string =>
 const ESCAPES = /\\(?:u(d[89a-f][0-9a-f]{2})|.)/g;
 
 /**
- * A text of `JSON.stringify` with U+FFFD for each half of a surrogate pair, since not every JSON parser
- * survives one.
+ * A text of `JSON.stringify` with U+FFFD for each half of a surrogate pair that stands alone, since not
+ * every JSON parser survives one.
  */
 export const wellFormedJson = (json: string): string =>
   // JSON.stringify escapes a half alone, and writes whole pairs as they are.

@@ -2,8 +2,8 @@ import { createHash, randomUUID } from "node:crypto";
 import { lstat, readdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { FILE_READ_MS, systemCodeOf } from "../lib/index.js";
+import { inPool, LATE, readSmallFile } from "./file-reads.js";
 import { makePrivateDirectory, ownUid, replaceFile } from "./own-directory.js";
-import { inPool, LATE, readSmallFile } from "./pool.js";
 
 export interface FileCacheOptions {
   /** Made private to this user (0700). Only files of the cache are removed from it. */

@@ -4,8 +4,8 @@ import { lstat, open, readdir, rm, utimes } from "node:fs/promises";
 import os from "node:os";
 import { join } from "node:path";
 import { LOCK_FILE_BYTES } from "../lib/index.js";
+import { inPool, readSmallFile } from "./file-reads.js";
 import { makePrivateDirectory, ownUid, stableHost } from "./own-directory.js";
-import { inPool, readSmallFile } from "./pool.js";
 import { isProcessAlive } from "./processes.js";
 
 /**

@@ -1,5 +1,6 @@
 export { FileCache } from "./file-cache.js";
 export { type FileLock, FileLocks } from "./file-lock.js";
+export { exists, type FileFault, inPool, LATE, readSmallFile } from "./file-reads.js";
 export { freeDiskMb, isDiskExact, type MemoryFigures, memoryFigures } from "./free-space.js";
 export { type ListenerOwner, ownerOfListener } from "./listener-owner.js";
 export { type Machine, thisMachine } from "./machine.js";
@@ -22,7 +23,6 @@ export {
   pathAsTyped,
   withoutQuotes,
 } from "./paths.js";
-export { type FileFault, inPool, LATE, readSmallFile } from "./pool.js";
 export { isProcessAlive, machineMemory, type ProcessFigures, processFigures } from "./processes.js";
 export { OutputLines } from "./program-output.js";
 export {

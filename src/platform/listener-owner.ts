@@ -1,8 +1,8 @@
 import { SOCKET_TABLE_BYTES } from "../lib/index.js";
+import { readSmallFile } from "./file-reads.js";
 import type { Machine } from "./machine.js";
 import { ownUid } from "./own-directory.js";
 import { windowsProgram } from "./paths.js";
-import { readSmallFile } from "./pool.js";
 import { type ProgramRun, runProgram } from "./run-program.js";
 
 /** Whose program listens: this user's, another's (the system's, too), or the system does not show it. */

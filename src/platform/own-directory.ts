@@ -41,20 +41,20 @@ export async function makePrivateDirectory(directory: string, uid = ownUid()): P
  * @param modified Its modification time. Default: now.
  */
 export async function replaceFile(
-  path: string,
+  file: string,
   temporary: string,
   text: string,
   modified?: Date,
 ): Promise<void> {
   try {
-    const file = await open(temporary, "wx", 0o600);
+    const handle = await open(temporary, "wx", 0o600);
     try {
-      await file.writeFile(text);
-      if (modified !== undefined) await file.utimes(modified, modified);
+      await handle.writeFile(text);
+      if (modified !== undefined) await handle.utimes(modified, modified);
     } finally {
-      await file.close();
+      await handle.close();
     }
-    await rename(temporary, path);
+    await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     throw error;

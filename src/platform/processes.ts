@@ -55,12 +55,13 @@ export function figuresFromProc(
 }
 
 async function ofPs(pid: number): Promise<ProcessFigures | null> {
-  const args = ["-o", "etime=,rss=", "-p", String(pid)];
+  // Each with a flag of its own: on macOS all behind the first "=" would be the header of one column.
+  const args = ["-o", "etime=", "-o", "rss=", "-p", String(pid)];
   const { stdout } = await runProgram("/bin/ps", args, { timeoutMs: PATIENCE_MS });
   return figuresFromPs(stdout);
 }
 
-/** Read from `ps -o etime=,rss=`, such as `2-03:04:05 12345`. */
+/** Read from `ps -o etime= -o rss=`, such as `2-03:04:05 12345`. */
 export function figuresFromPs(output: string): ProcessFigures | null {
   const [, days, hours, minutes, seconds, kilobytes] =
     /^\s*(?:(?:(\d+)-)?(\d+):)?(\d+):(\d+)\s+(\d+)\s*$/.exec(output) ?? [];

@@ -31,7 +31,7 @@ afterAll(() => simulator.close());
 afterAll(() => writeClients(rows));
 
 test.concurrent.for(CLIENTS)(
-  "$name shows its model all that was answered",
+  "$name passes the whole answer to its model",
   async (client, { skip, onTestFinished }) => {
     const parts = await installed(client).catch((error: unknown) => {
       if (error instanceof CannotRunHere) return error.message;

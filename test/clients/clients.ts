@@ -9,13 +9,13 @@ export interface Client {
   readonly script: string;
   /** Given to the script. */
   readonly mode?: string;
-  /** It does not run on Node 20. */
+  /** The client does not run on Node 20. */
   readonly isForNewerNode?: boolean;
   /** How long it waits for the result of a call by default; `null` for any time. */
   readonly limitSeconds: number | null;
-  /** What says so. */
+  /** The source of this value. */
   readonly source: string;
-  /** It has no agent: the script calls the tools. */
+  /** The client has no agent: the script calls the tools. */
   readonly isWithoutAgent?: boolean;
   /** How a user adds the server, in one line. */
   readonly setup: string;

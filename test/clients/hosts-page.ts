@@ -23,7 +23,7 @@ export interface HostRow extends Found {
 
 export type Shown = "text" | "structuredContent" | "both";
 
-/** Which form of a result is in what a model was shown, where the answer was this text. */
+/** The form of the result that a model was shown, where the answer was this text. */
 export function shownOf(shown: string, answer: string): Shown {
   if (!shown.includes("completion_id")) return "text";
   return shown.split(answer).length > 2 ? "both" : "structuredContent";

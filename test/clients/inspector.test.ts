@@ -46,7 +46,7 @@ async function inspected(args: readonly string[]): Promise<{ stdout: string; std
 const resultSchema = z.object({ content: z.array(z.object({ text: z.string() })) });
 
 test.skipIf(isLeftOut).each(["legacy", "auto", "modern"])(
-  `${name} has nothing against the tools (era %s)`,
+  `${name} accepts the tools (era %s)`,
   async (era) => {
     const args = ["--protocol-era", era, "--method", "tools/list", "--strict"];
     const { stdout, stderr } = await inspected(args);

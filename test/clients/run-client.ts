@@ -46,9 +46,9 @@ async function install(client: Client): Promise<Installed> {
 export interface Run {
   /** Of the models that the calls name. */
   readonly endpoint: string;
-  /** As `[tool, arguments]`; what is called after the last one follows from its answers. */
+  /** As `[tool, arguments]`; the calls after the last one follow from its answers. */
   readonly calls: readonly (readonly [string, object])[];
-  /** What the whole answer to the last call ends with. */
+  /** The end of the whole answer to the last call. */
   readonly end: string;
   /** Replaces the client's own limit of a call. */
   readonly limitSeconds?: number | undefined;
@@ -146,7 +146,7 @@ const message = z.object({
   result: z.object({ protocolVersion: z.string().optional() }).optional(),
 });
 
-/** How client and server introduced themselves, in the lines between them. */
+/** The names and versions that client and server sent in their handshake. */
 export function introductionIn(lines: string): Pick<Report, "protocol" | "clientName"> {
   let [protocol, clientName] = ["", ""];
   for (const text of lines.trim().split("\n")) {

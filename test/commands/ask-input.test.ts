@@ -19,13 +19,13 @@ describe("the prompt of ask", () => {
     [["-"], "a text\n", "a text"],
     [["Summarize:", "-"], "a text\n", "Summarize:\n\na text"],
     [["Summarize:"], "\ufeffa text", "Summarize:\n\na text"],
-  ])("is made of the words %j and of stdin %j", async (words, text, prompt) => {
+  ])("joins the words %j and stdin %j", async (words, text, prompt) => {
     expect(await requestOf({ words, files: [], input: piped(text), signal })).toEqual({
       prompt,
     });
   });
 
-  it("has each file with its name after the question", async () => {
+  it("has each file with its name behind the question", async () => {
     const folder = await temporaryFolder("ask ü ");
     const file = join(folder, "notes ä.txt");
     await writeFile(file, "one\ntwo\n");
@@ -40,7 +40,7 @@ describe("the prompt of ask", () => {
     expect(prompt).toBe("Why?\n\n--- notes ä.txt ---\none\ntwo\n--- end of notes ä.txt ---");
   });
 
-  it("has an image as an image, before the question", async () => {
+  it("has an image as an image part in front of the question", async () => {
     const folder = await temporaryFolder("ask-");
     const image = join(folder, "dot.png");
     const notes = join(folder, "notes.txt");
@@ -77,7 +77,7 @@ describe("the prompt of ask", () => {
     ["image.png", Buffer.from([0x89, 0, 1]), "is neither text nor an image"],
     ["large.txt", Buffer.alloc(4 * 1024 * 1024 + 1, "a"), "is larger than 4 MB"],
     ["photo.jpg", Buffer.alloc(10 * 1024 * 1024 + 1, "a"), "is larger than 10 MB"],
-  ])("refuses the file %s in words", async (name, content, words) => {
+  ])("refuses the file %s with a message", async (name, content, words) => {
     const folder = await temporaryFolder("ask-");
     const file = join(folder, name);
     if (content !== null) await writeFile(file, content);
@@ -87,13 +87,13 @@ describe("the prompt of ask", () => {
     await expect(prompt).rejects.toThrow(new RegExp(words));
   });
 
-  it("is missing where nothing is given", async () => {
+  it("is missing without words, files and stdin", async () => {
     const none = { words: [], files: [], signal };
     await expect(requestOf({ ...none, input: terminal })).rejects.toThrow("nothing to ask");
     await expect(requestOf({ ...none, input: piped(" \n") })).rejects.toThrow("nothing to ask");
   });
 
-  it("ends with the signal while it waits for stdin", async () => {
+  it("stops waiting for stdin when the signal is aborted", async () => {
     const ending = new AbortController();
     const prompt = requestOf({
       words: ["-"],

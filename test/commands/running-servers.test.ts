@@ -6,7 +6,7 @@ import { FoundryClient } from "../../src/jobs/index.js";
 import { silentLogger } from "../../src/log.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
-/** No process has it: systems give out smaller ones. */
+/** No process has this id: systems assign smaller ones. */
 const DEAD = 2_147_483_646;
 
 async function serverFile() {
@@ -21,7 +21,7 @@ async function serverFile() {
   return { directory, client, file, read };
 }
 
-it("a server is seen with its host and its counts, until it ends", async () => {
+it("a server is listed with its host and its counts until it ends", async () => {
   const { client, file, read, directory } = await serverFile();
   await client.listModels().catch(() => null);
   file.host = "claude-code";
@@ -55,7 +55,7 @@ it("a file is written again only when something has changed", async () => {
   await expect.poll(() => readFile(path, "utf8")).not.toBe(first);
 });
 
-it.skipIf(process.platform === "win32")("only this user can read it", async () => {
+it.skipIf(process.platform === "win32")("only its user can read it", async () => {
   const { file, read, directory } = await serverFile();
   file.write();
   await expect.poll(read).toHaveLength(1);
@@ -87,7 +87,7 @@ it.each([
   ["is no JSON", "{"],
   ["is of another program", '{"pid":1}'],
   ["is older than a server's", JSON.stringify({ written_at: 1 })],
-])("a file that %s is left out", async (_what, text) => {
+])("a file that %s is ignored", async (_what, text) => {
   const { file, read, directory } = await serverFile();
   file.write();
   await expect.poll(read).toHaveLength(1);
@@ -99,6 +99,6 @@ it.each([
   expect(await read()).toEqual([]);
 });
 
-it("a folder that is not there has no servers", async () => {
+it("a missing folder counts as no servers", async () => {
   expect(await runningServers(join(await temporaryFolder("none-"), "x"))).toEqual([]);
 });

@@ -32,7 +32,7 @@ describe("the address of serve --http", () => {
     [["--http", "--model", "m"], "", ["--model", "m"]],
     [["--model", "m", "--http", "[::1]:1"], "[::1]:1", ["--model", "m"]],
     [["--http-key", "k".repeat(16), "--http"], "", ["--http-key", "k".repeat(16)]],
-  ])("%j names it", (flags, address, rest) => {
+  ])("%j contains the address", (flags, address, rest) => {
     expect(splitFlags(flags)).toEqual({ address, rest });
   });
 });

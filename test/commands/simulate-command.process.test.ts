@@ -25,21 +25,21 @@ async function firstLine(written: { readonly stdout: string }): Promise<string> 
 describe("how the simulated command line is used", () => {
   const cli = { directory: "C:\\a b", script: "C:\\a b\\foundry.mjs" };
 
-  it("is said in the words of cmd and PowerShell on Windows", () => {
+  it("is shown with the syntax of cmd and PowerShell on Windows", () => {
     const words = cliUse("win32", cli);
     expect(words).toContain('set "FOUNDRY_CLI=C:\\a b\\foundry.mjs"');
     expect(words).toContain('$env:FOUNDRY_CLI = "C:\\a b\\foundry.mjs"');
     expect(words).not.toContain("PATH=");
   });
 
-  it.each(["linux", "darwin"] as const)("is said in the words of a shell on %s", (platform) => {
+  it.each(["linux", "darwin"] as const)("is shown with the syntax of a shell on %s", (platform) => {
     expect(cliUse(platform, { directory: "/tmp/a", script: "/tmp/a/foundry.mjs" })).toBe(
       'Its command line is used with PATH="/tmp/a:$PATH" or FOUNDRY_CLI="/tmp/a/foundry.mjs".',
     );
   });
 });
 
-describe("a port that cannot be had", () => {
+describe("an unavailable port", () => {
   const failed = (code: string) => Object.assign(new Error(code), { code });
 
   it.each([
@@ -54,7 +54,7 @@ describe("a port that cannot be had", () => {
 });
 
 describe("foundry-local-mcp simulate", () => {
-  it("prints its URL first, serves with its faults, and ends at SIGTERM", async () => {
+  it("prints its URL first, serves with the given faults, and ends at SIGTERM", async () => {
     const { written, output } = collected();
     const faults = ["--fault", "status,status=503,times=1"];
     const ended = simulate(["--version", "2.0.1", "--load-ms", "0", ...faults], output);
@@ -76,7 +76,7 @@ describe("foundry-local-mcp simulate", () => {
   ];
 
   it.each(lines)(
-    "puts the command line of %s into a directory, and takes it away",
+    "creates the command line of %s in a directory, and removes it",
     async (...row) => {
       const [dialect, args, expected] = row;
       const directory = await temporaryFolder("foundry-local-mcp-test-");
@@ -95,7 +95,7 @@ describe("foundry-local-mcp simulate", () => {
     },
   );
 
-  it("leaves a real command line alone", async () => {
+  it("does not replace a real command line", async () => {
     const directory = await temporaryFolder("foundry-local-mcp-test-");
     await writeFile(join(directory, "foundry.mjs"), "the real one");
     const refused = simulate(["--cli", directory], collected().output);
@@ -107,7 +107,7 @@ describe("foundry-local-mcp simulate", () => {
     expect(await readFile(join(directory, "foundry.mjs"), "utf8")).toBe("the real one");
   });
 
-  it("leaves the command line of another that still runs alone", async () => {
+  it("does not replace the command line of another running simulator", async () => {
     const directory = await temporaryFolder("foundry-local-mcp-test-");
     const first = collected();
     const ended = simulate(["--cli", directory], first.output);
@@ -127,7 +127,7 @@ describe("foundry-local-mcp simulate", () => {
     expect(left).toEqual([]);
   });
 
-  it("has no command line for what is no Foundry Local", async () => {
+  it("has no command line for another engine", async () => {
     const refused = simulate(["--dialect", "openai", "--cli", "unused"], collected().output);
     await expect(refused).rejects.toMatchObject({
       code: "INVALID_SETTING",
@@ -155,7 +155,7 @@ describe("foundry-local-mcp simulate", () => {
   }
 
   // The default service answers with loaded models only.
-  it.each([[["--dialect", "openai"]], [[]]])("gives the answers of a file: %j", async (dialect) => {
+  it.each([[["--dialect", "openai"]], [[]]])("sends the answers of a file: %j", async (dialect) => {
     const file = await answersFile('[{"match": "/^HELLO/i", "reply": "Scripted."}]');
     const { written, output } = collected();
     const ended = simulate([...dialect, "--answers", file], output);
@@ -171,7 +171,7 @@ describe("foundry-local-mcp simulate", () => {
   it.each([
     ['[{"match": "a"}]', "answers[0]: has none of reply, toolCalls"],
     ["[", "JSON"],
-  ])("refuses a file of answers that does not fit, and says why: %s", async (text, why) => {
+  ])("refuses an invalid file of answers with the reason: %s", async (text, why) => {
     const file = await answersFile(text);
     await expect(simulate(["--answers", file], collected().output)).rejects.toMatchObject({
       code: "INVALID_SETTING",
@@ -180,7 +180,7 @@ describe("foundry-local-mcp simulate", () => {
     });
   });
 
-  it("begins without any model when it is told so", async () => {
+  it("starts without any downloaded model with --nothing-downloaded", async () => {
     const { written, output } = collected();
     const ended = simulate(
       ["--dialect", "S", "--nothing-downloaded", "--download-ms", "1"],
@@ -218,7 +218,7 @@ describe("foundry-local-mcp simulate", () => {
     [["--speed", "1"], "Unknown option '--speed'.", "See foundry-local-mcp simulate --help."],
   ];
 
-  it.each(wrong)("refuses %j by name and value, and says what is allowed", async (...row) => {
+  it.each(wrong)("refuses %j with name, value and allowed values", async (...row) => {
     const [args, message, action] = row;
     const refused = simulate(args, collected().output);
     await expect(refused).rejects.toMatchObject({

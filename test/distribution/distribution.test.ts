@@ -33,7 +33,7 @@ describe("server.json", () => {
     expect(validate({ ...serverJson(), description: "x".repeat(101) })).toBe(false);
   });
 
-  test("has the name that package.json claims, and the package with its version", () => {
+  test("has the name in package.json, and the package with its version", () => {
     expect(serverJson()).toMatchObject({
       $schema: SCHEMA.$id,
       name: manifest.mcpName,
@@ -43,7 +43,7 @@ describe("server.json", () => {
   });
 });
 
-test("a host asks only for settings that exist, and hides the secret ones", () => {
+test("a host's form has only existing settings, and hides the secret ones", () => {
   const fields = Object.values(FIELDS);
 
   expect(fields.filter(({ setting }) => !SETTING_NAMES.includes(setting))).toEqual([]);
@@ -52,7 +52,7 @@ test("a host asks only for settings that exist, and hides the secret ones", () =
   );
 });
 
-test.each(Object.entries(GENERATED_FILES))("%s is what the description makes", (path, text) => {
+test.each(Object.entries(GENERATED_FILES))("%s equals the generated file", (path, text) => {
   expect(written(path)).toEqual(JSON.parse(text));
 });
 

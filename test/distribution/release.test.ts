@@ -56,7 +56,7 @@ describe("the workflow of a release", () => {
     expect(matrix(workflow("release"))).toBe(matrix(workflow("ci")));
   });
 
-  test("runs only commands of package.json, which can be run here", () => {
+  test("runs only scripts of package.json", () => {
     const commands = [...workflow("release").matchAll(/npm run ([\w:]+)/g)].map(([, name]) => name);
 
     expect(commands.toSorted()).toEqual(["check", "release", "release"]);

@@ -13,7 +13,7 @@ export const EMBEDDER = "embedder-generic-cpu:1";
 
 export type Script = NonNullable<NonNullable<SimulatorOptions["models"]>[number]["script"]>;
 
-/** Finds the secret in what it is given: of a part, and of the answers for the parts. */
+/** Finds the secret in its prompt: in a part, and in the answers for the parts. */
 export const finder: Script = (prompt) => {
   const secret = /secret is (\w+)/.exec(prompt.text)?.[1];
   return { text: secret === undefined ? "NOTHING" : `The secret is ${secret}.` };
@@ -25,7 +25,7 @@ export const textOf = (path: string, text: string, firstLine = 1): SourceText =>
   firstLine,
 });
 
-/** Lines of which each is different, and the one with a secret among them. */
+/** Lines that all differ, one of them with a secret. */
 export function linesWith(secret: string, at: number, count: number): string {
   const lines = Array.from({ length: count }, (_none, index) =>
     index + 1 === at ? secret : `Entry ${index + 1}: the weather of day ${index + 1} was as usual.`,

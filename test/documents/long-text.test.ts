@@ -23,7 +23,7 @@ const modelOf = (script: Script, contextLength = 4096) => [
 const REQUEST = { prompt: "Which secret does it have?" };
 
 describe.each(["C1", "C2", "openai"] as const)("a request about long texts on %s", (dialect) => {
-  it("is one completion where they fit", async () => {
+  it("is one completion where the texts fit", async () => {
     const service = await simulate({ dialect, models: modelOf(finder) });
     const client = clientOf(service.url);
     const texts = [textOf("a.txt", "The secret is amber.\n"), textOf("b.txt", "Nothing here.\n")];
@@ -35,7 +35,7 @@ describe.each(["C1", "C2", "openai"] as const)("a request about long texts on %s
     expect(askedOf(service, CHATS)).toHaveLength(1);
   });
 
-  it("is answered in parts where they do not fit, and the answers are joined", async () => {
+  it("is answered in parts where the texts do not fit, and the answers are joined", async () => {
     const service = await simulate({ dialect, models: modelOf(finder) });
     const client = clientOf(service.url);
     const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
@@ -59,7 +59,7 @@ describe("a request about long texts", () => {
   it.each([
     ["a part", linesWith("The secret is amber.", 1500, 2000)],
     ["the whole", "The secret is amber."],
-  ])("counts no tokens of %s that was not sent", async (_, written) => {
+  ])("counts no tokens for %s that was not sent", async (_, written) => {
     const models = modelOf({ text: "On and on. ", forever: true });
     const service = await simulate({ models, tokensPerSecond: 20 });
     const client = clientOf(service.url, { concurrency: 1, queueLimit: 0 });
@@ -74,7 +74,7 @@ describe("a request about long texts", () => {
   });
 
   it.each([{ model: "auto" }, { models: ["none", CHATTER] }, { model: "docs" }])(
-    "is answered in parts with the model that %j stands for",
+    "is answered in parts with the model of %j",
     async (named) => {
       const service = await simulate({ models: modelOf(finder) });
       const client = clientOf(service.url, { routes: { docs: { model: CHATTER } } });
@@ -103,7 +103,7 @@ describe("a request about long texts", () => {
     expect(state.details).toBeUndefined();
   });
 
-  it("is answered by one model, whatever auto would choose for a part", async () => {
+  it("uses one model for all parts, whatever auto would choose for a single part", async () => {
     const coder = { id: "qwen2.5-coder-generic-cpu:1", contextLength: 4096, script: finder };
     const service = await simulate({ models: [...modelOf(finder), coder] });
     const client = clientOf(service.url);
@@ -122,7 +122,7 @@ describe("a request about long texts", () => {
     expect(new Set(bodies).size).toBe(1);
   });
 
-  it("has the settings of its route once, also where that names another route", async () => {
+  it("applies the settings of its route once, also where the route names another one", async () => {
     const service = await simulate({ models: modelOf(finder) });
     const client = clientOf(service.url, {
       routes: { docs: { model: "auto" }, auto: { model: "none" } },
@@ -135,7 +135,7 @@ describe("a request about long texts", () => {
     expect(state.text).toBe("The secret is amber.");
   });
 
-  it("joins the answers in groups while all of them do not fit", async () => {
+  it("joins the answers in groups while they do not all fit", async () => {
     const talker: Script = ({ text }) => ({
       text: text.includes("read in parts") ? "Joined." : "word ".repeat(400),
     });
@@ -199,7 +199,7 @@ describe("a request about long texts", () => {
     expect(state).toMatchObject({ status: "completed", data: { secret: "amber" } });
   });
 
-  it("fails with the error of a part, and asks for no further one", async () => {
+  it("fails with the error of a part, and requests no further part", async () => {
     const failing: Script = ({ text }) =>
       text.includes("part 3 of") ? { failAfterTokens: 0 } : { text: "Fine." };
     const service = await simulate({ dialect: "C1", models: modelOf(failing) });
@@ -212,7 +212,7 @@ describe("a request about long texts", () => {
     expect(askedOf(service, CHATS).length).toBeLessThan(8);
   });
 
-  it("goes on in its turn in a batch, and asks again for no part that was answered", async () => {
+  it("waits for its turn in a batch after a failure, and repeats only the failed part", async () => {
     let turns = 0;
     const gate = {
       turn: async () => {
@@ -239,7 +239,7 @@ describe("a request about long texts", () => {
     expect([1, 2, 4, 5].map(times)).toEqual([1, 1, 1, 1]);
   });
 
-  it("goes on in a batch whose service was gone while it read the parts", async () => {
+  it("continues in a batch after the service was gone during a part", async () => {
     const service = await simulate({ dialect: "C1", models: modelOf(finder) });
     const client = clientOf(service.url, { retry: { retries: 0 } });
     const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
@@ -256,7 +256,7 @@ describe("a request about long texts", () => {
     expect(texted).toEqual(["The secret is amber."]);
   });
 
-  it("has an answer with room in the context, whatever max_tokens is", async () => {
+  it("leaves room for the answer in the context, whatever max_tokens is", async () => {
     const service = await simulate({ dialect: "C1", models: modelOf(finder) });
     const client = clientOf(service.url);
     const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
@@ -270,7 +270,7 @@ describe("a request about long texts", () => {
     ]);
   });
 
-  it("ends where the answers for the parts never fit beside each other", async () => {
+  it("fails where the answers for the parts never fit together", async () => {
     const asked: unknown[] = [];
     const { baseUrl } = await httpServer(async (request, response) => {
       const body = request.method === "POST" ? jsonFrom(await text(request)) : null;
@@ -294,7 +294,7 @@ describe("a request about long texts", () => {
     expect(asked.filter((tokens) => tokens !== 1000).length).toBeGreaterThan(5);
   });
 
-  it("is in one piece beside an image, which does not count as text", async () => {
+  it("is one request beside an image, which does not count as text", async () => {
     const service = await simulate({ dialect: "openai", models: modelOf(finder) });
     const client = clientOf(service.url);
     const png = Buffer.concat([Buffer.from("89504e470d0a1a0a", "hex"), Buffer.alloc(90_000)]);
@@ -326,7 +326,7 @@ describe("a request about long texts", () => {
   });
 
   it.each([undefined, "off"] as const)(
-    "says of a model that thinks only what the caller asked about: reasoning %s",
+    "warns about a thinking model only where the caller set reasoning: %s",
     async (reasoning) => {
       const thinker: Script = { think: "Hm.", text: "Something." };
       const service = await simulate({ dialect: "openai", models: modelOf(thinker) });
@@ -342,7 +342,7 @@ describe("a request about long texts", () => {
     },
   );
 
-  it("is stopped between its parts, and asks for no further one", async () => {
+  it("is stopped between its parts, and requests no further part", async () => {
     const service = await simulate({
       dialect: "C1",
       models: modelOf({ text: "word ".repeat(50) }),
@@ -365,7 +365,7 @@ describe("a request about long texts", () => {
     expect(askedOf(service, CHATS).length).toBeLessThan(6);
   });
 
-  it("is refused where the request alone leaves no room, and where there are too many parts", async () => {
+  it("is refused where the request alone fills the context, and where there are too many parts", async () => {
     const service = await simulate({ models: modelOf(finder, 1024) });
     const client = clientOf(service.url);
     const texts = [textOf("log.txt", linesWith("x", 1, 2000))];

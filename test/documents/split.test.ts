@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { splitText } from "../../src/documents/split.js";
+import { splitText } from "../../src/documents/document.js";
 import { likelyTokens } from "../../src/foundry/index.js";
 
-/** Texts with all that a border could cut: pairs, CR LF, long lines, blank lines. */
+/** Texts with everything that a boundary could split: surrogate pairs, CR LF, long lines, blank lines. */
 const texts = fc
   .array(
     fc.oneof(
@@ -15,13 +15,13 @@ const texts = fc
   )
   .map((pieces) => pieces.join(""));
 
-/** The line of a character: the line breaks that end before it, and one. */
+/** The line number of a character: the number of line breaks before it, plus one. */
 const lineAt = (text: string, at: number): number =>
   [...text.matchAll(/\r\n|\r|\n/g)].filter(({ index, 0: end }) => index + end.length <= at).length +
   1;
 
 describe("splitText", () => {
-  it("gives parts that joined are the text, with their lines, and cuts no character", () => {
+  it("gives parts with their lines that add up to the text, and splits no character", () => {
     fc.assert(
       fc.property(texts, fc.integer({ min: 1, max: 60 }), (text, mostTokens) => {
         const parts = splitText(text, { mostTokens });
@@ -62,18 +62,18 @@ describe("splitText", () => {
     ["lines of an old Mac", "One two three.\rFour five six.\r", "One two three.\r", 6],
     ["words", "one two three four five six seven", "one two three ", 4.5],
     ["characters", "abcdefghijklmnopqrstuvwxyz", "abcdefgh", 2.3],
-  ])("cuts at %s where it can", (_what, text, first, mostTokens) => {
+  ])("cuts at %s where possible", (_what, text, first, mostTokens) => {
     expect(splitText(text, { mostTokens })[0]?.text).toBe(first);
   });
 
-  it("leaves a text that fits whole, and gives no part of an empty one", () => {
+  it("does not split a text that fits, and gives no part for an empty one", () => {
     expect(splitText("a\n\nb", { mostTokens: 100 })).toEqual([
       { text: "a\n\nb", firstLine: 1, lastLine: 3 },
     ]);
     expect(splitText("", { mostTokens: 100 })).toEqual([]);
   });
 
-  it("cuts a text of eight million characters without a border in linear time", {
+  it("splits a text of eight million characters without a boundary in linear time", {
     timeout: 60_000,
   }, () => {
     const parts = splitText("x".repeat(8_000_000), { mostTokens: 1000 });

@@ -64,7 +64,7 @@ describe("vectors", () => {
     ["is cut off", (file: string) => truncate(file, 70), [ONE, undefined]],
     ["is of another program", (file: string) => writeFile(file, "x".repeat(200)), []],
     ["is empty", (file: string) => writeFile(file, ""), []],
-  ] as const)("are made again where the file %s", async (_what, damage, left) => {
+  ] as const)("are computed again where the file %s", async (_what, damage, left) => {
     const { directory, make } = await folder();
     await make().set("m", ["a", "b"], [ONE, OTHER]);
     const [name = ""] = await readdir(directory);
@@ -76,7 +76,7 @@ describe("vectors", () => {
     expect(numbers(await make().get("m", ["b"]))).toEqual([OTHER]);
   });
 
-  it("are all kept where several questions make them at once", async () => {
+  it("are all kept where several questions compute them at once", async () => {
     const { make } = await folder();
     const vectors = make();
     const texts = Array.from({ length: 20 }, (_none, index) => `text ${index}`);
@@ -85,7 +85,7 @@ describe("vectors", () => {
     expect(numbers(await make().get("m", texts))).toEqual(texts.map(() => ONE));
   });
 
-  it("begin a file again that is full", async () => {
+  it("start a new file when it is full", async () => {
     const { directory, make } = await folder(200);
     for (const text of ["a", "b", "c", "d", "e"]) await make().set("m", [text], [ONE]);
 
@@ -94,7 +94,7 @@ describe("vectors", () => {
     expect(numbers(await make().get("m", ["e"]))).toEqual([ONE]);
   });
 
-  it("stay in memory where the folder cannot be written", async () => {
+  it("stay in memory where the folder is not writable", async () => {
     const directory = await temporaryFolder("vectors-");
     await writeFile(join(directory, "file"), "");
     const vectors = new Vectors({ folder: new VectorFolder(join(directory, "file", "in")) });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { wordScores } from "../../src/documents/words.js";
+import { wordScores } from "../../src/documents/ranking.js";
 
 const best = (question: string, texts: readonly string[]): number => {
   const scores = wordScores(question, texts);
@@ -21,11 +21,11 @@ describe("wordScores", () => {
     ["wie groß ist Zürich", ["Bern ist klein", "ZÜRICH IST GROẞ", "Basel"], 1],
     ["東京の人口", ["大阪は大きい", "東京の人口は1400万人です", "京都"], 1],
     ["порт сервера", ["Погода", "Порт сервера 8080", "сервера нет"], 1],
-  ])("finds the text for %j", (question, texts, index) => {
+  ])("ranks the right text first for %j", (question, texts, index) => {
     expect(best(question, texts)).toBe(index);
   });
 
-  it("keeps words with signs together, in either form", () => {
+  it("keeps words with special characters together, in either form", () => {
     expect(wordScores("दिल्ली", ["दाल लाल", "दिल्ली"]).map((score) => score > 0)).toEqual([
       false,
       true,

@@ -23,7 +23,7 @@ const promptOf = (simulator: Parameters<typeof chatRequest>[0]): unknown => {
   return Object(messages.at(-1))["content"];
 };
 
-test("ask writes the answer to stdout and nothing besides", async () => {
+test("ask writes only the answer to stdout", async () => {
   const { url } = await simulated();
 
   const { code, stdout, stderr } = await run(["ask", "Hello", ...TINY, "--endpoint", url]);
@@ -56,7 +56,7 @@ test.skipIf(isWindows).for([
   const simulator = await simulated({ models, ...speeds });
   const ask = started(args, { FOUNDRY_ENDPOINT: simulator.url });
   if (args.some((arg) => arg === "-")) {
-    // Until it reads, it has written nothing; a list shows that it has started.
+    // It writes nothing before it reads the answer; the request for the list shows that it has started.
     ask.write("part");
     await new Promise((resolve) => setTimeout(resolve, 1500));
   } else {
@@ -150,7 +150,7 @@ test.for([
   expect(ended.stderr).not.toMatch(/`\w+[A-Z]\w+`| {4}at /);
 });
 
-test("ask says on stderr that it loads a model", async () => {
+test("ask reports on stderr that it loads a model", async () => {
   const models = [{ id: PROMPT_ANSWER, script: { text: ANSWER } }];
   const { url } = await simulated({ models });
 
@@ -160,7 +160,7 @@ test("ask says on stderr that it loads a model", async () => {
   expect(stderr).toBe(`  Loading ${PROMPT_ANSWER} ...\n`);
 });
 
-test("ask stops the generation when the reader of its answer has gone", async () => {
+test("ask stops the generation when its stdout is closed", async () => {
   const simulator = await simulated();
   const ask = started(["ask", "Go on.", "--model", ENDLESS], { FOUNDRY_ENDPOINT: simulator.url });
   await ask.when("a part of the answer", () => (ask.stdout.length > 20 ? true : undefined));
@@ -174,7 +174,7 @@ test("ask stops the generation when the reader of its answer has gone", async ()
   );
 });
 
-test("ask says where the text so far was thinking, and --json has the answer alone", async () => {
+test("ask marks on stderr where thinking ends, and --json separates it from the answer", async () => {
   const tokens = ["So ", "I ", "think.", "</think>", "It ", "is ", "blue."];
   const { url } = await simulated({
     models: [{ id: "thinker:1", loaded: true, script: { tokens } }],

@@ -111,7 +111,7 @@ const MISTAKES: readonly Mistake[] = [
     says: ["Invalid value for top_p: 1.5", "0 to 1"],
   },
   {
-    what: "fewer than no tokens",
+    what: "a negative number of tokens",
     given: { ...hello, max_tokens: -1 },
     says: ["Invalid value for max_tokens: -1", "1 to 1000000"],
   },
@@ -121,7 +121,7 @@ const MISTAKES: readonly Mistake[] = [
     says: ["Invalid value for max_tokens: 1.5", "a whole number"],
   },
   {
-    what: "more tokens than there are",
+    what: "a number of tokens above the limit",
     given: { ...hello, max_tokens: 1e12 },
     says: ["Invalid value for max_tokens: 1000000000000"],
   },
@@ -159,7 +159,7 @@ const MISTAKES: readonly Mistake[] = [
   },
 ];
 
-describe("arguments that do not fit are refused by name, with what came and what is allowed", () => {
+describe("invalid arguments are refused with their name, their value and what is allowed", () => {
   test.for(MISTAKES.map((mistake) => [mistake.what, mistake] as const))(
     "%s",
     async ([, { tool = "complete", given, says }]) => {
@@ -169,13 +169,13 @@ describe("arguments that do not fit are refused by name, with what came and what
 
       expect(answer).toMatchObject({ isError: true, code: "INVALID_ARGUMENT" });
       for (const words of says) expect(answer.text).toContain(words);
-      // Nobody was bothered with it, and the next call is served.
+      // The service got no request, and the next call succeeds.
       expect(simulator.requests.length).toBe(asked);
       expect((await host.complete(hello)).text).toBe(ANSWER);
     },
   );
 
-  test("several mistakes are all told at once", async () => {
+  test("several mistakes are all reported at once", async () => {
     const { text } = await host.complete({ prompt: "", temperature: 9, colour: "red" });
 
     expect(text).toContain("prompt");
@@ -185,7 +185,7 @@ describe("arguments that do not fit are refused by name, with what came and what
 });
 
 describe("models that cannot be used", () => {
-  test("an unknown one, with names that exist", async () => {
+  test("an unknown model is refused with names that exist", async () => {
     const answer = await host.complete({ prompt: "Hello", model: "tny" });
 
     expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
@@ -194,7 +194,7 @@ describe("models that cannot be used", () => {
   });
 
   test.for(["../../etc/passwd", "a b", "x".repeat(5000), "%00", "ü".repeat(300), ":1", "\u0000"])(
-    "a name that is none: %j",
+    "an impossible name is refused: %j",
     async (model) => {
       const answer = await host.complete({ prompt: "Hello", model });
 
@@ -204,7 +204,7 @@ describe("models that cannot be used", () => {
     },
   );
 
-  test("one that is not downloaded is not downloaded for it", async () => {
+  test("a model that is not downloaded is refused, without a download", async () => {
     const model = "elsewhere-generic-cpu:1";
 
     const completed = await host.complete({ prompt: "Hello", model });
@@ -216,8 +216,8 @@ describe("models that cannot be used", () => {
   });
 });
 
-describe("texts that are too much", () => {
-  test("a prompt longer than the context, with the figures", async () => {
+describe("texts that are too long or broken", () => {
+  test("a prompt longer than the context is refused with the token counts", async () => {
     const answer = await host.complete({
       prompt: "word ".repeat(2000),
       model: "narrow-generic-cpu:1",
@@ -240,7 +240,7 @@ describe("texts that are too much", () => {
     expect((await host.complete(hello)).text).toBe(ANSWER);
   });
 
-  test("half a character is replaced, and the caller is told", async () => {
+  test("half a character is replaced, with a warning", async () => {
     const answer = await host.complete({ ...hello, prompt: "before \ud83d after" });
 
     expect(answer.result["text"]).toBe(ANSWER);
@@ -261,7 +261,7 @@ describe("texts that are too much", () => {
   });
 });
 
-describe("lines that are a strain", () => {
+describe("extreme lines on stdin", () => {
   const deep = (depth: number, open = "[", close = "]"): string =>
     open.repeat(depth) + close.repeat(depth);
 
@@ -300,7 +300,7 @@ describe("lines that are a strain", () => {
     expect(await wire.ended).toMatchObject({ code: 0 });
   });
 
-  test("a request nested deep is answered under its id, in words", async () => {
+  test("a deeply nested request is answered under its id, with a message", async () => {
     const wire = await WireHost.start({ FOUNDRY_ENDPOINT: simulator.url });
 
     const given = `{"name":"complete","arguments":{"prompt":${deep(100_000)}}}`;
@@ -323,7 +323,7 @@ describe("a host that reads nothing", () => {
     return wire;
   }
 
-  test("gets every answer when it reads again", async () => {
+  test("gets every answer once it reads again", async () => {
     const wire = await unread();
     wire.resumeOutput();
     expect((await wire.request("ping")).result).toEqual({});
@@ -332,14 +332,14 @@ describe("a host that reads nothing", () => {
     expect(ids.length).toBeGreaterThanOrEqual(REQUESTS);
   });
 
-  test("does not keep the server from ending with its input", async () => {
+  test("does not keep the server from ending at the end of stdin", async () => {
     const wire = await unread();
     wire.endInput();
     expect(await wire.exitCode()).toBe(0);
     wire.resumeOutput();
   });
 
-  test.skipIf(process.platform === "win32")("does not keep it from ending by SIGTERM", async () => {
+  test.skipIf(process.platform === "win32")("does not keep it from ending at SIGTERM", async () => {
     const wire = await unread();
     wire.signal("SIGTERM");
     expect(await wire.exitCode()).toBe(0);

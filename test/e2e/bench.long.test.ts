@@ -29,7 +29,7 @@ async function reported(url: string, args: readonly string[] = ["bench"]) {
 }
 
 test.for(["S", "C1", "C2", "openai"] as const)(
-  "bench measures a model on %s, and leaves the memory as it was",
+  "bench measures a model on %s, and restores which models are loaded",
   async (dialect) => {
     const simulator = await service({ dialect });
     const name = dialect === "openai" ? MODEL : "bench";
@@ -58,8 +58,8 @@ test.for(["S", "C1", "C2", "openai"] as const)(
   },
 );
 
-test("bench requests so many answers at once as it says", async () => {
-  // To this service the client would else send one after the other.
+test("bench requests as many concurrent answers as it reports", async () => {
+  // Without it, the client would send requests to this service one after the other.
   const simulator = await service({ dialect: "C1" });
   const isChat = ({ path }: { readonly path: string }) => path.endsWith("/chat/completions");
   const four = simulator.waitFor(({ requests }) => {
@@ -90,7 +90,7 @@ test("bench says in every output that the service is simulated", async () => {
   expect(await readFile(file, "utf8")).toContain("SIMULATED");
 });
 
-test("bench leaves a model in memory that was there before", async () => {
+test("bench leaves a model loaded that was loaded before", async () => {
   const simulator = await service({ models: [{ id: MODEL, alias: "bench", loaded: true }] });
 
   const { report } = await reported(simulator.url, []);
@@ -117,7 +117,7 @@ test("bench downloads nothing, and measures the other models", async () => {
   expect(simulator.requests.some(({ path }) => path.includes("download"))).toBe(false);
 });
 
-test("bench keeps to its time limit, and says what was not measured", async () => {
+test("bench keeps to its time limit, and names what was not measured", async () => {
   const { url } = await service({ tokensPerSecond: 10 });
 
   const { code, report } = await reported(url, ["bench", "--minutes", "0.02"]);
@@ -132,7 +132,7 @@ test.for([
   ["too many rounds", ["--rounds", "1000"], 2],
   ["a folder that does not exist", ["--html", join("no", "such", "folder.html")], 2],
   ["a model that does not exist", ["nothing-like-it"], 4],
-] as const)("bench ends at once with the code of %s", async ([, args, expected]) => {
+] as const)("bench ends at once with the exit code of %s", async ([, args, expected]) => {
   const simulator = await service();
 
   const { code, stderr } = await run(["bench", ...args, "--endpoint", simulator.url]);
@@ -142,7 +142,7 @@ test.for([
   expect(simulator.requests.some(({ path }) => path.endsWith("/chat/completions"))).toBe(false);
 });
 
-test("bench does not replace a file before it has a report", async () => {
+test("bench replaces a file only once it has a report", async () => {
   const simulator = await service();
   await simulator.stop();
   const file = join(await temporaryFolder("bench-"), "report.html");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ANSWER, hostOn, PROMPT_ANSWER, simulated } from "./simulated.js";
 
-test("an identical request at temperature 0 is answered from the cache, which says so with its age", async () => {
+test("an identical request at temperature 0 is answered from the cache, and the result contains the age of the answer", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url, { FOUNDRY_CACHE: "10" });
   const asked = { prompt: "Hello", model: PROMPT_ANSWER, temperature: 0 };

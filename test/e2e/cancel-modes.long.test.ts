@@ -6,7 +6,7 @@ import { hostOn, simulated } from "./simulated.js";
 const MODEL = "teller-generic-cpu:1";
 const answerTo = (prompt: string): string =>
   `You said ${prompt}; ${Array.from({ length: 30 }, (_, at) => `${at} 🌊`).join(", ")}.`;
-/** Of which the answer takes more than three seconds. */
+/** A model whose answer takes more than three seconds. */
 const TOKENS_PER_SECOND = 40;
 /** Long enough for some tokens, and much shorter than the answer. */
 const HOST_TIMEOUT_MS = 1000;
@@ -14,7 +14,7 @@ const HOST_TIMEOUT_MS = 1000;
 const SETTINGS = ["auto", "stop", "detach"] as const;
 const CANCELLATIONS = ["a timeout", "a stop", "an unclear reason"] as const;
 const STOP = "User pressed stop";
-/** What a call fails with in its host. */
+/** The error of a call in its host. */
 const FAILURES = {
   "a timeout": "Request timed out",
   "a stop": STOP,
@@ -30,12 +30,12 @@ async function serviceAndHost(settings: Record<string, string> = {}): Promise<{
     tokensPerSecond: TOKENS_PER_SECOND,
   });
   const host = await hostOn(simulator.url, settings);
-  // The service is known when the time of a call begins to count.
+  // The service is detected before the time of a call starts.
   await host.complete(ask("before", { max_tokens: 1 }));
   return { simulator, host };
 }
 
-/** Says how long to wait: after a timeout of the host the server would answer earlier. */
+/** `reply_within` is set: after a timeout of the host the server would otherwise answer earlier. */
 const ask = (prompt: string, more: object = {}) => ({
   prompt,
   model: MODEL,
@@ -77,7 +77,7 @@ const textOf = ({ result }: Answer): string =>
 
 const SAYS_JOINED = /^Note: An identical earlier call already started this completion/m;
 
-/** One call that a host gives up, with a server of its own, and what came of it. */
+/** One call that a host gives up, with a server of its own, and its outcome. */
 type Scenario = (setting: string, cancellation: (typeof CANCELLATIONS)[number]) => Promise<void>;
 
 const isFoundAgain: Scenario = async (setting, cancellation) => {
@@ -171,7 +171,7 @@ for (const setting of SETTINGS) {
       : [isStopped];
     const what = goesOn
       ? "the completion goes on, is found again, and is taken over by the same call"
-      : "the generation stops, its text is kept, and the same call begins anew";
+      : "the generation stops, its text is kept, and the same call starts a new completion";
 
     test(`FOUNDRY_ON_CANCEL=${setting}, ${cancellation}: ${what}`, async () => {
       await Promise.all(scenarios.map((scenario) => scenario(setting, cancellation)));
@@ -179,8 +179,8 @@ for (const setting of SETTINGS) {
   }
 }
 
-describe("what is shared at temperature 0", () => {
-  test("goes on for the second caller when the first one presses stop", async () => {
+describe("a completion shared at temperature 0", () => {
+  test("continues for the second caller when the first one cancels", async () => {
     const both = await serviceAndHost();
     const { simulator, host } = both;
     const given = ask("first", { temperature: 0 });
@@ -195,7 +195,7 @@ describe("what is shared at temperature 0", () => {
     expect(requestsOf(simulator, "first")).toMatchObject([{ endedBy: "answered" }]);
   });
 
-  test("stops when both have pressed stop", async () => {
+  test("stops when both have cancelled", async () => {
     const both = await serviceAndHost();
     const { simulator, host } = both;
     const given = ask("first", { temperature: 0 });
@@ -214,8 +214,8 @@ describe("what is shared at temperature 0", () => {
   });
 });
 
-describe("of a call that waits in the queue", () => {
-  test("a stop means that it is never sent, and a timeout that it is sent in its turn", async () => {
+describe("the cancellation of a queued call", () => {
+  test("keeps it from being sent if the user stopped it, but not after a timeout", async () => {
     const { simulator, host } = await serviceAndHost({ FOUNDRY_CONCURRENCY: "1" });
     const running = host.complete(ask("first"));
     await simulator.waitFor(({ generating }) => generating === 1);
@@ -245,7 +245,7 @@ describe("of a call that waits in the queue", () => {
   });
 });
 
-test("a look that the host gives up ends nothing, whatever FOUNDRY_ON_CANCEL says", async () => {
+test("a cancelled get_completion stops no completion, whatever FOUNDRY_ON_CANCEL is", async () => {
   const { simulator, host } = await serviceAndHost({ FOUNDRY_ON_CANCEL: "stop" });
   const { result } = await host.complete(ask("first", { reply_within: 0 }));
   const given = { completion_ids: [result["completion_id"]], reply_within: 45 };

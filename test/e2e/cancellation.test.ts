@@ -12,7 +12,7 @@ import {
 
 /** The issue's figure, from the notification to the closed connection. */
 const CLOSED_WITHIN_MS = 1000;
-/** A machine with other things to do may be late once; a server that is slow is so each time. */
+/** A busy machine may be late once; a slow server is late each time. */
 const TRIES = 3;
 
 const services = [
@@ -41,7 +41,7 @@ test.for(services)(
   },
 );
 
-test("a cancelled call gets no answer, and a ping meanwhile is answered at once", async () => {
+test("a cancelled call gets no answer, and a ping beside it is answered at once", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const call = await endlessCompletion(host, simulator);
@@ -73,7 +73,7 @@ test("only the cancelled one of two calls ends", async () => {
   expect(host.answers(cancelled)).toEqual([]);
 });
 
-test("a call can be cancelled while its model is loading, and the load is not lost", async () => {
+test("a call can be cancelled while its model is loading, and the load continues", async () => {
   const simulator = await simulated({
     models: [{ id: "late:1", loadMs: 2000, script: { text: ANSWER } }],
   });
@@ -95,7 +95,7 @@ test("a call can be cancelled while its model is loading, and the load is not lo
   expect(host.answers(call)).toEqual([]);
 });
 
-test("cancelling what is over, or what never was, changes nothing", async () => {
+test("cancelling a finished or unknown call changes nothing", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const call = host.call("complete", { prompt: "Hello", model: PROMPT_ANSWER });

@@ -63,7 +63,7 @@ test.for(["--help", "-h"])("%s shows every setting with its flag and default", a
 });
 
 test.each([...TYPED_COMMANDS])(
-  "help %s explains this command alone, as it is typed here",
+  "help %s explains only this command, as it is typed here",
   async (name) => {
     const [asHelp, asFlag] = await Promise.all([run(["help", name]), run([name, "--help"])]);
 
@@ -81,7 +81,7 @@ test.for(["--version", "-v"])("%s shows the package's version", async (flag) => 
 });
 
 test.for(["sevre", "help sevre"])(
-  "an unknown command in %s names those there are",
+  "an unknown command in %s is answered with the existing ones",
   async (line) => {
     const { code, stdout, stderr } = await run(line.split(" "));
 
@@ -92,9 +92,9 @@ test.for(["sevre", "help sevre"])(
   },
 );
 
-// Windows has no SIGTERM that a process hears, and Node's own fetch fails under wine 8.
+// On Windows a process cannot handle SIGTERM, and Node's own fetch fails under wine 8.
 test.skipIf(process.platform === "win32")(
-  "simulate prints its URL, serves there, and ends when it is asked to",
+  "simulate prints its URL, serves there, and ends at SIGTERM",
   async () => {
     const simulator = started(["simulate", "--port", "0"]);
     const url = await simulator.when(
@@ -113,7 +113,7 @@ test.skipIf(process.platform === "win32")(
   },
 );
 
-test("simulate refuses what it does not know", async () => {
+test("simulate refuses unknown flags and values", async () => {
   const { code, stdout, stderr } = await run(["simulate", "--port", "many"]);
 
   expect(code).not.toBe(0);
@@ -122,7 +122,7 @@ test("simulate refuses what it does not know", async () => {
   expect(stderr).not.toContain("    at ");
 });
 
-test("demo goes through the main job with nothing but Node, and streams a completion", async () => {
+test("demo shows the main job with Node alone, and streams a completion", async () => {
   const demo = started(["demo"]);
 
   const halfway = await demo.when("the text", () =>
@@ -132,25 +132,25 @@ test("demo goes through the main job with nothing but Node, and streams a comple
 
   expect(code).toBe(0);
   expect(demo.stdout).toContain("simulated Foundry Local");
-  // It was found as a user's own would be.
+  // The demo found it as it would find a user's own.
   expect(demo.stdout).toContain("Found by: `foundry server status`");
   for (const step of ["health_check", "list_models", "load_model", "complete"]) {
     expect(demo.stdout).toContain(step);
   }
   expect(demo.stdout).toContain("This is simulated text");
-  // The text was there before its end, and its figures after it.
+  // The text was streamed, and its figures come after it.
   expect(halfway).not.toMatch(/\d+ tokens.*a second/);
   expect(demo.stdout).toMatch(/\d+ tokens.*a second/);
   expect(demo.stderr).toBe("");
 });
 
-/** A folder for all that is temporary, so that what is left behind is seen. */
+/** A folder for temporary files, so that leftovers are detected. */
 async function folderOfSettings(): Promise<{ path: string; settings: Settings }> {
   const path = await temporaryFolder("demo-");
   return { path, settings: { TMPDIR: path, TEMP: path, TMP: path } };
 }
 
-test("demo leaves what the user has alone, and nothing behind", async () => {
+test("demo changes none of the user's files, and leaves none behind", async () => {
   const { path, settings } = await folderOfSettings();
   const users = await simulated();
   const home = join(path, "home");
@@ -187,7 +187,7 @@ test.skipIf(process.platform === "win32").for(["at once", "while it loads"])(
 
     expect({ code, stderr: demo.stderr }).toEqual({ code: 130, stderr: "" });
     expect(await readdir(path)).toEqual([]);
-    // Nobody of its process group lives on.
+    // No process of its group is left.
     expect(() => process.kill(-demo.pid, 0)).toThrow("ESRCH");
   },
 );
@@ -215,8 +215,8 @@ test("demo shows no password of the address", async () => {
   expect(stdout + stderr).not.toContain("word-12345");
 });
 
-test("a reader that is slow gets the whole output of a command", async () => {
-  // Ten times what the pipe takes while nobody reads: Node drops the output of a process that has ended.
+test("a slow reader gets the whole output of a command", async () => {
+  // Ten times the pipe's buffer: Node drops the output of a process that has ended.
   const models = Array.from({ length: 10_000 }, (_, at) => ({ id: `m-generic-cpu:${at + 1}` }));
   const { url } = await simulated({ dialect: "openai", models });
   const child = spawn(process.execPath, [MAIN, "models", "--json", "--endpoint", url], {
@@ -224,7 +224,7 @@ test("a reader that is slow gets the whole output of a command", async () => {
     stdio: ["ignore", "pipe", "inherit"],
   });
   onTestFinished(() => void child.kill("SIGKILL"));
-  // More than the process has after its last line.
+  // Longer than the process lives after its last line.
   await setTimeout(4000);
 
   const output = await text(child.stdout);
@@ -232,7 +232,7 @@ test("a reader that is slow gets the whole output of a command", async () => {
   expect(JSON.parse(output).models).toHaveLength(10_000);
 });
 
-test("demo says what is wrong where there is no service, and fails", async () => {
+test("demo fails with a reason where there is no service", async () => {
   const simulator = await simulated();
   await simulator.stop();
   const demo = started(["demo"], { FOUNDRY_ENDPOINT: simulator.url });
@@ -244,14 +244,14 @@ test("demo says what is wrong where there is no service, and fails", async () =>
   expect(demo.stdout + demo.stderr).not.toContain("    at ");
 });
 
-test("demo keeps the server's log out where the level is blank", async () => {
+test("demo shows no log of the server where the level is blank", async () => {
   const { code, stderr } = await run(["demo"], { FOUNDRY_LOG_LEVEL: " " });
 
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
 });
 
 test.for(["demo", "simulate"])("%s explains an unexpected error without a stack", async (name) => {
-  // A file where there should be a folder for temporary ones.
+  // A file in place of the folder for temporary files.
   const settings = { TMPDIR: MAIN, TEMP: MAIN, TMP: MAIN };
   const plain = await run([name], settings);
   const atDebug = await run([name], { ...settings, FOUNDRY_LOG_LEVEL: "debug" });

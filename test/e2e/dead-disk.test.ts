@@ -6,7 +6,7 @@ import { temporaryFolder } from "../temporary-folder.js";
 import type { Executable } from "./executable.js";
 import { WireHost } from "./wire-host.js";
 
-/** Far above what it takes, and far below what a host waits. */
+/** Far above the time of a normal end, and far below a host's patience. */
 const END_WITHIN_MS = 6000;
 
 const ENDINGS: readonly (readonly [string, (server: Executable) => void])[] = [
@@ -14,8 +14,8 @@ const ENDINGS: readonly (readonly [string, (server: Executable) => void])[] = [
   ["SIGTERM", (server) => server.signal("SIGTERM")],
 ];
 
-describe.skipIf(process.platform === "win32")("a disk that does not answer", () => {
-  test.for(ENDINGS)("is no reason not to end: %s, daemon.json a pipe", async ([, end]) => {
+describe.skipIf(process.platform === "win32")("a server with a disk that does not answer", () => {
+  test.for(ENDINGS)("ends at %s while daemon.json is a pipe", async ([, end]) => {
     const HOME = await temporaryFolder("home-");
     await mkdir(join(HOME, ".foundry"));
     execFileSync("mkfifo", [join(HOME, ".foundry", "daemon.json")]);
@@ -34,11 +34,11 @@ describe.skipIf(process.platform === "win32")("a disk that does not answer", () 
     expect(at - askedAt).toBeLessThan(END_WITHIN_MS);
   });
 
-  test.for(ENDINGS)("is no reason not to end: %s, all threads waiting", async ([, end]) => {
+  test.for(ENDINGS)("ends at %s while all threads wait for the disk", async ([, end]) => {
     const HOME = await temporaryFolder("home-");
     const pipe = join(HOME, "pipe");
     execFileSync("mkfifo", [pipe]);
-    // A thread that opens a pipe without a writer waits as one does that asks a dead share.
+    // A thread that opens a pipe without a writer blocks like one that accesses a dead share.
     const block = `import { open } from "node:fs"; process.once("SIGUSR2", () => { for (let i = 0; i < 4; i += 1) open(${JSON.stringify(pipe)}, "r", () => {}); console.error("blocked"); });`;
     const preload = `data:text/javascript,${encodeURIComponent(block)}`;
     const server = await WireHost.start({ HOME, NODE_OPTIONS: `--import ${preload}` });

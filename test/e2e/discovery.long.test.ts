@@ -22,7 +22,7 @@ describe("with nothing set", () => {
     for (const unknown of ["endpoint", "found_by"]) expect(checked).not.toHaveProperty(unknown);
   });
 
-  it("believes the daemon's file where there is no command line, and not a stale one", async () => {
+  it("uses the daemon's file where there is no command line, but not a stale file", async () => {
     const machine = await FoundryMachine.start({ dialect: "C1", generation: null });
     const folder = join(machine.home, ".foundry");
     await mkdir(folder, { recursive: true });
@@ -41,7 +41,7 @@ describe("with nothing set", () => {
     expect(await health(host)).toMatchObject({ found_by: "daemon_file" });
   });
 
-  it("believes the daemon's file while the command line hangs", async () => {
+  it("uses the daemon's file while the command line hangs", async () => {
     const machine = await FoundryMachine.start({
       dialect: "C1",
       generation: "server",
@@ -52,7 +52,7 @@ describe("with nothing set", () => {
     expect(await health(host)).toMatchObject({ found_by: "daemon_file" });
   });
 
-  it("of two services uses the one that the command line names, and keeps to it", async () => {
+  it("uses the one of two services that the command line names, for all calls", async () => {
     const machine = await FoundryMachine.start({ dialect: "C2", generation: "server" });
     const other = await startSimulator({ dialect: "C1", models: MODELS });
     onTestFinished(() => other.close());
@@ -89,7 +89,7 @@ describe("with nothing set", () => {
     );
   });
 
-  it("uses the address that was set and no other, and says where the service is instead", async () => {
+  it("uses only the address that is set, and reports where the service really is", async () => {
     const machine = await FoundryMachine.start({ dialect: "C2", generation: "server" });
     const host = await machine.host({ FOUNDRY_ENDPOINT: "http://127.0.0.1:9" });
     expect(await ask(host)).toMatchObject({ isError: true, code: "SERVICE_UNREACHABLE" });

@@ -8,7 +8,7 @@ export const ask = (host: Host) => host.call("complete", { prompt: "Hello", mode
 
 export const health = async (host: Host) => (await host.call("health_check")).result;
 
-/** What holds for every service with its command line, while the user has set nothing. */
+/** Tests that apply to every service with its command line, without any setting. */
 export function describeDiscovery(installed: Installation): void {
   describe(`with nothing set, ${installed.dialect} and its command line`, () =>
     promises(installed));
@@ -19,7 +19,7 @@ function promises(installed: Installation): void {
   const statusOf = generation === "service" ? "service_status" : "server_status";
   const startWords = `${generation} start`;
 
-  it("finds the service that runs", async () => {
+  it("finds the running service", async () => {
     const machine = await FoundryMachine.start(installed);
     const host = await machine.host();
     expect((await ask(host)).text).toBe(ANSWER);
@@ -32,7 +32,7 @@ function promises(installed: Installation): void {
     expect([statusOf, "daemon_file"]).toContain(Object(found).found_by);
   });
 
-  it("starts the service that does not run, and tells so", async () => {
+  it("starts a service that does not run, and reports it", async () => {
     const machine = await FoundryMachine.start({ ...installed, isRunning: false });
     const host = await machine.host();
     const before = await health(host);
@@ -51,7 +51,7 @@ function promises(installed: Installation): void {
     );
   });
 
-  it("starts it once for all who ask at the same time", async () => {
+  it("starts it once for concurrent calls", async () => {
     const machine = await FoundryMachine.start({
       ...installed,
       isRunning: false,
@@ -65,7 +65,7 @@ function promises(installed: Installation): void {
     );
   });
 
-  it("waits for a service that says nothing of itself right after its start", async () => {
+  it("waits for a service that its command line does not report right after the start", async () => {
     const machine = await FoundryMachine.start({
       ...installed,
       isRunning: false,
@@ -74,7 +74,7 @@ function promises(installed: Installation): void {
     expect((await ask(await machine.host())).text).toBe(ANSWER);
   });
 
-  it("without autostart says that it does not run, and finds it when the user has started it", async () => {
+  it("reports a stopped service without autostart, and finds it once the user has started it", async () => {
     const machine = await FoundryMachine.start({ ...installed, isRunning: false });
     const host = await machine.host({ FOUNDRY_AUTOSTART: "false" });
     const before = await ask(host);
@@ -86,7 +86,7 @@ function promises(installed: Installation): void {
     expect(machine.cli?.calls.filter((argv) => argv.join(" ").startsWith(startWords))).toEqual([]);
   });
 
-  it("follows it to another port while completions run", async () => {
+  it("follows the service to another port while completions run", async () => {
     const machine = await FoundryMachine.start(installed);
     const { simulator } = machine;
     const host = await machine.host();
@@ -114,7 +114,7 @@ function promises(installed: Installation): void {
     }
   });
 
-  it("is known again when another server takes its place", async () => {
+  it("detects another server in the place of the service", async () => {
     const machine = await FoundryMachine.start(installed);
     const host = await machine.host();
     expect((await ask(host)).text).toBe(ANSWER);
@@ -135,7 +135,7 @@ function promises(installed: Installation): void {
     ["bytes that are no UTF-8", { encoding: "invalid_bytes" }],
     ["question marks for what the console lacks", { encoding: "question_marks" }],
   ];
-  it.each(troubles)("understands its command line through %s", async (_name, switches) => {
+  it.each(troubles)("understands the command line despite %s", async (_name, switches) => {
     const machine = await FoundryMachine.start({ ...installed, isRunning: false, switches });
     const host = await machine.host();
     expect((await ask(host)).text).toBe(ANSWER);
@@ -143,7 +143,7 @@ function promises(installed: Installation): void {
     expect((await ask(host)).text).toBe(ANSWER);
   });
 
-  it("does not wait for pipes that the started service keeps open", async () => {
+  it("does not wait for pipes that the started service holds open", async () => {
     const machine = await FoundryMachine.start({
       ...installed,
       isRunning: false,
@@ -152,7 +152,7 @@ function promises(installed: Installation): void {
     expect((await ask(await machine.host())).text).toBe(ANSWER);
   });
 
-  it("says so when its command line crashes, and works as soon as it does not", async () => {
+  it("reports a crash of the command line, and works once it no longer crashes", async () => {
     const machine = await FoundryMachine.start({ ...installed, switches: { ends: "crashes" } });
     await machine.forgetDaemon();
     const host = await machine.host();
@@ -164,7 +164,7 @@ function promises(installed: Installation): void {
     await expect.poll(async () => (await ask(host)).text).toBe(ANSWER);
   });
 
-  it("says so when its command line hangs, within its bound", async () => {
+  it("reports a hanging command line within its time limit", async () => {
     const machine = await FoundryMachine.start({
       ...installed,
       switches: { ends: "hangs_silently" },
@@ -178,7 +178,7 @@ function promises(installed: Installation): void {
     await expect.poll(async () => (await ask(host)).text).toBe(ANSWER);
   });
 
-  it("says what a start failed of", async () => {
+  it("reports why a start failed", async () => {
     const machine = await FoundryMachine.start({
       ...installed,
       isRunning: false,

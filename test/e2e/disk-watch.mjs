@@ -1,10 +1,10 @@
-// Preloaded into a server: writes each path that the server asks the disk for into a file.
+// Preloaded into a server: writes each path that the server accesses on the disk into a file.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 
 const log = process.env.DISK_WATCH_LOG;
 const { appendFileSync } = fs;
-/** Node writes the log with functions that are watched, too. */
+/** The recording itself uses watched functions, too. */
 let isLogging = false;
 
 function watch(object) {

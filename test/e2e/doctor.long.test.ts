@@ -6,7 +6,7 @@ import { Executable, MAIN, run, type Settings } from "./executable.js";
 import { FoundryMachine, INSTALLATIONS, type MachineOptions } from "./foundry-machine.js";
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated } from "./simulated.js";
 
-/** No SDK that may lie beside the package is started. */
+/** Do not start an SDK that may be installed beside the package. */
 const ALONE: Settings = { FOUNDRY_EMBEDDED: "false" };
 
 const C1: MachineOptions = { dialect: "C1", generation: "server" };
@@ -24,10 +24,10 @@ async function reportOn(machine: FoundryMachine, set: Settings = {}, flags: stri
   return report;
 }
 
-/** How often a text stands in another. */
+/** How often a text contains another one. */
 const timesIn = (text: string, part: string): number => text.split(part).length - 1;
 
-test.for(INSTALLATIONS)("doctor finds $dialect, asks it, and is content", async (installed) => {
+test.for(INSTALLATIONS)("doctor finds $dialect and reports no problem", async (installed) => {
   const models = [{ id: PROMPT_ANSWER, script: { text: ANSWER } }];
   const machine = await FoundryMachine.start({ ...installed, simulator: { models } });
 
@@ -54,7 +54,7 @@ test.for(INSTALLATIONS)("doctor finds $dialect, asks it, and is content", async 
   });
 });
 
-test("doctor tells a person the same, in lines that a program can search", async () => {
+test("doctor reports the same to a person, in lines that grep can search", async () => {
   const machine = await FoundryMachine.start(C1);
 
   const { code, stdout, stderr } = await doctorOn(machine);
@@ -73,7 +73,7 @@ test("doctor tells a person the same, in lines that a program can search", async
   expect(stdout).not.toContain("\u001b");
 });
 
-test("doctor starts a service that does not run, as the server would, and says so", async () => {
+test("doctor starts a service that does not run, as the server would, and reports it", async () => {
   const machine = await FoundryMachine.start({ ...C1, isRunning: false });
 
   const { code, stdout } = await doctorOn(machine, {}, ["--no-completion"]);
@@ -89,7 +89,7 @@ interface Trouble {
   readonly what: string;
   readonly machine: MachineOptions;
   readonly set?: Settings;
-  /** What the one problem says, and what is to be done. */
+  /** The text of the only problem, and what to do. */
   readonly says: string;
   readonly fix: string;
   /** Default 1. */
@@ -106,27 +106,27 @@ const TROUBLES: readonly Trouble[] = [
     fix: "FOUNDRY_ENDPOINT",
   },
   {
-    what: "it does not run and may not be started",
+    what: "the service does not run and may not be started",
     machine: { ...C1, isRunning: false },
     set: { FOUNDRY_AUTOSTART: "false" },
     says: "Foundry Local is installed, but not running.",
     fix: "`foundry server start`",
   },
   {
-    what: "its listener is dead and it may not be restarted",
+    what: "the listener is dead and the service may not be restarted",
     machine: { ...C1, isRunning: false, switches: { status: "dead_listener" } },
     set: { FOUNDRY_AUTOSTART: "false" },
     says: "Foundry Local says that it runs, but nothing listens where it says.",
     fix: "`foundry server restart`",
   },
   {
-    what: "it cannot be started (#146)",
+    what: "the service cannot be started (#146)",
     machine: { ...C1, isRunning: false, switches: { start: "port_in_use" } },
     says: "Foundry Local could not be started.",
     fix: "Inference.Service.Agent",
   },
   {
-    what: "the command line has lost its service (#286, #405)",
+    what: "the command line cannot reach its service (#286, #405)",
     machine: { ...C1, isRunning: false, switches: { status: "broken_ipc" } },
     says: "Foundry Local's command line does not say whether it runs.",
     fix: "restart Foundry Local",
@@ -144,7 +144,7 @@ const TROUBLES: readonly Trouble[] = [
     fix: "main.js download tiny`",
   },
   {
-    what: "the default model that is set is not there",
+    what: "the configured default model does not exist",
     machine: C1,
     set: { FOUNDRY_MODEL: "nonsense" },
     says: 'The default model that is set, "nonsense", is not among the service\'s models.',
@@ -166,7 +166,7 @@ const TROUBLES: readonly Trouble[] = [
   },
 ];
 
-test.for(TROUBLES)("doctor tells once that $what, and what to do", async (trouble) => {
+test.for(TROUBLES)("doctor reports once that $what, and what to do", async (trouble) => {
   const machine = await FoundryMachine.start(trouble.machine);
 
   const { code, stdout, stderr } = await doctorOn(machine, trouble.set);
@@ -176,11 +176,11 @@ test.for(TROUBLES)("doctor tells once that $what, and what to do", async (troubl
   expect(timesIn(stdout, "  => ")).toBe(1);
   expect(stdout.split("  => ")[1]).toContain(trouble.fix);
   expect(stdout).toContain("\nA problem\n");
-  // What was tried is a list above, and not a sentence in the problem as well.
+  // The attempts are in a list above, and not repeated in the problem.
   expect(stdout).not.toContain("Tried:");
 });
 
-test("doctor says where FOUNDRY_ENDPOINT should lead", async () => {
+test("doctor reports the address that FOUNDRY_ENDPOINT should have", async () => {
   const machine = await FoundryMachine.start(C1);
 
   const { problems } = await reportOn(machine, {
@@ -193,7 +193,7 @@ test("doctor says where FOUNDRY_ENDPOINT should lead", async () => {
   ]);
 });
 
-test("doctor says that a completion failed, and why", async () => {
+test("doctor reports that a completion failed, and why", async () => {
   const models = [{ id: "sick:1", loaded: true, script: { text: "a b c", failAfterTokens: 1 } }];
   const machine = await FoundryMachine.start({ ...C1, simulator: { models } });
 
@@ -209,7 +209,7 @@ test("doctor says that a completion failed, and why", async () => {
   ]);
 });
 
-test("doctor claims to know nothing of another engine that it does not tell", async () => {
+test("doctor reports as unknown what another engine does not report", async () => {
   const engine = await simulated({ dialect: "openai" });
   const machine = await FoundryMachine.start(NOTHING);
 
@@ -237,7 +237,7 @@ test("doctor names the setting that a misspelled variable probably means", async
   expect(stdout).toContain("=> Did you mean FOUNDRY_MODEL?");
 });
 
-test("doctor says which settings are in force and where from, and keeps secrets", async () => {
+test("doctor reports the settings in force with their source, and hides secrets", async () => {
   const machine = await FoundryMachine.start(C1);
   const set = {
     FOUNDRY_API_KEY: "sk-hush",
@@ -257,7 +257,7 @@ test("doctor says which settings are in force and where from, and keeps secrets"
   expect(settings).toContainEqual({ name: "FOUNDRY_TIMEOUT", value: "7", source: "flag" });
 });
 
-test("doctor never says found of what was not found", async () => {
+test("doctor never reports as found what was not found", async () => {
   const machine = await FoundryMachine.start(NOTHING);
 
   const { stdout } = await doctorOn(machine);
@@ -276,11 +276,11 @@ test("doctor gives advice for a terminal, not for an agent", async () => {
   expect(stdout).not.toMatch(/\b(?:load_model|list_models|health_check|complete)\b|ask the user/);
 });
 
-test("doctor --fix repairs the entry of a host that starts what is not there, and no other", async () => {
+test("doctor --fix repairs only host entries that start a missing file", async () => {
   const machine = await FoundryMachine.start(C1);
   const file = join(machine.home, ".cursor", "mcp.json");
   const args = [join(machine.home, "foundry-local-mcp", "dist", "main.js"), "--model", "tiny"];
-  // Of another program, which may be missing for a reason of its own.
+  // An entry of another program, which may be missing for its own reasons.
   const other = { command: process.execPath, args: [join(machine.home, "dist", "main.js")] };
   const before = { mcpServers: { other, local: { command: process.execPath, args } } };
   await mkdir(join(machine.home, ".cursor"));
@@ -301,7 +301,7 @@ test("doctor --fix repairs the entry of a host that starts what is not there, an
   });
 });
 
-test("doctor --fix says that a file cannot be changed, and leaves it as it is", async () => {
+test("doctor --fix reports a file that it cannot change, and leaves it unchanged", async () => {
   const machine = await FoundryMachine.start(C1);
   const file = join(machine.home, ".codex", "config.toml");
   const gone = join(machine.home, "foundry-local-mcp", "dist", "main.js");
@@ -318,14 +318,14 @@ test("doctor --fix says that a file cannot be changed, and leaves it as it is", 
   expect(await readFile(file, "utf8")).toBe(before);
 });
 
-test("doctor refuses a setting that does not fit with 2, and prints nothing else", async () => {
+test("doctor refuses an invalid setting with exit code 2, and prints no report", async () => {
   const { code, stdout, stderr } = await run(["doctor", "--json"], { FOUNDRY_RETRIES: "many" });
 
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain("FOUNDRY_RETRIES");
 });
 
-test("doctor refuses a flag that there is not, and names its own", async () => {
+test("doctor refuses an unknown flag, and names its own", async () => {
   const { code, stdout, stderr } = await run(["doctor", "--jsno"]);
 
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -334,7 +334,7 @@ test("doctor refuses a flag that there is not, and names its own", async () => {
   expect(stderr).toContain("--no-completion");
 });
 
-test("doctor --help says what it does and what its exit codes mean", async () => {
+test("doctor --help explains the command and its exit codes", async () => {
   const { code, stdout } = await run(["doctor", "--help"]);
 
   expect(code).toBe(0);
@@ -343,7 +343,7 @@ test("doctor --help says what it does and what its exit codes mean", async () =>
   }
 });
 
-test("doctor that is interrupted ends at once, without half a report", async () => {
+test("doctor ends at once when interrupted, without half a report", async () => {
   const machine = await FoundryMachine.start({
     ...C1,
     simulator: { models: [{ id: ENDLESS }], loadMs: 600_000 },
@@ -358,7 +358,7 @@ test("doctor that is interrupted ends at once, without half a report", async () 
   const { code } = await doctor.ended;
 
   expect(doctor.stdout).toBe("");
-  // Windows knows no signals: there it is just gone.
+  // Windows has no signals: the process is terminated.
   if (process.platform !== "win32") {
     expect(code).toBe(130);
     expect(doctor.stderr).toBe("  Ended before it was done.\n");

@@ -15,7 +15,7 @@ const QUESTION = "Where did the harbour master hide the amber key?";
 
 type Models = NonNullable<SimulatorOptions["models"]>;
 
-/** Finds the secret in what it is given, and nothing else. */
+/** Finds only the secret in its prompt. */
 const chatter: Models[number] = {
   id: CHATTER,
   loaded: true,
@@ -82,7 +82,7 @@ async function textOf({ file, lines }: z.output<typeof sourcesSchema>[number]): 
 }
 
 describe("ask_documents", () => {
-  test("answers from two megabytes with a model of 4,096 tokens, with sources that are right", async () => {
+  test("answers from two megabytes with a context of 4,096 tokens and correct sources", async () => {
     const simulator = await documents();
     const host = await hostOf(simulator);
     const notes: string[] = [];
@@ -111,7 +111,7 @@ describe("ask_documents", () => {
     expect(new Set(askedFor(simulator, EMBEDDINGS).map(modelIn))).toEqual(new Set([EMBEDDER]));
   });
 
-  test("finds a text that is the question first, with a score above 0.99", async () => {
+  test("ranks a text equal to the question first, with a score above 0.99", async () => {
     const host = await hostOf(await documents());
     await writeFile(join(folder, "same.txt"), `${SECRET}\n`);
 
@@ -122,7 +122,7 @@ describe("ask_documents", () => {
     expect(first?.score).toBeGreaterThan(0.99);
   });
 
-  test("returns at its time limit with an id; the rest comes with the sources", async () => {
+  test("returns at its time limit with an id; get_completion returns the rest with the sources", async () => {
     const simulator = await documents(MODELS, { firstTokenMs: 4000 });
     const host = await hostOf(simulator);
 
@@ -173,7 +173,7 @@ describe("ask_documents", () => {
 });
 
 describe("complete with files", () => {
-  test("answers two megabytes in parts, says which part, and joins the answers", async () => {
+  test("answers two megabytes in parts, reports the current part, and joins the answers", async () => {
     const host = await hostOf(await documents());
     const notes: string[] = [];
 
@@ -188,7 +188,7 @@ describe("complete with files", () => {
     expect(notes.join("\n")).toMatch(new RegExp(`Part \\d+ of ${result["parts"]}`));
   });
 
-  test("refuses two megabytes with the numbers where they are wanted whole", async () => {
+  test("refuses two megabytes with the token counts where they must be read whole", async () => {
     const simulator = await documents();
     const host = await hostOf(simulator);
 

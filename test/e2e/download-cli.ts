@@ -21,7 +21,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
   const installed = { dialect, generation: "server" } as const satisfies Installation;
 
   describe(`a download through the command line for ${dialect}`, () => {
-    it("tells how far it is, and ends with the model in memory", async () => {
+    it("reports its progress, and ends with the model in memory", async () => {
       const machine = await machineToDownloadOn(installed);
       const host = await machine.host();
 
@@ -35,7 +35,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       await assertUsable(host, machine.simulator);
     });
 
-    it("that is drawn nowhere is a download all the same", async () => {
+    it("is completed although the command prints no progress", async () => {
       const machine = await machineToDownloadOn({
         ...installed,
         switches: { downloadStyle: "silent" },
@@ -51,7 +51,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
     });
 
     it.each([false, true])(
-      "that stands still says so and how far it was, and goes on from there (wheel turning: %s)",
+      "that stalls is reported with its percentage, and resumes there (spinner turning: %s)",
       async (spins) => {
         const machine = await machineToDownloadOn({
           ...installed,
@@ -71,7 +71,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       },
     );
 
-    it("that fails says why, and goes on from there when asked again", async () => {
+    it("that fails is reported with the reason, and resumes there at the next call", async () => {
       const machine = await machineToDownloadOn({
         ...installed,
         switches: { downloadFailure: { at: 40, text: "There is not enough space on the disk." } },
@@ -89,7 +89,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       expect(percents[0]).toBeGreaterThanOrEqual(40);
     });
 
-    it("is over when the model is there, though the command hangs", async () => {
+    it("is complete when the model is downloaded, although the command hangs", async () => {
       const machine = await machineToDownloadOn({
         ...installed,
         switches: { downloadHangsAfter: true },
@@ -102,7 +102,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       await assertUsable(host, machine.simulator);
     });
 
-    it("that is cancelled ends, and the next call goes on from there", async () => {
+    it("that is cancelled ends, and the next call resumes it", async () => {
       const machine = await machineToDownloadOn(installed);
       const host = await machine.host();
       const cancel = new AbortController();
@@ -117,7 +117,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       await assertUsable(host, machine.simulator);
     });
 
-    it("of one model waits for that of another, and says so", async () => {
+    it("waits for a download of another model, and reports it", async () => {
       const machine = await machineToDownloadOn(installed);
       const host = await machine.host();
       const first = await downloadUnderWay(host);
@@ -131,7 +131,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       );
     });
 
-    it("that two hosts want at once is done once", async () => {
+    it("runs once for two hosts that request it at the same time", async () => {
       const machine = await machineToDownloadOn(installed);
       const [one, two] = await Promise.all([machine.host(), machine.host()]);
 
@@ -144,7 +144,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       await assertUsable(two, machine.simulator);
     });
 
-    it("ends with the model in memory, though the service moved meanwhile", async () => {
+    it("ends with the model in memory, although the service moved to another port", async () => {
       const machine = await machineToDownloadOn(installed);
       const host = await machine.host();
       const { answer } = await downloadUnderWay(host);
@@ -155,7 +155,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       await assertUsable(host, machine.simulator);
     });
 
-    it("without a command line says that it takes one", async () => {
+    it("is refused without a command line, which the error names", async () => {
       const machine = await machineToDownloadOn({ ...installed, generation: null });
       const host = await machine.host({ FOUNDRY_ENDPOINT: machine.simulator.url });
 
@@ -166,7 +166,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
       expect(answer.text).toContain("FOUNDRY_CLI");
     });
 
-    it("is not begun by a completion, which says how to get the model", async () => {
+    it("is not started by a completion, whose error says how to get the model", async () => {
       const machine = await machineToDownloadOn(installed);
       const host = await machine.host();
 

@@ -18,7 +18,7 @@ const MISSING = {
   script: { text: TEXT },
 };
 
-/** A host before a service without the model, whose user answers each question like this. */
+/** A host whose service lacks the model, and whose user answers each question like this. */
 async function world(
   mode: Mode,
   action: Action | null,
@@ -87,7 +87,7 @@ const CALLS = [
 ] as const;
 const QUESTION = "Download talker (4.8 GB)? It is not downloaded yet.";
 
-test("a host that declares forms, and cannot show one, is answered as without the question", async () => {
+test("a host that declares forms but cannot show one gets the answer of a host without forms", async () => {
   const { call, asked } = await world("legacy", "fails", {}, { elicitation: { form: {} } });
   const answer = await call("load_model", { model: "talker" });
   expect(asked).toEqual([QUESTION]);
@@ -95,7 +95,7 @@ test("a host that declares forms, and cannot show one, is answered as without th
   expect(answer.text).toContain("download true");
 });
 
-test("a host that shows pages only is not asked", async () => {
+test("a host that supports only URL elicitation is not asked", async () => {
   const { call, asked } = await world("legacy", "accept", {}, { elicitation: { url: {} } });
   const answer = await call("load_model", { model: "talker" });
   expect(asked).toEqual([]);
@@ -110,7 +110,7 @@ test("without a name the default model is offered where none is downloaded", asy
   expect(answer.structuredContent).toMatchObject({ text: TEXT });
 });
 
-test("a download that the user agreed to ends with the call that he stops", async () => {
+test("a download that the user agreed to ends when the user stops the call", async () => {
   const settings = { FOUNDRY_ON_CANCEL: "stop" };
   const slow = { downloadMs: 600_000 };
   const { call, downloads, simulator } = await world("legacy", "accept", slow, { settings });
@@ -132,7 +132,7 @@ test.each<Mode>(["legacy", "auto"])("a host in mode %s is asked over HTTP, too",
 
 describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %s", (mode) => {
   test.each(CALLS)(
-    "asks whether to download a missing model, for %s, and goes on",
+    "asks whether to download a missing model, for %s, and continues after a yes",
     async (name, given) => {
       const { call, asked, downloads } = await world(mode, "accept");
       const answer = await call(name, given);
@@ -147,7 +147,7 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
     },
   );
 
-  test.each(CALLS)("of which the user declines, %s fails and says so", async (name, given) => {
+  test.each(CALLS)("that the user declines makes %s fail with that reason", async (name, given) => {
     const { call, asked, downloads } = await world(mode, "decline");
     const answer = await call(name, given);
     expect(asked).toEqual([QUESTION]);
@@ -158,7 +158,7 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
   });
 
   test.each(CALLS)(
-    "of which the user does not answer, %s fails as without the question",
+    "that the user does not answer makes %s fail as without the question",
     async (name, given) => {
       const { call, downloads } = await world(mode, "cancel");
       const answer = await call(name, given);
@@ -170,9 +170,9 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
     },
   );
 
-  test("is answered with what to do where the download takes longer than the call", async () => {
+  test("leads to the next step in the result where the download takes longer than the call", async () => {
     const { call, asked } = await world(mode, "accept", { downloadMs: 10_000 });
-    // The service is found before, so that the time of the call is that of the question and the download.
+    // The service is found before, so that the call takes only the time of the question and the download.
     await call("health_check", {});
     const given = { prompt: "Why?", model: "talker", reply_within: 3 };
     const early = await call("complete", given);
@@ -184,7 +184,7 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
     expect(later.structuredContent).toMatchObject({ text: TEXT });
   });
 
-  test("is not asked when the call says whether to download, nor for a model that is unknown", async () => {
+  test("is not asked when the call sets `download`, nor for an unknown model", async () => {
     const { call, asked } = await world(mode, "accept");
     const refused = await call("load_model", { model: "talker", download: false });
     const unknown = await call("complete", { prompt: "Why?", model: "there-is-none" });
@@ -195,7 +195,7 @@ describe.each<Mode>(["legacy", "auto"])("a host that can ask its user, in mode %
     expect(asked).toEqual([]);
   });
 
-  test.each(CALLS)("gets the action from %s where it cannot ask", async (name, given) => {
+  test.each(CALLS)("is a hint in %s where the host cannot ask", async (name, given) => {
     const { call } = await world(mode, null);
     const answer = await call(name, given);
     expect(answer.text).toMatch(/^MODEL_NOT_CACHED: /);

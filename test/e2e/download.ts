@@ -8,7 +8,7 @@ export const BIG = "big-model-generic-cpu:3";
 export const BIG_SAYS = "I am big, and I am here.";
 export const OTHER = "other-model-generic-cpu:1";
 
-/** Two gigabytes, which come in two seconds. */
+/** Two gigabytes, downloaded in two seconds. */
 const DOWNLOADABLE = { sizeMb: 2048, downloaded: false, downloadMs: 2000 };
 
 /** A machine on which two models can be downloaded. */
@@ -35,21 +35,21 @@ export const download = (
   settings?: CallSettings,
 ): Promise<Answer> => host.call("load_model", { model, download: true }, settings);
 
-/** A download, and what was told of it. */
+/** A download, and its progress notifications. */
 export async function toldDownload(host: Host, model: string = BIG) {
   const notes: ProgressNote[] = [];
   const answer = await download(host, model, { onProgress: (note) => notes.push(note) });
   return { answer, notes, percents: percentsOf(notes) };
 }
 
-/** The percentages that were told in words. */
+/** The percentages in the messages. */
 export const percentsOf = (notes: readonly ProgressNote[]): number[] =>
   notes.flatMap(({ message }) => {
     const [, percent] = /Downloading .*?, ([\d.]+) %/.exec(message) ?? [];
     return percent === undefined ? [] : [Number(percent)];
   });
 
-/** A download that has begun to come. */
+/** A running download with some progress. */
 export async function downloadUnderWay(host: Host, model: string = BIG, signal?: AbortSignal) {
   let begun = (): void => {};
   const hasBegun = new Promise<void>((resolve) => {
@@ -78,7 +78,7 @@ export async function assertUsable(host: Host, simulator: Simulator): Promise<vo
   expect((await host.complete({ prompt: "Are you there?", model: BIG })).text).toBe(BIG_SAYS);
 }
 
-/** Progress only rises, says of how much it is, and never that it is over before it is. */
+/** Progress only increases, has a total, and reports the end only at the end. */
 export function assertRises(notes: readonly ProgressNote[]): void {
   const told = notes.filter(({ message }) => /Downloading .* %/.test(message));
   expect(told.length).toBeGreaterThan(1);

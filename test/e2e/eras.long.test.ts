@@ -35,14 +35,14 @@ const QUICK = complete({ prompt: "Hello", model: PROMPT_ANSWER });
 const SLOW = { prompt: "Go on.", model: ENDLESS, max_tokens: 80 };
 
 describe.each(MODES)("the client of SDK 2 in mode %j", (mode, era) => {
-  test("is served in the era that it asks for", async () => {
+  test("is served in the protocol era that it requests", async () => {
     const client = await connected(mode);
     expect(client.getProtocolEra()).toBe(era);
     expect(client.getServerVersion()).toMatchObject({ version: manifest.version });
     expect(client.getInstructions()).toContain("complete");
   });
 
-  test("lists the tools, completes and hears of progress", async () => {
+  test("lists the tools, completes and gets progress", async () => {
     const client = await connected(mode);
     const { tools } = await client.listTools();
     const progress: number[] = [];
@@ -72,7 +72,7 @@ describe.each(MODES)("the client of SDK 2 in mode %j", (mode, era) => {
   });
 });
 
-test("a modern host that listens hears of the completion it listens for, until its end", async () => {
+test("a modern host that subscribed to a completion gets its updates until the end", async () => {
   const client = await connected("auto");
   const { structuredContent } = await client.callTool(complete({ ...SLOW, reply_within: 0 }));
   const uri = `foundry://completions/${Object(structuredContent).completion_id}`;
@@ -91,7 +91,7 @@ test("a modern host that listens hears of the completion it listens for, until i
   expect(await ended).toMatch(/^On and on/);
 });
 
-/** What each request of the modern era carries. */
+/** The `_meta` of each request of the modern era. */
 const ENVELOPE = {
   "io.modelcontextprotocol/protocolVersion": MODERN,
   "io.modelcontextprotocol/clientInfo": { name: "wire-host", version: "1" },
@@ -99,7 +99,7 @@ const ENVELOPE = {
 };
 
 describe("a host without a handshake", () => {
-  test("gets the modern shape: what kind of result it is, and how long it holds", async () => {
+  test("gets modern results, with their kind and their lifetime", async () => {
     const host = WireHost.open();
     const discovered = await host.request("server/discover", { _meta: ENVELOPE });
     const listed = await host.request("tools/list", { _meta: ENVELOPE });
@@ -118,7 +118,7 @@ describe("a host without a handshake", () => {
     expect(read.result).toMatchObject({ resultType: "complete", ttlMs: 0, cacheScope: "private" });
   });
 
-  test("is answered with an error when it asks for a version that is not there", async () => {
+  test("gets an error when it requests an unsupported version", async () => {
     const host = WireHost.open();
     const { error } = await host.request("tools/list", {
       _meta: { ...ENVELOPE, "io.modelcontextprotocol/protocolVersion": "2031-01-01" },
@@ -126,7 +126,7 @@ describe("a host without a handshake", () => {
     expect(error).toMatchObject({ code: -32022 });
   });
 
-  test("of the older era is served without any claim", async () => {
+  test("of the older era is served although it declares no version", async () => {
     const host = WireHost.open();
     const { result } = await host.request("tools/list");
     expect(result).not.toHaveProperty("resultType");

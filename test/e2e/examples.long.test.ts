@@ -75,7 +75,7 @@ test.each([
 });
 
 test.each(["basic.js", "structured.js", "tools.js", "ranking.js", "files.js"])(
-  "examples/%s says what to do where the service fails",
+  "examples/%s prints what to do where the service fails",
   async (file) => {
     const child = start(file, "http://127.0.0.1:1");
     child.stdin.end();
@@ -104,7 +104,7 @@ test("examples/chat.js sends the earlier turns with each question", async () => 
   });
 });
 
-test("examples/production.js answers with its second model, reports, and ends in order", async () => {
+test("examples/production.js answers with its second model, reports, and shuts down properly", async () => {
   const simulator = await simulated();
   const child = start("production.js", simulator.url, { PORT: "0" });
   const outcome = outcomeOf(child);
@@ -144,7 +144,7 @@ test("examples/production.js answers with its second model, reports, and ends in
   });
 });
 
-test("the examples are correct by the types of the library", async () => {
+test("the examples compile with the types of the library", async () => {
   const own = FILES.filter((name) => name.endsWith(".js") && !FRAMEWORKS.includes(name));
   const flags = ["--noEmit", "--strict", "--allowJs", "--checkJs", "--types", "node"];
   const target = ["--module", "nodenext", "--target", "es2023", "--ignoreConfig"];
@@ -158,7 +158,7 @@ test("the examples are correct by the types of the library", async () => {
   );
 });
 
-test.each(FILES)("examples/%s is short, and says how to run it", (name) => {
+test.each(FILES)("examples/%s is short, and explains how to run it", (name) => {
   const text = readFileSync(join(FOLDER, name), "utf8");
   const lines = text.trimEnd().split(/\r?\n/);
   const [what, ...head] = lines.slice(0, 10);

@@ -5,19 +5,19 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getDefaultEnvironment } from "@modelcontextprotocol/sdk/client/stdio.js";
 
-/** The built executable, which is what a host starts. */
+/** The built executable that a host starts. */
 export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 if (!existsSync(MAIN)) throw new Error("dist/main.js is not built: run `npm run build` first");
 
-/** A home without anything of the developer's: the server remembers the speeds of models there. */
+/** A home without the developer's files: the server stores the speeds of models there. */
 const HOME = mkdtempSync(join(process.env["TEST_HOMES"] ?? tmpdir(), "home-"));
 
 /** Settings of one process, as its environment. */
 export type Settings = Readonly<Record<string, string>>;
 
 /**
- * What a host passes on of its own environment, and nothing of the developer's settings. No keeper is
+ * The part of its environment that a host passes on, without the developer's settings. No keeper is
  * started, since it would outlive the test: `keeper.long.test.ts` has keepers of its own.
  */
 export const environmentWith = (settings: Settings): Record<string, string> => ({
@@ -59,7 +59,7 @@ export class Executable {
       this.stderr += text;
       this.heard();
     });
-    // It may have ended while we still write.
+    // The process may have ended before the write.
     child.stdin.on("error", () => {});
     this.ended = new Promise((resolve, reject) => {
       child.once("error", reject);
@@ -99,7 +99,7 @@ export class Executable {
     this.child.stdin?.end();
   }
 
-  /** Leaves what comes in the pipe, as a host that is busy or hangs. */
+  /** Stops reading the pipe, as a busy or hanging host. */
   pauseOutput(): void {
     this.child.stdout?.pause();
   }
@@ -115,7 +115,7 @@ export class Executable {
     return new Promise((resolve) => child.once("exit", (code) => resolve(code)));
   }
 
-  /** As a host does that stops to read. */
+  /** Closes its end of stdout, as a host that stops reading. */
   closeOutput(): void {
     this.child.stdout?.destroy();
   }
@@ -124,7 +124,7 @@ export class Executable {
     this.child.kill(name);
   }
 
-  /** Ends it whatever state it is in. */
+  /** Ends the process in any state. */
   async destroy(): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill("SIGKILL");
     await this.ended;
@@ -132,7 +132,7 @@ export class Executable {
 
   readonly #waiting = new Set<() => void>();
 
-  /** Resolves when the predicate gives something, asked again whenever output comes. */
+  /** Resolves when the predicate returns a value; it is called again at each output. */
   when<T>(what: string, predicate: () => T | undefined, timeoutMs = 60_000): Promise<T> {
     return new Promise((resolve, reject) => {
       const stop = (): void => {

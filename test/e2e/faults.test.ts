@@ -4,7 +4,7 @@ import { type Answer, Host } from "./host.js";
 import { ANSWER, ENDLESS, hostOn, MODELS, PROMPT_ANSWER, simulated } from "./simulated.js";
 
 const CHAT = { path: "/v1/chat/completions" };
-/** As short as a test can wait. */
+/** Limits as short as a test allows. */
 const SHORT = { FOUNDRY_STALL_TIMEOUT: "2", FOUNDRY_RETRIES: "2" };
 const UMLAUT = { id: "umlaut:1", loaded: true, script: { text: "Größe: 漢字, 🌍 und ß." } };
 
@@ -21,14 +21,14 @@ afterAll(async () => {
   await simulator?.close();
 });
 
-/** Makes completions fail until the end of the test; gives back what takes it away sooner. */
+/** Makes completions fail until the end of the test; returns a function that ends this earlier. */
 function faulty(fault: Fault): () => void {
   const mend = simulator.addFault({ ...fault, on: CHAT });
   onTestFinished(mend);
   return mend;
 }
 
-/** How many completions the service is asked for by this. */
+/** The number of completion requests that this sends. */
 async function asked(work: () => Promise<Answer>): Promise<{ answer: Answer; times: number }> {
   const chats = (): number => simulator.requests.filter(({ path }) => path === CHAT.path).length;
   const before = chats();
@@ -59,19 +59,19 @@ const BREAKS: readonly Break[] = [
     status: "interrupted",
   },
   {
-    what: "a stream that ends in order, but too early",
+    what: "a stream that ends properly, but too early",
     fault: { kind: "end-after", events: 6 },
     code: "STREAM_INTERRUPTED",
     status: "interrupted",
   },
   {
-    what: "a stream without its last word",
+    what: "a stream without [DONE]",
     fault: { kind: "no-done", finishReason: false },
     code: "STREAM_INTERRUPTED",
     status: "interrupted",
   },
   {
-    what: "a stream that falls silent",
+    what: "a stream that stalls",
     fault: { kind: "stall", afterEvents: 6 },
     code: "TIMEOUT",
     status: "interrupted",
@@ -83,14 +83,14 @@ const BREAKS: readonly Break[] = [
     status: "interrupted",
   },
   {
-    what: "nonsense inside the stream",
+    what: "invalid data inside the stream",
     fault: { kind: "garbage-sse", afterEvents: 6 },
     code: "INVALID_RESPONSE",
     status: "interrupted",
   },
 ];
 
-describe("what breaks an answer in the middle is told, and the text so far is kept", () => {
+describe("a fault in the middle of an answer is reported, and the text so far is kept", () => {
   test.for(BREAKS.map((one) => [one.what, one] as const))(
     "%s",
     async ([, { fault, code, status }]) => {
@@ -119,7 +119,7 @@ describe("what breaks an answer in the middle is told, and the text so far is ke
   );
 });
 
-describe("what breaks before the first token is tried again", () => {
+describe("a request that fails before the first token is retried", () => {
   const passing: readonly Fault[] = [
     { kind: "reset" },
     { kind: "close" },
@@ -140,7 +140,7 @@ describe("what breaks before the first token is tried again", () => {
     },
   );
 
-  test("but not for ever", async () => {
+  test("only a limited number of times", async () => {
     faulty({ kind: "status", status: 503, headers: { "retry-after": "0" } });
 
     const { answer, times } = await asked(hello);
@@ -153,7 +153,7 @@ describe("what breaks before the first token is tried again", () => {
     expect(times).toBe(3);
   });
 
-  test("nor where it answers with something that is no stream", async () => {
+  test("not where the answer is not a stream", async () => {
     faulty({ kind: "html" });
 
     const { answer, times } = await asked(hello);
@@ -162,7 +162,7 @@ describe("what breaks before the first token is tried again", () => {
     expect(times).toBe(1);
   });
 
-  test("nor when it never answers: the device may be at it", async () => {
+  test("not when there is no answer: the device may still be generating", async () => {
     faulty({ kind: "hang" });
 
     const { answer, times } = await asked(hello);
@@ -173,7 +173,7 @@ describe("what breaks before the first token is tried again", () => {
   });
 });
 
-describe("what only looks broken is an answer", () => {
+describe("an odd but complete answer succeeds", () => {
   const harmless: readonly Fault[] = [
     { kind: "no-done", finishReason: true },
     { kind: "split", bytes: [1] },
@@ -199,14 +199,14 @@ describe("what only looks broken is an answer", () => {
     },
   );
 
-  test("silence that ends before the limit", async () => {
+  test("after a silence shorter than the limit", async () => {
     faulty({ kind: "stall", afterEvents: 2, ms: 250 });
 
     expect((await hello()).text).toBe(ANSWER);
   });
 });
 
-test("a service that only says that it is alive has stalled, too", async () => {
+test("a service that sends only comments has stalled, too", async () => {
   faulty({ kind: "only-comments", everyMs: 50 });
 
   const answer = await hello();
@@ -214,7 +214,7 @@ test("a service that only says that it is alive has stalled, too", async () => {
   expect(answer).toMatchObject({ isError: true, code: "TIMEOUT" });
 });
 
-test("a load that takes longer than its limit says how to wait on", async () => {
+test("a load that exceeds its time limit reports how to wait longer", async () => {
   const slow = await simulated({ models: [{ id: "huge:1", loadMs: 3000 }] });
   const impatient = await hostOn(slow.url, { FOUNDRY_LOAD_TIMEOUT: "1" });
   await impatient.call("list_models");
@@ -228,7 +228,7 @@ test("a load that takes longer than its limit says how to wait on", async () => 
   expect(late).toMatchObject({ isError: false, result: { status: "already_loaded" } });
 });
 
-test("a model that somebody unloads meanwhile is loaded again", async () => {
+test("a model that another client unloaded is loaded again", async () => {
   expect((await hello()).text).toBe(ANSWER);
 
   simulator.setLoaded(PROMPT_ANSWER, false);

@@ -8,7 +8,7 @@ const MODEL = "tiny-generic-cpu:1";
 const ANSWER = "The report says that all is well. ".repeat(30).trim();
 const SECRET = "the secret outside";
 
-/** A server that may use `notes`, and writes down which paths it asks the disk for. */
+/** A server that may use `notes`, and records the paths that it accesses on the disk. */
 async function serverWithFiles(settings: Readonly<Record<string, string>> = {}) {
   const folder = await realpath(await temporaryFolder("files-"));
   const [notes, outside] = [join(folder, "notes"), join(folder, "outside")];
@@ -37,14 +37,14 @@ async function serverWithFiles(settings: Readonly<Record<string, string>> = {}) 
     DISK_WATCH_LOG: log,
     ...settings,
   });
-  /** What the server asked of the disk, apart from its own files. */
+  /** The paths that the server accessed, apart from its own files. */
   const asked = async (): Promise<string[]> =>
     (await readFile(log, "utf8")).split("\n").filter((line) => line.includes(folder));
   const sent = (): string => JSON.stringify(simulator.requests.map(({ body }) => body));
   return { host, notes, outside, asked, sent };
 }
 
-test("files are read by the server, and the answer is written to one", async () => {
+test("the server reads the files, and writes the answer to a file", async () => {
   const { host, notes, asked, sent } = await serverWithFiles();
 
   const { result } = await host.complete({
@@ -67,7 +67,7 @@ test("files are read by the server, and the answer is written to one", async () 
   expect((await asked()).some((line) => line.includes("report.md"))).toBe(true);
 });
 
-test("nothing outside of the allowed folder is ever asked for, read or written", async () => {
+test("no path outside of the allowed folder is checked, read or written", async () => {
   const { host, outside, asked, sent } = await serverWithFiles();
   const paths = [
     "../outside/secret.md",

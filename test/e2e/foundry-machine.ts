@@ -15,7 +15,7 @@ import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
 import { MODELS } from "./simulated.js";
 
-/** The services there are, each with the command line that comes with it. */
+/** The services, each with its command line. */
 export const INSTALLATIONS = [
   { dialect: "S", generation: "service" },
   { dialect: "C1", generation: "server" },
@@ -59,12 +59,12 @@ export class FoundryMachine {
     return new FoundryMachine(home, simulator, cli);
   }
 
-  /** What a host on this machine passes on to the server, with what its user set. */
+  /** The environment that a host on this machine passes to the server, with the user's settings. */
   settings(set: Settings = {}): Settings {
     const { home, cli } = this;
     // Nothing stands in for an .exe, so on Windows the program is named.
     const named = cli !== null && process.platform === "win32" ? { FOUNDRY_CLI: cli.script } : {};
-    // What the system itself brings, but nothing that somebody installed.
+    // The system's own programs, but no installed ones.
     const system = process.platform === "win32" ? [] : ["/usr/bin", "/bin"];
     const path = [cli?.directory ?? home, ...system].join(delimiter);
     return { HOME: home, USERPROFILE: home, PATH: path, ...named, ...set };
@@ -81,7 +81,7 @@ export class FoundryMachine {
     return rm(join(this.home, ".foundry", "daemon.json"), { force: true });
   }
 
-  /** The service ends and comes back on another port, as it does when somebody restarts it. */
+  /** The service ends and comes back on another port, as after a restart. */
   async restartElsewhere(): Promise<void> {
     await this.simulator.stop();
     await this.simulator.start(0);

@@ -3,7 +3,7 @@ import { hostOn, simulated } from "./simulated.js";
 import { WireHost } from "./wire-host.js";
 
 const MODEL = "teller-generic-cpu:1";
-/** Of which an answer takes much longer than any limit here. */
+/** A model whose answer takes much longer than any limit here. */
 const slow = () =>
   simulated({
     models: [{ id: MODEL, loaded: true, script: { text: "On and on. ", forever: true } }],
@@ -12,7 +12,7 @@ const slow = () =>
 const given = (prompt: string) => ({ prompt, model: MODEL, max_tokens: 3000 });
 const UNCLEAR = ["MCP request cancelled by caller", "AbortError: The operation was aborted."];
 
-test("after its first timeout a host is answered within its limit, and loses nothing", async () => {
+test("a host is answered within its time limit after its first timeout, and no text is lost", async () => {
   const { url } = await slow();
   const host = await hostOn(url);
   const limit = { timeoutMs: 3000 };
@@ -28,7 +28,7 @@ test("after its first timeout a host is answered within its limit, and loses not
   expect(health.result).not.toHaveProperty("totals.failed");
 });
 
-test("a host that gives up silently and asks again gets the same completion, in both answers", async () => {
+test("a host that gives up silently and repeats the call gets the same completion in both answers", async () => {
   const simulator = await slow();
   const host = await WireHost.start({
     FOUNDRY_ENDPOINT: simulator.url,
@@ -52,7 +52,7 @@ test("a host that gives up silently and asks again gets the same completion, in 
 });
 
 describe.each(UNCLEAR)("a cancellation for %j", (reason) => {
-  test("ends nothing at once: the same call goes on", async () => {
+  test("does not stop the work at once, and the repeated call joins it", async () => {
     const simulator = await slow();
     const host = await WireHost.start({
       FOUNDRY_ENDPOINT: simulator.url,
@@ -70,7 +70,7 @@ describe.each(UNCLEAR)("a cancellation for %j", (reason) => {
     expect(host.answers(call)).toEqual([]);
   });
 
-  test("does not keep the process, nor its work, when the host is gone", async () => {
+  test("keeps neither the process nor its work alive when the host has gone", async () => {
     const simulator = await slow();
     const host = await WireHost.start({
       FOUNDRY_ENDPOINT: simulator.url,

@@ -7,7 +7,7 @@ import { environmentWith, MAIN, type Settings } from "./executable.js";
 
 export interface Answer {
   readonly isError: boolean;
-  /** Of a failure. */
+  /** The code of a failure. */
   readonly code: string | null;
   readonly text: string;
   /** The structured content. */
@@ -16,14 +16,14 @@ export interface Answer {
 
 export interface ProgressNote {
   readonly progress: number;
-  /** What `progress` will be at the end, where that is told. */
+  /** The value of `progress` at the end, where it is reported. */
   readonly total?: number;
   readonly message: string;
 }
 
 export interface CallSettings {
   readonly signal?: AbortSignal;
-  /** After so long the client gives the call up, and tells the server so. */
+  /** The time limit of the call, after which the client cancels it. */
   readonly timeoutMs?: number;
   readonly onProgress?: (note: ProgressNote) => void;
 }
@@ -34,8 +34,8 @@ const PATIENCE_MS = 600_000;
 type Validate = (value: unknown) => { valid: boolean; errorMessage?: string | undefined };
 
 /**
- * A host as there are many: the SDK's client, which starts the server over stdio. Every result is held
- * against the tool's `outputSchema`, also those of failures, which the SDK does not look at, and its text
+ * A typical host: the SDK's client, which starts the server over stdio. Every result is validated
+ * against the tool's `outputSchema`, also those of failures, which the SDK does not check, and its text
  * against its structured content: hosts show their model the one or the other.
  */
 export class Host {

@@ -53,7 +53,7 @@ const WITH_KEY = { FOUNDRY_HTTP_KEY: KEY };
 const AUTHORIZED = { authorization: `Bearer ${KEY}` };
 const HUNDRED_MB = String(100 * MEGABYTE.length);
 
-describe("what is not served is refused, logged once, and keeps nothing from being served", () => {
+describe("an invalid request is refused, logged once, and delays no other request", () => {
   test.each<[string, number, Sent, Settings]>([
     ["a page of another origin", 403, { headers: { origin: "https://evil.example" } }, {}],
     ["a page without an origin", 403, { headers: { origin: "null" } }, {}],
@@ -90,7 +90,7 @@ describe("what is not served is refused, logged once, and keeps nothing from bei
   });
 });
 
-test("200 callers of two models are answered once each, with their own answer, in turns", async () => {
+test("200 callers of two models take turns, and each gets its own answer once", async () => {
   const callers = Array.from({ length: 200 }, (_, number) => number);
   const simulator = await startSimulator({
     models: ["one", "two"].map((name) => ({
@@ -116,7 +116,7 @@ test("200 callers of two models are answered once each, with their own answer, i
   const held = await Promise.all(
     ["one", "two", "one", "two", "one", "two", "one", "two"].map(async (name) => {
       const given = { prompt: "hold", model: modelOf(name), join: false, reply_within: 0 };
-      // It must not come to its end while the callers are still connecting.
+      // It must not end while the callers are still connecting.
       const long = { ...given, max_tokens: 100_000 };
       const answer = await holder.callTool({ name: "complete", arguments: long });
       return Object(answer.structuredContent).completion_id;
@@ -126,7 +126,7 @@ test("200 callers of two models are answered once each, with their own answer, i
     .poll(() => simulator.requests.filter(({ tokensSent }) => tokensSent > 0), LOADED)
     .toHaveLength(PLACES);
 
-  // One caller asks for twenty answers more than the others.
+  // One caller requests twenty more answers than the others.
   const many = Array.from({ length: 20 }, (_, index) => ask(0, `caller 0, request ${index}`));
   const texts = callers.map((caller) => ask(caller, `caller ${caller}`));
   await expect

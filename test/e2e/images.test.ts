@@ -15,7 +15,7 @@ const messages = [
   },
 ];
 
-test("an image is given to a model that takes images, which auto chooses", async () => {
+test("auto sends an image to a model that accepts images", async () => {
   const models = [
     { id: READER, loaded: true },
     { id: SEER, task: "vision-language-chat", script: { text: "A dot." } },
@@ -36,7 +36,7 @@ test("an image is given to a model that takes images, which auto chooses", async
   expect(refused.code).toBe("MODEL_CANNOT_SEE");
 });
 
-test("an image is sent to an engine in the form of the OpenAI API, after a prompt's turn, too", async () => {
+test("an image in messages is sent to an engine in the form of the OpenAI API, in front of the prompt", async () => {
   const simulator = await simulated({ dialect: "openai", models: [{ id: "vlm:1" }] });
   const host = await hostOn(simulator.url);
   const { isError } = await host.complete({ prompt: "In one word?", messages, model: "vlm:1" });

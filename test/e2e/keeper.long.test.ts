@@ -100,10 +100,10 @@ const untilGone = async ({ keeperPids }: User): Promise<void> => {
 };
 
 describe("a promised completion", () => {
-  it.each(ENDS)("is delivered whole by a later process after %s of its own", async (end) => {
+  it.each(ENDS)("is delivered completely by a later process after %s of its own", async (end) => {
     const user = await userWith();
     const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 }, end);
-    // Where the machine is busy, it has not begun after a second.
+    // On a busy machine it has not begun after a second.
     expect(begun.result).toMatchObject({ status: expect.stringMatching(/^(queued|running)$/) });
     const state = await readToTheEnd(user, begun.result["completion_id"]);
     expect(state).toMatchObject({ status: "completed", text: WHOLE });
@@ -124,7 +124,7 @@ describe("a promised completion", () => {
     for (const pid of [host.pid, ...keepers]) {
       expect(await readFile(`/proc/${pid}/cmdline`, "utf8")).not.toContain(key);
     }
-    // The keeper gets it over its socket.
+    // The keeper receives the key over its socket.
     expect(await readFile(`/proc/${keepers[0]}/environ`, "utf8")).not.toContain(key);
   });
 
@@ -145,7 +145,7 @@ describe("a promised completion", () => {
     expect(await readToTheEnd(user, id)).toMatchObject({ status: "completed", text: WHOLE });
   });
 
-  it("is read on from an offset where the second generation repeats the first", async () => {
+  it("continues at an offset where the second generation repeats the first", async () => {
     const user = await userWith();
     const begun = await callAlone(user, "complete", { prompt: "Hello", reply_within: 2 });
     const from = Number(begun.result["next_from"]);
@@ -158,7 +158,7 @@ describe("a promised completion", () => {
     expect(result["completions"]).toMatchObject([{ text: WHOLE.slice(from), from }]);
   });
 
-  it("is joined by its identical call in a later process", async () => {
+  it("is joined by an identical call in a later process", async () => {
     const user = await userWith();
     const given = { prompt: "Hello", reply_within: 1 };
     const begun = await callAlone(user, "complete", given, "kill -9");
@@ -186,7 +186,7 @@ describe("a promised completion", () => {
     await untilGone(user);
   });
 
-  it("is returned from its beginning where the second text is another, and says so", async () => {
+  it("is returned from its beginning, with a note, where the second text differs", async () => {
     const user = await userWith({
       models: [{ id: MODEL, loaded: true, script: { text: "On and on. ", forever: true } }],
     });
@@ -221,7 +221,7 @@ describe("a promised completion", () => {
   });
 });
 
-/** An address that leads to the port of the target at the time of each connection. */
+/** An address that forwards each connection to the current port of the target. */
 async function forwarder(target: { readonly port: number }): Promise<string> {
   const server = createServer((socket) => {
     const other = connect(target.port, "127.0.0.1");
@@ -236,7 +236,7 @@ async function forwarder(target: { readonly port: number }): Promise<string> {
   return `http://127.0.0.1:${Object(server.address()).port}`;
 }
 
-describe("what was not promised", () => {
+describe("a completion that was not promised", () => {
   it("starts no keeper", async () => {
     const user = await userWith({ tokensPerSecond: Number.POSITIVE_INFINITY });
     const { result } = await callAlone(user, "complete", { prompt: "Hello" });
@@ -259,7 +259,7 @@ describe("what was not promised", () => {
     expect(asked).toHaveLength(1);
   });
 
-  it("is nothing with FOUNDRY_KEEP=never", async () => {
+  it("also with FOUNDRY_KEEP=never ends with its process", async () => {
     const user = await userWith();
     const settings = { ...user.settings, FOUNDRY_KEEP: "never" };
     const given = { prompt: "Hello", reply_within: 1 };
@@ -273,7 +273,7 @@ describe("what was not promised", () => {
 });
 
 describe("the keeper", () => {
-  it("is seen in health_check and doctor", async () => {
+  it("is shown by health_check and doctor", async () => {
     const user = await userWith();
     await callAlone(user, "complete", { prompt: "Hello", reply_within: 1 });
     const { text, result } = await callAlone(user, "health_check", {});
@@ -285,14 +285,14 @@ describe("the keeper", () => {
     expect(latest.text).toContain("The keeper holds more");
   });
 
-  it("ends when the time of FOUNDRY_KEEP after the end of the answer is over", async () => {
+  it("ends after the time of FOUNDRY_KEEP since the end of the answer", async () => {
     const user = await userWith();
     const settings = { ...user.settings, FOUNDRY_KEEP: "1" };
     await callAlone({ ...user, settings }, "complete", { prompt: "Hello", reply_within: 1 });
     await untilGone(user);
   });
 
-  it("is one for two servers that promise at once", async () => {
+  it("is shared by two servers that promise at the same time", async () => {
     const user = await userWith();
     const prompts = ["One", "Two"];
     const begun = await Promise.all(
@@ -306,7 +306,7 @@ describe("the keeper", () => {
     }
   });
 
-  it("holds a completion whose server lives on only until that has delivered it", async () => {
+  it("holds a completion of a running server only until the server has delivered it", async () => {
     const user = await userWith();
     const host = await WireHost.start(user.settings);
     const { result } = await host.answerTo(
@@ -331,7 +331,7 @@ describe("the keeper", () => {
     await expect.poll(text).toBe(WHOLE);
   });
 
-  it("is not needed: a server that cannot start one answers as without it", async () => {
+  it("is optional: a server that cannot start one still answers", async () => {
     const user = await userWith();
     await writeFile(join(String(user.settings["HOME"]), ".foundry-local-mcp"), "a file");
     const host = await WireHost.start(user.settings);
@@ -368,7 +368,7 @@ const resultsOf = ({ result }: { result: Record<string, unknown> }): unknown[] =
   Array.isArray(result["results"]) ? result["results"] : [];
 
 describe("a promised load", () => {
-  it("is waited for by the repeated call in a later process", async () => {
+  it("is joined by the repeated call in a later process", async () => {
     const user = await userWith({
       models: [{ id: MODEL, loaded: false, script: { text: WHOLE } }],
       loadMs: 6000,

@@ -16,7 +16,7 @@ import {
 import { WireHost } from "./wire-host.js";
 
 /** What a host may count on (issue: "end the process with exit code 0 within 2 s"). */
-/** Below every wait that must not happen, 9 s and more, and enough for a loaded machine. */
+/** Shorter than every wait that must not happen (9 s and more), and long enough for a loaded machine. */
 const END_WITHIN_MS = 6000;
 
 type Ending = readonly [string, (server: Executable) => void];
@@ -27,7 +27,7 @@ const SIGNALS: readonly Ending[] = [
   ["SIGINT", (server) => server.signal("SIGINT")],
 ];
 
-/** On Windows a signal ends a process at once: there is nothing to be seen of it. */
+/** On Windows a signal ends a process at once, so there is nothing to observe. */
 const endings = [END_OF_STDIN, ...(process.platform === "win32" ? [] : SIGNALS)];
 
 async function expectGone(server: Executable, askedAt: number): Promise<void> {
@@ -38,7 +38,7 @@ async function expectGone(server: Executable, askedAt: number): Promise<void> {
   expect(() => process.kill(-server.pid, 0)).toThrow("ESRCH");
 }
 
-/** For what is sent to have been read, a request after it is answered. */
+/** The answer to a later request shows that all lines before it were read. */
 async function alive(host: WireHost): Promise<void> {
   expect(await host.request("ping")).toMatchObject({ result: {} });
 }
@@ -69,7 +69,7 @@ describe("the server ends with its host", () => {
     await expectGone(server, askedAt);
   });
 
-  test.for(endings)("%s aborts a completion that is running", async ([how, end]) => {
+  test.for(endings)("%s aborts a running completion", async ([how, end]) => {
     const simulator = await simulated();
     const server = await wireHostOn(simulator.url);
     const call = await endlessCompletion(server, simulator);
@@ -79,7 +79,7 @@ describe("the server ends with its host", () => {
 
     await expectGone(server, askedAt);
     await upstreamClosed(simulator);
-    // Who asked for the end still listens; whose stdin ended has gone.
+    // A host that sent a signal still reads; a host that closed stdin has gone.
     const answers = server.answers(call);
     expect(answers).toHaveLength(how === "the end of stdin" ? 0 : 1);
     if (how === "the end of stdin") return;
@@ -134,7 +134,7 @@ describe("the server ends with its host", () => {
     await expectGone(server, askedAt);
   });
 
-  test("a host that stops to read ends it as well", async () => {
+  test("a host that closes stdout ends it as well", async () => {
     const simulator = await simulated();
     const server = await wireHostOn(simulator.url);
     await endlessCompletion(server, simulator);
@@ -148,7 +148,7 @@ describe("the server ends with its host", () => {
   });
 });
 
-describe("the server goes on", () => {
+describe("the server continues", () => {
   test("beside a second one", async () => {
     const simulator = await simulated();
     const first = await wireHostOn(simulator.url);
@@ -162,7 +162,7 @@ describe("the server goes on", () => {
     expect([...answers, afterwards]).toEqual([ANSWER, ANSWER, ANSWER]);
   });
 
-  test("after lines that are no message, each answered as JSON-RPC wants", async () => {
+  test("after lines that are no message, each answered with its JSON-RPC error", async () => {
     const host = await WireHost.start();
 
     host.write("this is no JSON\n");
@@ -177,7 +177,7 @@ describe("the server goes on", () => {
     expect(host.answers(77)).toHaveLength(1);
   });
 
-  test("after a character that came in two pieces", async () => {
+  test("after a character that was split between two chunks", async () => {
     const simulator = await simulated();
     const host = await wireHostOn(simulator.url);
     const line = Buffer.from(
@@ -197,7 +197,7 @@ describe("the server goes on", () => {
     expect(JSON.stringify(chatRequest(simulator).body)).toContain("Grüße 🌍");
   });
 
-  test("without any Foundry Local: it starts, introduces itself and tells its tools", async () => {
+  test("without any Foundry Local: it starts, initializes and lists its tools", async () => {
     const host = await WireHost.start();
 
     const { result: list } = await host.request("tools/list");
@@ -220,17 +220,17 @@ test("a service that is killed and started again on its port is used again", asy
   expect(await ordinaryAnswer(host)).toBe(ANSWER);
 
   await simulator.stop();
-  const { result: meanwhile } = await host.answerTo(host.call("list_models"));
+  const { result: whileStopped } = await host.answerTo(host.call("list_models"));
   await simulator.start();
 
-  expect(meanwhile).toMatchObject({
+  expect(whileStopped).toMatchObject({
     isError: true,
     content: [{ text: expect.stringContaining("SERVICE_UNREACHABLE") }],
   });
   await expect.poll(() => ordinaryAnswer(host)).toBe(ANSWER);
 });
 
-test("a service that dies in the middle of an answer is told from one that is slow, and used again", async () => {
+test("a crash of the service during an answer is distinguished from slowness, and the service is used again", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const call = await endlessCompletion(host, simulator);
@@ -261,7 +261,7 @@ test("a service that was away for long is used again as soon as its port answers
   await expect.poll(() => ordinaryAnswer(host)).toBe(ANSWER);
 });
 
-test("a host that never reads stderr is answered all the same, and can end the server", async () => {
+test("a host that never reads stderr is still answered, and can end the server", async () => {
   const server = spawn(process.execPath, [MAIN], {
     env: environmentWith({ FOUNDRY_LOG_LEVEL: "trace" }),
     stdio: "pipe",
@@ -288,7 +288,7 @@ test("a host that never reads stderr is answered all the same, and can end the s
     if (answered === count) break;
   }
   const askedAt = performance.now();
-  // On Windows there is no signal that it hears.
+  // On Windows a process cannot handle a signal.
   if (process.platform === "win32") server.stdin.end();
   else server.kill("SIGTERM");
   const [code] = await exited;

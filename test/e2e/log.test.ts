@@ -19,7 +19,7 @@ const linesIn = (stderr: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line))
     .filter(({ level }) => level >= 30);
 
-/** An endpoint with a key in its address, and a key beside it, which no line may show. */
+/** An endpoint with a key in its address, and another key; no line may contain either. */
 async function settings() {
   const { url } = await simulated();
   return { FOUNDRY_ENDPOINT: url, FOUNDRY_API_KEY: "sk-the-key", FOUNDRY_LOG_LEVEL: "info" };

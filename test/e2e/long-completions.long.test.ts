@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Answer, Host } from "./host.js";
 import { ANSWER, ENDLESS, hostOn, PROMPT_ANSWER, simulated } from "./simulated.js";
 
-/** 15 s at this speed, so that the host waits shorter, and longer than a loaded machine takes to reply. */
+/** 15 s at this speed: longer than the host waits, and long enough for a loaded machine to reply. */
 const TOKENS_PER_SECOND = 130;
 const TOKENS = 2000;
 const HOST_TIMEOUT_MS = 12_000;
@@ -27,18 +27,18 @@ const WORDS = [
 const tokensOf = (count: number): string[] =>
   Array.from({ length: count }, (_, at) => `${WORDS[at % WORDS.length]}${at}`);
 
-/** A completion of a long text, with a client that gives up sooner than the model is done. */
+/** A completion of a long text, with a client that times out before the model has finished. */
 async function readInPieces(host: Host, prompt: string): Promise<readonly Answer[]> {
   const given = { timeoutMs: HOST_TIMEOUT_MS };
   const answers = [await host.complete({ prompt, model: LONG, max_tokens: TOKENS + 1 }, given)];
   for (let last = answers[0]; ; last = answers.at(-1)) {
     if (last === undefined || last.isError || nextOf(last) === undefined) return answers;
-    // As the text asks for, which is all that an agent may have seen.
+    // As the text says, which may be all that an agent has seen.
     answers.push(await host.call("get_completion", callIn(last.text), given));
   }
 }
 
-/** The one completion that an answer tells of. */
+/** The only completion in a result. */
 function told({ result }: Answer): Readonly<Record<string, unknown>> {
   return Array.isArray(result["completions"]) ? Object(result["completions"][0]) : result;
 }
@@ -63,7 +63,7 @@ const services = [
   ["the newest C2, in any pieces", { version: "2.2.1" }],
 ] as const;
 
-test("a completion that takes longer than the host waits is read in pieces without an error", async () => {
+test("a completion that takes longer than the host's timeout is read in parts without an error", async () => {
   const tokens = tokensOf(TOKENS);
 
   const read = await Promise.all(
@@ -89,7 +89,7 @@ test("a completion that takes longer than the host waits is read in pieces witho
     ).toEqual([]);
     expect(answers.length, name).toBeGreaterThan(2);
     const pieces = answers.map((answer) => String(told(answer)["text"]));
-    // Each is a text of its own, cut at no character's half.
+    // Each part is valid text: no character is split.
     expect(
       pieces.every((piece) => piece.isWellFormed()),
       name,
@@ -97,12 +97,12 @@ test("a completion that takes longer than the host waits is read in pieces witho
     expect(Buffer.from(pieces.join("")).equals(Buffer.from(whole)), name).toBe(true);
     expect(answers.map(textOf).join(""), name).toBe(whole);
     expect(told(answers.at(-1) ?? expect.fail())["status"], name).toBe("completed");
-    // The client may leave at the end of the text, before the service has sent its last bytes.
+    // The client may disconnect at the end of the text, before the service has sent its last bytes.
     expect(asked, name).toHaveLength(1);
   }
 });
 
-test("a text too long for one result is read in pieces, too", async () => {
+test("a text too long for one result is read in parts, too", async () => {
   const tokens = tokensOf(20_000);
   const whole = tokens.join("");
   const simulator = await simulated({
@@ -127,8 +127,8 @@ test("a text too long for one result is read in pieces, too", async () => {
   expect(JSON.stringify(contents).includes(JSON.stringify(whole).slice(1, -1))).toBe(true);
 });
 
-describe("with reply_within 0 a call answers at once", () => {
-  test("while the service is looked for, the model loads, others are before it, and it runs", async () => {
+describe("a call with reply_within 0 returns at once", () => {
+  test("during discovery, the load, the wait in the queue and the generation", async () => {
     const models = [
       { id: "late-generic-cpu:1", loadMs: 5000, script: { text: ANSWER } },
       { id: ENDLESS, script: { text: "On. ", forever: true }, tokensPerSecond: 40, loaded: true },
@@ -148,7 +148,7 @@ describe("with reply_within 0 a call answers at once", () => {
     await simulator.waitFor(({ generating }) => generating === 1);
     const waits = await begin(ENDLESS, "two");
     await simulator.waitFor(({ requests }) => requests.some(({ path }) => path.includes("/load/")));
-    // What the service told is known a moment later.
+    // The service's report is known a moment later.
     const seen = await until(async () => {
       const answers = [await look(loads), await look(runs), await look(waits)];
       const statuses = answers.map((answer) => told(answer)["status"]);
@@ -179,7 +179,7 @@ describe("with reply_within 0 a call answers at once", () => {
   });
 });
 
-/** Asks again until there is something. */
+/** Polls until there is a value. */
 async function until<T>(ask: () => Promise<T | null>): Promise<T> {
   for (const end = performance.now() + 20_000; ; ) {
     const answer = await ask();
@@ -188,8 +188,8 @@ async function until<T>(ask: () => Promise<T | null>): Promise<T> {
   }
 }
 
-describe("when the queue is full", () => {
-  test("one more is refused at once, with when to try again, and told nothing else by it", async () => {
+describe("a full queue", () => {
+  test("refuses a further call at once, only with the time to retry", async () => {
     const simulator = await simulated({
       models: [
         {
@@ -205,7 +205,7 @@ describe("when the queue is full", () => {
       host.complete({ prompt, model: LONG, reply_within });
     const idOf = ({ result }: Answer): unknown => result["completion_id"];
 
-    // So that something was measured.
+    // So that there is a measurement.
     await begin("first");
     const running = await begin("for ever", 0);
     await simulator.waitFor(({ generating }) => generating === 1);
@@ -221,7 +221,7 @@ describe("when the queue is full", () => {
     expect(refused.code).toBe("QUEUE_FULL");
     expect(refused.text).toMatch(/Try again in \d+ s/);
     expect(refused.text).toMatch(/The same call may succeed in \d+ s\./);
-    // Hosts that show only the structured content show the text where there is none.
+    // Hosts that show only structured content show the text where there is no structured content.
     expect(refused.result).toEqual({});
     expect(cancelled).toMatchObject({ isError: false, result: { status: "cancelled" } });
     expect(served.result["completions"]).toMatchObject([
@@ -231,7 +231,7 @@ describe("when the queue is full", () => {
   });
 });
 
-test("bad input says what is wrong and what is right, and breaks nothing", async () => {
+test("invalid input gets an error with what is allowed, and the server continues", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const done = await host.complete({ prompt: "Hello", model: PROMPT_ANSWER });

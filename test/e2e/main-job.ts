@@ -9,8 +9,8 @@ import { type Answer, Host, type ProgressNote } from "./host.js";
 import { type Target, type TargetModel, TEXTS, WEATHER } from "./target.js";
 
 /**
- * The main job of the product, from the host's end of the pipe to a service: once for every service
- * there is. All tests share one server, as all calls of a host do.
+ * The main job of the product, from the host to a service: once for every service
+ * in the list. All tests share one server, as all calls of a host do.
  */
 export function describeMainJob(name: string, startTarget: () => Promise<Target>): void {
   describe(`the main job on ${name}`, () => {
@@ -36,7 +36,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
     };
 
     describe("health", () => {
-      test("a service that works is healthy, and its kind is told", async () => {
+      test("a working service is healthy, and its dialect is reported", async () => {
         const { result } = await host.call("health_check");
 
         expect(result).toMatchObject({
@@ -68,13 +68,13 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         });
       });
 
-      test("a load that somebody else started does not look like an outage", async ({ skip }) => {
+      test("a load of another client is not reported as an outage", async ({ skip }) => {
         if (!target.can.load) skip("this service loads by itself");
         const { slowLoad } = target.models;
         await unload(slowLoad);
-        const somebodyElse = await Host.start({ FOUNDRY_ENDPOINT: target.endpoint });
+        const otherHost = await Host.start({ FOUNDRY_ENDPOINT: target.endpoint });
         try {
-          const loading = somebodyElse.call("load_model", { model: slowLoad.id });
+          const loading = otherHost.call("load_model", { model: slowLoad.id });
           const checks = await healthUntil(host, loading);
 
           for (const result of checks) {
@@ -82,13 +82,13 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
           }
           expect(await loading).toMatchObject({ isError: false });
         } finally {
-          await somebodyElse.close();
+          await otherHost.close();
         }
       });
     });
 
     describe("list", () => {
-      test("every model that is there is listed by its exact id", async () => {
+      test("every available model is listed by its exact id", async () => {
         const { notCached, firstVersion, ...there } = target.models;
 
         const models = await listed({ limit: 100 });
@@ -100,7 +100,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(models).toContainEqual(expect.objectContaining({ id: firstVersion.id }));
       });
 
-      test("aliases are told, and what is downloaded and loaded", async ({ skip }) => {
+      test("aliases are listed, and the downloaded and loaded models", async ({ skip }) => {
         if (!target.can.load) skip("this service tells nothing but ids");
         const { ends, plainId } = target.models;
         await host.call("load_model", { model: ends.id });
@@ -116,7 +116,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         );
       });
 
-      test("only loaded models, when these are asked for", async ({ skip }) => {
+      test("filter `loaded` lists only loaded models", async ({ skip }) => {
         if (!target.can.load) skip("this service tells nothing but ids");
         const { ends, plainId } = target.models;
         await host.call("load_model", { model: ends.id });
@@ -157,7 +157,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         }
       });
 
-      test("an alias means its newest version, and says so", async ({ skip }) => {
+      test("an alias loads its newest version, and the result names it", async ({ skip }) => {
         if (!target.can.load) skip("this service loads by itself");
         const { secondVersion } = target.models;
         await unload(secondVersion);
@@ -178,7 +178,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(sound.isError).toBe(false);
       });
 
-      test("a model that is not downloaded is MODEL_NOT_CACHED", async ({ skip }) => {
+      test("loading a model that is not downloaded is MODEL_NOT_CACHED", async ({ skip }) => {
         if (!target.can.load) skip("this service loads by itself");
         const { notCached } = target.models;
 
@@ -187,7 +187,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_CACHED" });
       });
 
-      test("an engine that loads by itself says so", async ({ skip }) => {
+      test("an engine that loads by itself refuses the call with that reason", async ({ skip }) => {
         if (target.can.load) skip("this service loads when it is asked to");
         const given = { model: target.models.ends.id };
 
@@ -198,7 +198,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(off).toMatchObject({ isError: true, code: "UNSUPPORTED_BY_SERVER" });
       });
 
-      test("a model that is in use is MODEL_BUSY, and what it writes goes on", async ({ skip }) => {
+      test("unloading a model in use is MODEL_BUSY, and it goes on", async ({ skip }) => {
         if (!target.can.load) skip("this service loads by itself");
         const { slow } = target.models;
         const writing = writingOf(host, { prompt: "Go on.", model: slow.id, max_tokens: 40 });
@@ -215,7 +215,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
     });
 
     describe("complete", () => {
-      test("the answer, whole and alone, with its figures", async () => {
+      test("returns the whole answer and nothing else, with its token counts", async () => {
         const { ends } = target.models;
 
         const answer = await complete(ends);
@@ -239,9 +239,9 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         });
       });
 
-      test("by alias, by name and for a conversation", async () => {
+      test("accepts an alias, a name and a conversation", async () => {
         const { ends } = target.models;
-        // An engine that tells no aliases knows no model by one.
+        // An engine without aliases in its list accepts no alias.
         const words = target.can.load ? [ends.alias, ends.name] : [ends.name];
         const messages = [
           { role: "user", content: "Hello?" },
@@ -256,7 +256,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         }
       });
 
-      test("without a model, one that is there answers, and the result says which and why", async () => {
+      test("an available model answers where none is given, and the result says which and why", async () => {
         const { result } = await host.complete({ prompt: "Hello", max_tokens: 5 });
 
         expect(result).toMatchObject({
@@ -283,7 +283,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(notes.map(({ message }) => message).join()).toContain(`Loading ${slowLoad.id}`);
       });
 
-      test("max_tokens cuts the answer there", async () => {
+      test("max_tokens limits the answer", async () => {
         const { result } = await complete(target.models.forever, { max_tokens: 7 });
 
         expect(result).toMatchObject({
@@ -303,7 +303,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(result).toMatchObject({ text: "The sea rises, a", finish_reason: "stop" });
       });
 
-      test("what the model thought is not part of the answer", async () => {
+      test("thinking is not part of the answer", async () => {
         const { result } = await complete(target.models.thinks);
         const { result: omitted } = await complete(target.models.thinks, { reasoning: "omit" });
 
@@ -321,7 +321,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(result).toMatchObject({ model: secondVersion.id, text: TEXTS.secondVersion });
       });
 
-      test("the older version by its id answers itself, or says why it cannot", async () => {
+      test("the older version answers to its id, or the error says why it cannot", async () => {
         const { firstVersion } = target.models;
 
         const answer = await complete(firstVersion);
@@ -344,7 +344,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(result["loaded_models"]).not.toContain(embeds.id);
       });
 
-      test("a model that is not downloaded is not used and not downloaded", async () => {
+      test("a model that is not downloaded is refused, and not downloaded", async () => {
         const answer = await complete(target.models.notCached);
 
         const code = target.can.load ? "MODEL_NOT_CACHED" : "MODEL_NOT_FOUND";
@@ -357,7 +357,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         const answer = await host.complete({ prompt: "Hello", model: "tiny-tolk" });
 
         expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
-        // Where no alias is told, it is named by what people would call it.
+        // Where the list has no alias, the error has a name without version and device.
         expect(answer.text).toContain(target.can.load ? `"${ends.alias}"` : '"tiny-talk"');
       });
     });
@@ -366,7 +366,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       const COLOUR = { enum: ["red", "green"] };
       const closed = { type: "object", additionalProperties: false };
 
-      test("is a value of the schema where the service can hold a model to it, else a failure with its words", async () => {
+      test("is a value of the schema where the service can enforce one, else a failure with the text", async () => {
         const { ends } = target.models;
         const asked = () =>
           complete(ends, {
@@ -391,7 +391,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         }
       });
 
-      test("is held to a schema with references, as models of pydantic have them", async ({
+      test("fits a schema with references, as the models of pydantic have them", async ({
         skip,
       }) => {
         if (!target.can.holdToSchema) skip("this service holds no answer to a schema");
@@ -425,7 +425,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       const call = { name: "get_weather", arguments: { city: "Zürich" } };
       const next = expect.stringContaining("Run the tool_calls");
 
-      test("a call of a tool, and the answer to its result", async () => {
+      test("a tool call, then the answer to its result", async () => {
         const { callsTool } = target.models;
         const asked = await host.complete({ messages: [question], tools, model: callsTool.id });
         const { text, tool_calls, usage } = asked.result;
@@ -459,7 +459,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(added).toBeGreaterThanOrEqual(WEATHER.result.length);
       });
 
-      test("an answer without a call, where the model calls none", async () => {
+      test("an answer without a tool call, where the model makes none", async () => {
         const { result } = await complete(target.models.ends, { tools });
 
         expect(result).toMatchObject({ next: null, text: TEXTS.ends, finish_reason: "stop" });
@@ -478,7 +478,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       test.for([
         ["of the city", ofCity],
         ["with references", byReference],
-      ] as const)("a call that the model must make, by a schema %s", async ([, parameters]) => {
+      ] as const)("a forced call, by a schema %s", async ([, parameters]) => {
         const { result } = await host.complete({
           messages: [question],
           tools: [{ type: "function", function: { ...WEATHER.tool.function, parameters } }],
@@ -497,7 +497,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(first).not.toHaveProperty("error");
       });
 
-      test("no call where the model may make none", async () => {
+      test("no call with tool_choice `none`", async () => {
         const { result } = await host.complete({
           messages: [question],
           tools,
@@ -515,7 +515,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       const embed = (model: TargetModel): Promise<Answer> =>
         host.call("embed", { texts, query: "A gull cries.", model: model.id });
 
-      test("rank an equal text with a score above 0.99, or are not possible there", async () => {
+      test("rank an equal text with a score above 0.99, or are refused as unsupported", async () => {
         const { embeds } = target.models;
 
         const answer = await embed(embeds);
@@ -532,7 +532,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(equal?.score).toBe(Math.max(...ranking.map(({ score }) => score)));
       });
 
-      test("are refused for a model that chats, and the service goes on", async () => {
+      test("are refused for a chat model, and the service stays usable", async () => {
         const { ends } = target.models;
 
         const refused = await embed(ends);
@@ -544,7 +544,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
     });
 
     describe("files", () => {
-      test("answer a question, with the lines of an equal text as the first source", async () => {
+      test("are the source of an answer, an equal text with its lines first", async () => {
         const { ends, embeds } = target.models;
         const folder = await temporaryFolder("documents-");
         await writeFile(join(folder, "sea.txt"), "The sea rises.\nThe wind turns.\n");
@@ -575,7 +575,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
     });
 
     describe("stream with progress", () => {
-      test("the text grows while it is written, and the pieces are the answer", async () => {
+      test("the text grows while it is generated, and its pieces add up to the answer", async () => {
         const notes: ProgressNote[] = [];
 
         const { result } = await host.complete(
@@ -613,7 +613,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(await cancelledSoFar(host)).toBe(before + 1);
       });
 
-      test("frees the model, where the service stops for it", async ({ skip }) => {
+      test("stops the generation, where the service supports that", async ({ skip }) => {
         if (!target.can.load || !target.can.stopWhenLeft) skip("this service writes on");
         const { slow } = target.models;
         const cancel = new AbortController();
@@ -637,7 +637,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
     });
 
     describe("context overflow", () => {
-      test("a prompt that does not fit is CONTEXT_LENGTH_EXCEEDED", async () => {
+      test("a prompt longer than the context is CONTEXT_LENGTH_EXCEEDED", async () => {
         const answer = await complete(target.models.smallContext, {
           prompt: "word ".repeat(300),
           max_tokens: 10,
@@ -650,14 +650,14 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(answer.text).toContain("512");
       });
 
-      test("an answer without a length of its own is cut to the room that is left", async () => {
+      test("the default length of an answer is reduced to the room in the context", async () => {
         const { result } = await complete(target.models.smallContext);
 
         expect(result).toMatchObject({ status: "completed", finish_reason: "length" });
         expect(result["notes"]).toContainEqual(expect.stringContaining("512 tokens"));
       });
 
-      test("an answer is refused where the caller set a length without room", async () => {
+      test("a length set by the caller is refused where the context has no room for it", async () => {
         const answer = await complete(target.models.smallContext, { max_tokens: 1000 });
 
         expect(answer).toMatchObject({ isError: true, code: "CONTEXT_LENGTH_EXCEEDED" });
@@ -665,7 +665,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
     });
 
     describe("a generation that fails midway", () => {
-      test("is a failure, not a short answer, and keeps the text so far", async () => {
+      test("is an error, not a short answer, and keeps the text so far", async () => {
         const answer = await complete(target.models.failsMidway);
 
         expect(answer).toMatchObject({
@@ -682,7 +682,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         expect(answer.result).not.toHaveProperty("finish_reason");
       });
 
-      test("leaves the service usable, and only its model is said to fail", async () => {
+      test("leaves the service usable, and only its model is reported as failing", async () => {
         await complete(target.models.failsMidway);
 
         expect(await complete(target.models.ends)).toMatchObject({ text: TEXTS.ends });
@@ -692,8 +692,8 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       });
     });
 
-    describe("many at once", () => {
-      test("twenty calls are all answered, each with its own", async () => {
+    describe("concurrent calls", () => {
+      test("twenty calls each get their own answer", async () => {
         const { ends, secondVersion, forever } = target.models;
         const calls = Array.from({ length: 20 }, (_, index) => {
           if (index % 5 === 4) return complete(forever, { max_tokens: index });
@@ -723,7 +723,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       });
     });
 
-    test("the client of the SDK's next major does the same job", async () => {
+    test("the client of the SDK's next major version does the same job", async () => {
       const client = new Client(
         { name: "e2e", version: "1" },
         { versionNegotiation: { mode: "auto" } },
@@ -772,7 +772,7 @@ async function stateOf({ client }: Host, id: unknown): Promise<Answer["result"]>
   return JSON.parse(String(Object(contents[0]).text));
 }
 
-/** One health check after the other, as long as something else lasts. */
+/** One health check after the other, as long as the promise is pending. */
 async function healthUntil(host: Host, end: Promise<unknown>): Promise<Answer["result"][]> {
   let isOver = false;
   const over = (): void => {
@@ -786,7 +786,7 @@ async function healthUntil(host: Host, end: Promise<unknown>): Promise<Answer["r
   return results;
 }
 
-/** A completion that is running, and the moment at which its first text is there. */
+/** A running completion, and a promise of its first text. */
 function writingOf(
   host: Host,
   given: Readonly<Record<string, unknown>>,
@@ -804,7 +804,7 @@ function writingOf(
       if (progress >= 1 && Number.isInteger(progress)) begun();
     },
   });
-  // What ends before it has begun to write will never begin.
+  // A completion that ends before its first text will never have one.
   answer.then(({ text }) => failed(new Error(`it ended at once: ${text}`)), failed);
   hasBegun.catch(() => {});
   return { answer, hasBegun };

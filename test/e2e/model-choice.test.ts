@@ -8,7 +8,7 @@ const WEATHER = { type: "function", function: { name: "get_weather", description
 
 const modelCachePath = () => temporaryFolder("cache-");
 
-test("auto uses the loaded model, and another where the request needs it; both say why", async () => {
+test("auto uses the loaded model, or another one where the request needs it, and the result says why", async () => {
   const models = [
     { id: A, loaded: true },
     { id: B, toolCalling: true },
@@ -24,7 +24,7 @@ test("auto uses the loaded model, and another where the request needs it; both s
   expect(withTools.text).toContain(`"auto" chose ${B}, which is downloaded and calls tools.`);
 });
 
-test("auto that no model can serve is an error that says what to download", async () => {
+test("a request that no model can serve with auto is an error that names a model to download", async () => {
   const models = [
     { id: A, loaded: true },
     { id: B, downloaded: false, toolCalling: true },

@@ -25,7 +25,7 @@ test("models lists all models as a table, and as JSON", async () => {
   });
 });
 
-test("download shows its progress and does not load; load and unload do what they say", async () => {
+test("download shows its progress and loads nothing; load and unload change which models are loaded", async () => {
   const simulator = await simulated({ ...ABLE, models: [...MODELS, MISSING, IDLE] });
   const settings = { FOUNDRY_ENDPOINT: simulator.url };
 
@@ -52,7 +52,7 @@ test.for([
   [["load", "tiney"], 4, "main.js models`"],
   [["load", "missing"], 4, "main.js download missing`"],
   [["load", "idle", "--device", "tpu"], 2, "cpu, gpu or npu"],
-] as const)("%j is refused in words, with exit code %i", async ([args, code, words]) => {
+] as const)("%j is refused with a message and exit code %i", async ([args, code, words]) => {
   const { url } = await simulated({ ...ABLE, models: [...MODELS, MISSING, IDLE] });
 
   const ended = await run(args, { FOUNDRY_ENDPOINT: url });
@@ -82,7 +82,7 @@ function onTerminal(command: string, settings: Record<string, string> = {}): str
 }
 
 test.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))(
-  "on a terminal without arguments it says what to type",
+  "a call without arguments on a terminal prints what to type",
   () => {
     const output = onTerminal(`"${process.execPath}" "${MAIN}"`);
 

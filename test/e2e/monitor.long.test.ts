@@ -66,7 +66,7 @@ test("monitor --once ends with 3 where no service answers, and with 1 where it i
   });
 });
 
-test("monitor refuses what it does not know", async () => {
+test("monitor refuses unknown flags and arguments", async () => {
   const { code, stdout, stderr } = await run(["monitor", "--live"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toMatch(/ monitor --help`\./);

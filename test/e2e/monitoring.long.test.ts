@@ -45,7 +45,7 @@ describe("what an operator sees of a server over HTTP", () => {
     expect(lines).toContain(`${calls},outcome="failed"} 1`);
   });
 
-  test.each(["/metrics", "/status", "/mcp"])("%s is refused as the rest is", async (path) => {
+  test.each(["/metrics", "/status", "/mcp"])("%s requires the key, too", async (path) => {
     const { at } = await usedServer();
     const url = at(path);
     expect(await statusOf(url, {})).toBe(401);
@@ -55,7 +55,7 @@ describe("what an operator sees of a server over HTTP", () => {
     expect(await statusOf(url, { ...AUTHORIZED, origin: "https://evil.example" })).toBe(403);
   });
 
-  test("/status has health, metrics and the last hour, and is degraded until a completion succeeds", async () => {
+  test("/status reports health, metrics and the last hour, and degraded until a completion succeeds", async () => {
     const { at, call } = await usedServer();
     const status = async () => (await fetch(at("/status"), { headers: AUTHORIZED })).json();
     expect(await status()).toMatchObject({
@@ -77,7 +77,7 @@ describe("what an operator sees of a server over HTTP", () => {
     await expect.poll(healthy).toBe(true);
   });
 
-  test("the page at / has no data, and may load and send nothing elsewhere", async () => {
+  test("the page at / contains no data, and its policy forbids requests to other hosts", async () => {
     const { at } = await usedServer();
     const answer = await fetch(at("/"));
     const text = await answer.text();
@@ -120,7 +120,7 @@ describe.skipIf(BROWSER === undefined)("the page in a real browser", () => {
     expect(html).toMatch(new RegExp(row));
   });
 
-  test("asks for the key of its server", async () => {
+  test("asks the user for the key of the server", async () => {
     const simulator = await simulated();
     const { url } = await httpServer(simulator.url, { FOUNDRY_HTTP_KEY: KEY });
     const { html } = await pageOf(url, /<form id="ask">/);

@@ -11,7 +11,7 @@ const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as
 
 const logLine = z.looseObject({ level: z.number(), msg: z.string() });
 
-/** All that a session can do right and wrong, and the end of the server. */
+/** Valid and invalid calls of a session, and the end of the server. */
 async function session(settings: Settings): Promise<WireHost> {
   const simulator = await simulated({ dialect: "openai", apiKey: KEY });
   const host = await wireHostOn(simulator.url, {
@@ -43,7 +43,7 @@ async function session(settings: Settings): Promise<WireHost> {
 
 describe("at any log level", () => {
   test.for(LEVELS)(
-    "%s: stdout is protocol, stderr is JSON lines, neither tells a secret",
+    "%s: stdout is protocol, stderr is JSON lines, neither contains a secret",
     async (level) => {
       // Every line on stdout was read as a message: the host throws at any other.
       const host = await session({ FOUNDRY_LOG_LEVEL: level });
@@ -59,7 +59,7 @@ describe("at any log level", () => {
     },
   );
 
-  test("what people write and models answer is logged at trace only", async () => {
+  test("prompts and answers are logged only at trace", async () => {
     const atTrace = await session({ FOUNDRY_LOG_LEVEL: "TRACE" });
     const atDebug = await session({ FOUNDRY_LOG_LEVEL: "debug" });
 
@@ -69,7 +69,7 @@ describe("at any log level", () => {
   });
 });
 
-test("a key that is refused is not shown either", async () => {
+test("a refused key is not logged either", async () => {
   const simulator = await simulated({ dialect: "openai", apiKey: "another" });
   const host = await wireHostOn(simulator.url, {
     FOUNDRY_API_KEY: KEY,

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { ANSWER, ENDLESS, simulated, wireHostOn } from "./simulated.js";
 
-/** What a host can bear (issue: "at most ten notifications a second"). */
+/** The limit for a host (issue: "at most ten notifications a second"). */
 const MOST_PER_SECOND = 10;
 
-test("a caller without a progress token hears no progress", async () => {
+test("a caller without a progress token gets no progress", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const heardBefore = host.received.length;
@@ -16,7 +16,7 @@ test("a caller without a progress token hears no progress", async () => {
   expect(heard).toEqual([expect.objectContaining({ id: call })]);
 });
 
-test("progress counts tokens, carries the newest text, and never goes back", async () => {
+test("progress counts tokens, contains the newest text, and never decreases", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
 
@@ -38,7 +38,7 @@ test("progress counts tokens, carries the newest text, and never goes back", asy
   });
 });
 
-test("however fast the model is, at most ten notifications come in a second", async () => {
+test("at most ten notifications are sent per second, however fast the model is", async () => {
   const simulator = await simulated({
     models: [
       {
@@ -60,14 +60,14 @@ test("however fast the model is, at most ten notifications come in a second", as
   const notes = host.progressOf(1);
   expect(notes.length).toBeGreaterThan(2);
   expect(notes.length).toBeLessThanOrEqual(1 + MOST_PER_SECOND * seconds);
-  // Nothing is lost by saying it less often.
+  // Fewer notifications lose no text.
   const pieces = notes.filter(({ progress }) => Number.isInteger(progress));
   expect(result).toMatchObject({
     structuredContent: { text: pieces.map(({ message }) => message).join("") },
   });
 });
 
-test("no progress comes after the answer", async () => {
+test("no progress is sent after the answer", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const call = host.call(
@@ -76,7 +76,7 @@ test("no progress comes after the answer", async () => {
     { progressToken: 7 },
   );
   await host.answerTo(call);
-  // The sign of life that comes after a second of silence, were it still due, would come now.
+  // A pending heartbeat after a second of silence would be sent now.
   await host.answerTo(host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 60 }));
   host.endInput();
   await host.ended;
@@ -89,7 +89,7 @@ test("no progress comes after the answer", async () => {
   expect(order.slice(answered).some(isProgress)).toBe(false);
 });
 
-test("no progress comes after a cancellation", async () => {
+test("no progress is sent after a cancellation", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const call = host.call(
@@ -107,7 +107,7 @@ test("no progress comes after a cancellation", async () => {
   expect(host.progressOf(8)).toHaveLength(heard);
 });
 
-test("a load is reported while it lasts, by complete and by load_model", async () => {
+test("complete and load_model report a load while it runs", async () => {
   const models = [{ id: "late-generic-cpu:1", loadMs: 1300, script: { text: ANSWER } }];
   const simulator = await simulated({ models });
   const host = await wireHostOn(simulator.url);
@@ -124,7 +124,7 @@ test("a load is reported while it lasts, by complete and by load_model", async (
   expect(ofLoad).toContainEqual(expect.stringMatching(/^Loading late.*, \d s$/));
 });
 
-test("a model that thinks first is heard of while it thinks", async () => {
+test("thinking is reported while it lasts", async () => {
   const simulator = await simulated({
     models: [
       {
@@ -149,7 +149,7 @@ test("a model that thinks first is heard of while it thinks", async () => {
 });
 
 test.each([0, "", "0", 1, -1])(
-  "progress comes with the token of its call: %j",
+  "progress is sent with the token of its call: %j",
   async (progressToken) => {
     const simulator = await simulated();
     const host = await wireHostOn(simulator.url);

@@ -5,7 +5,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { ANSWER, ENDLESS, PROMPT_ANSWER, simulated, wireHostOn } from "./simulated.js";
 import { WireHost } from "./wire-host.js";
 
-/** What a host's model pays for knowing the tools (issue: "tools/list costs a host little"). */
+/** The size of the list of tools in the context of a host's model (issue: "tools/list costs a host little"). */
 const MOST_TOKENS = 2000;
 const MOST_BYTES = 22_000;
 
@@ -16,7 +16,7 @@ async function toolsOf(host: WireHost) {
   return ListToolsResultSchema.parse(result).tools;
 }
 
-test("the list of tools costs a host little", async () => {
+test("the list of tools stays below its limits of tokens and bytes", async () => {
   const host = await WireHost.start();
 
   const { result } = await host.request("tools/list");
@@ -27,7 +27,7 @@ test("the list of tools costs a host little", async () => {
   expect(bytesOf(result)).toBeLessThanOrEqual(MOST_BYTES);
 });
 
-test("every tool says what it is, what it takes and what comes back", async () => {
+test("every tool has a title, a description, an input schema and an output schema", async () => {
   const host = await WireHost.start();
 
   const tools = await toolsOf(host);
@@ -53,7 +53,7 @@ test("every tool says what it is, what it takes and what comes back", async () =
   }
 });
 
-test("annotations tell what is safe to call without asking the user", async () => {
+test("annotations mark the tools that are safe to call without asking the user", async () => {
   const host = await WireHost.start();
 
   const annotations = (await toolsOf(host)).map((tool) => [tool.name, tool.annotations]);
@@ -132,7 +132,7 @@ test("every result of every tool fits its outputSchema, successes and failures",
   }
 
   for (const [name, { structuredContent, content, isError }] of results) {
-    // The text reads well alone.
+    // The text is understandable alone.
     expect(content).toEqual([{ type: "text", text: expect.stringMatching(/\w/) }]);
     if (isError) {
       expect(content).toMatchObject([{ text: expect.stringMatching(/^[A-Z_]+: /) }]);
@@ -146,7 +146,7 @@ test("every result of every tool fits its outputSchema, successes and failures",
   expect(results.map(([, { isError = false }]) => isError).filter(Boolean)).toHaveLength(2);
 });
 
-test("the text of an answer is the answer, nothing around it", async () => {
+test("the text of a result is the answer alone", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
 
@@ -157,7 +157,7 @@ test("the text of an answer is the answer, nothing around it", async () => {
   expect(result?.["content"]).toEqual([{ type: "text", text: ANSWER }]);
 });
 
-test("an unknown tool is a protocol error that names those there are", async () => {
+test("an unknown tool is a protocol error that names the existing ones", async () => {
   const host = await WireHost.start();
 
   const { error, result } = await host.answerTo(host.call("completions", {}));
@@ -187,7 +187,7 @@ test("an unknown method is a protocol error, and the server goes on", async () =
 });
 
 test.for(["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])(
-  "a client that speaks %s is spoken to in it",
+  "a client with protocol version %s is served in that version",
   async (protocolVersion) => {
     const host = await WireHost.start();
 

@@ -25,7 +25,7 @@ const isUp = async (url: string): Promise<boolean> =>
 
 // Windows has no such signal.
 describe.skipIf(process.platform === "win32")("a defect of the server", () => {
-  test("a rejection that is not handled is logged, and the server goes on", async () => {
+  test("an unhandled rejection is logged, and the server continues", async () => {
     const { url } = await simulated();
     const server = await WireHost.start({ FOUNDRY_ENDPOINT: url, ...REJECTION });
     expect(await ordinaryAnswer(server)).toBe(ANSWER);
@@ -36,7 +36,7 @@ describe.skipIf(process.platform === "win32")("a defect of the server", () => {
     expect(await ordinaryAnswer(server)).toBe(ANSWER);
   });
 
-  test("so it is over HTTP", async () => {
+  test("an unhandled rejection over HTTP is logged, and the server continues", async () => {
     const { url: endpoint } = await simulated();
     const { server, url } = await httpServer(endpoint, REJECTION);
 
@@ -46,7 +46,7 @@ describe.skipIf(process.platform === "win32")("a defect of the server", () => {
     expect(await isUp(url)).toBe(true);
   });
 
-  test("an exception that is not caught ends the server with a line that says why", async () => {
+  test("an uncaught exception ends the server with a line that gives the reason", async () => {
     const server = await WireHost.start(EXCEPTION);
     await server.request("ping");
 
@@ -56,7 +56,7 @@ describe.skipIf(process.platform === "win32")("a defect of the server", () => {
     expect(await logLine(server, "an exception was not caught")).toContain("provoked");
   });
 
-  test("so it does over HTTP", async () => {
+  test("an uncaught exception over HTTP ends the server with a line that gives the reason", async () => {
     const { url } = await simulated();
     const { server } = await httpServer(url, EXCEPTION);
 
@@ -67,11 +67,11 @@ describe.skipIf(process.platform === "win32")("a defect of the server", () => {
   });
 });
 
-describe.skipIf(process.platform === "win32")("the clock of the system", () => {
+describe.skipIf(process.platform === "win32")("the system clock", () => {
   test.for([
     ["forward", 10 * 365 * 86_400_000],
     ["back", -10 * 365 * 86_400_000],
-  ] as const)("jumps years %s, and no call notices it", async ([, shift]) => {
+  ] as const)("may jump years %s without an effect on any call", async ([, shift]) => {
     const { url } = await simulated();
     const jump = atSignal(
       `const now = Date.now; Date.now = () => now() + ${shift}; process.stderr.write("jumped\\n");`,
@@ -96,7 +96,7 @@ describe.skipIf(process.platform === "win32")("the clock of the system", () => {
   });
 });
 
-/** A server that is started by a shell, which limits it. */
+/** A server started by a shell that sets limits for it. */
 function limited(command: string, settings: Record<string, string>) {
   const child = spawn("sh", ["-c", `${command}`, "sh", process.execPath, MAIN], {
     env: environmentWith(settings),
@@ -128,8 +128,8 @@ function limited(command: string, settings: Record<string, string>) {
 }
 
 // The limits and the device are those of a shell on Linux.
-describe.skipIf(process.platform !== "linux")("a system that has run out", () => {
-  test("of space for the log: the server answers all the same", async () => {
+describe.skipIf(process.platform !== "linux")("a system without", () => {
+  test("space for the log still gets answers", async () => {
     const { url } = await simulated();
     const settings = { FOUNDRY_ENDPOINT: url, FOUNDRY_LOG_LEVEL: "trace" };
     const { child, call, answer } = limited('exec "$1" "$2" 2>/dev/full', settings);
@@ -139,12 +139,12 @@ describe.skipIf(process.platform !== "linux")("a system that has run out", () =>
     expect(await once(child, "exit")).toEqual([0, null]);
   });
 
-  test("of space for its answers: the server ends, as without a host", async () => {
+  test("space for the answers makes the server end, as without a host", async () => {
     const { child } = limited('exec "$1" "$2" >/dev/full', {});
     expect(await once(child, "exit")).toEqual([0, null]);
   });
 
-  test.skipIf(process.getuid?.() !== 0)("of space for the cache: it is logged once", async () => {
+  test.skipIf(process.getuid?.() !== 0)("space for the cache logs it once", async () => {
     const folder = await temporaryFolder("full-disk-");
     try {
       execFileSync("mount", ["-t", "tmpfs", "-o", "size=4k", "none", folder], { stdio: "ignore" });
@@ -164,7 +164,7 @@ describe.skipIf(process.platform !== "linux")("a system that has run out", () =>
     expect(server.stderr.split("answers cannot be kept on disk")).toHaveLength(2);
   });
 
-  test("of file handles: each call is answered, and the next ones work again", async () => {
+  test("file handles answers each call, and later calls succeed again", async () => {
     const { url, waitFor } = await simulated().then((simulator) => ({
       url: simulator.url,
       waitFor: simulator.waitFor.bind(simulator),

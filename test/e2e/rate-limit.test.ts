@@ -4,7 +4,7 @@ import { ENDLESS, hostOn, PROMPT_ANSWER, simulated } from "./simulated.js";
 const chatsOf = ({ requests }: Awaited<ReturnType<typeof simulated>>): number =>
   requests.filter(({ path }) => path.endsWith("/v1/chat/completions")).length;
 
-test("a completion above the rate limit waits with place and estimate, is in health_check, and can be cancelled", async () => {
+test("a completion above the rate limit waits with its place and an estimate, is shown by health_check, and can be cancelled", async () => {
   const simulator = await simulated();
   // The second start is half a minute after the first.
   const host = await hostOn(simulator.url, { FOUNDRY_RATE_LIMIT: "2" });
@@ -28,7 +28,7 @@ test("a completion above the rate limit waits with place and estimate, is in hea
   expect(chatsOf(simulator)).toBe(1);
 });
 
-test("completions above the rate limit start later, and all of them are answered", async () => {
+test("completions above the rate limit start later, and all are answered", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url, { FOUNDRY_RATE_LIMIT: "60" });
   const batch = await host.call("complete_batch", {

@@ -7,7 +7,7 @@ import { ANSWER, ENDLESS, hostOn, PROMPT_ANSWER, simulated, wireHostOn } from ".
 const SLOW = { prompt: "Go on.", model: ENDLESS, max_tokens: 120 };
 const QUICK = { prompt: "Hello", model: PROMPT_ANSWER };
 
-/** Starts a completion that outlives its call; returns where it is read. */
+/** Starts a completion that outlives its call; returns its URI. */
 async function started(host: Host): Promise<{ id: string; uri: string }> {
   const { result } = await host.complete({ ...SLOW, reply_within: 0 });
   const id = String(result["completion_id"]);
@@ -20,7 +20,7 @@ async function read(host: Host, uri: string): Promise<{ text: string; status: st
   return { text: text ?? "", status: String(JSON.parse(state ?? "")["status"]) };
 }
 
-/** Resolves when the completion has ended, by the updates of who subscribed to it. */
+/** Resolves when the completion has ended, by the updates of a subscription. */
 function ended(host: Host, uri: string, onUpdate: () => void = () => {}): Promise<void> {
   return new Promise((resolve, reject) => {
     host.client.setNotificationHandler(ResourceUpdatedNotificationSchema, async ({ params }) => {
@@ -31,7 +31,7 @@ function ended(host: Host, uri: string, onUpdate: () => void = () => {}): Promis
   });
 }
 
-test("a completion is listed and read while it runs, and whole when it has ended", async () => {
+test("a completion is listed and can be read while it runs, and completely when it has ended", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const { id, uri } = await started(host);
@@ -53,7 +53,7 @@ test("a completion is listed and read while it runs, and whole when it has ended
   expect(result["completions"]).toMatchObject([{ text: late.text, status: "completed" }]);
 });
 
-test("who subscribed hears of growing text about once a second, and of the end", async () => {
+test("a subscriber gets updates of growing text about once a second, and of the end", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const { uri } = await started(host);
@@ -68,7 +68,7 @@ test("who subscribed hears of growing text about once a second, and of the end",
 
   const seconds = (performance.now() - startedAt) / 1000;
   expect(updates).toBeGreaterThanOrEqual(2);
-  // Besides those of the text: that it began, its first piece, its end.
+  // Besides the updates of the text: its start, its first piece, its end.
   expect(updates).toBeLessThanOrEqual(seconds + 3);
 });
 
@@ -82,12 +82,12 @@ test("a completion that has ended is listed with its first words", async () => {
   expect(resources[0]).toMatchObject({ title: expect.stringContaining(`: ${ANSWER}`) });
 });
 
-test("one that is not kept any more is not found, and the answer says why", async () => {
+test("an evicted completion is not found, and the error says why", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const { result } = await host.complete(QUICK);
   const uri = `foundry://completions/${result["completion_id"]}`;
-  // As many as are kept at most.
+  // The maximum number of kept completions.
   for (let number = 0; number < 200; number += 1) await host.complete(QUICK);
 
   const gone = { code: -32602, message: expect.stringContaining("is not kept any more") };
@@ -96,7 +96,7 @@ test("one that is not kept any more is not found, and the answer says why", asyn
   await expect(host.client.unsubscribeResource({ uri })).resolves.toEqual({});
 });
 
-test("a host that goes while it is subscribed leaves a server that ends", async () => {
+test("a server ends when its subscribed host has gone", async () => {
   const simulator = await simulated();
   const host = await wireHostOn(simulator.url);
   const { result } = await host.answerTo(host.call("complete", { ...SLOW, reply_within: 0 }));

@@ -13,7 +13,7 @@ const ROUTES = {
   creative: { models: ["nope", "tiny"], temperature: 1.2, max_tokens: 50 },
 };
 
-test("a route is the name of a model, and one with tool a tool of its own", async () => {
+test("a route can be used as a model, and a route with `tool` as a tool of its own", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url, { FOUNDRY_ROUTES: JSON.stringify(ROUTES) });
   const { tools } = await host.client.listTools();
@@ -36,7 +36,7 @@ test("a route is the name of a model, and one with tool a tool of its own", asyn
   expect(chatRequest(simulator).body).toMatchObject({ temperature: 0.2 });
 });
 
-test("without routes there is no tool of one, and the list of tools is the usual one", async () => {
+test("the list of tools is the usual one without routes", async () => {
   const simulator = await simulated();
   const host = await hostOn(simulator.url);
   const { tools } = await host.client.listTools();

@@ -40,7 +40,7 @@ describe.each(VIEWS)("an agent that sees the %s, where no model is downloaded", 
     });
   });
 
-  test("gets an answer on S without its command line, as S downloads by itself", async () => {
+  test("gets an answer from S without its command line, as S downloads by itself", async () => {
     const host = await hostOn({ dialect: "S", generation: null }, [MISSING]);
     const outcome = await scriptedAgent(host, { prompt: "Are you there?", model: "walker" }, view);
     expect(outcome).toMatchObject({ isAnswered: true, text: expect.stringContaining(ANSWER) });
@@ -61,7 +61,7 @@ describe.each(VIEWS)("an agent that sees the %s, where no model is downloaded", 
     },
   );
 
-  test("uses a downloaded model where the wanted one cannot be downloaded", async () => {
+  test("uses a downloaded model where the requested one cannot be downloaded", async () => {
     const host = await hostOn({ dialect: "C2", generation: null }, [
       MISSING,
       { ...PRESENT, downloaded: true },
@@ -86,7 +86,7 @@ describe.each(VIEWS)("an agent that sees the %s of an OpenAI-compatible engine",
     return host;
   };
 
-  test("gets an answer of a model that it serves", async () => {
+  test("gets an answer from a model that the engine serves", async () => {
     const outcome = await scriptedAgent(await hostOf([PRESENT]), { prompt: "Hi" }, view);
     expect(outcome).toMatchObject({
       isAnswered: true,
@@ -94,7 +94,7 @@ describe.each(VIEWS)("an agent that sees the %s of an OpenAI-compatible engine",
     });
   });
 
-  test("stops where it serves none, without a command of Foundry Local", async () => {
+  test("stops where the engine serves no model, without a command of Foundry Local", async () => {
     const { isAnswered, text } = await scriptedAgent(await hostOf([]), { prompt: "Hi" }, view);
     expect(isAnswered).toBe(false);
     expect(text).toMatch(
@@ -106,7 +106,7 @@ describe.each(VIEWS)("an agent that sees the %s of an OpenAI-compatible engine",
 });
 
 describe.each(VIEWS)("an agent that sees the %s of a long answer", (view) => {
-  test("reads it in parts to its end, as each result says", async () => {
+  test("reads the answer in parts to its end, as each result says", async () => {
     const whole = Array.from({ length: 120 }, (_, at) => `part ${at}`).join(", ");
     const simulator = await startSimulator({
       models: [{ ...PRESENT, loaded: true, script: { text: whole } }],

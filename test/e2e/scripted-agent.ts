@@ -1,29 +1,29 @@
 import type { Answer, Host } from "./host.js";
 
-/** A call of a tool, as an answer names it. */
+/** A tool call named by a result. */
 interface Call {
   readonly tool: string;
   readonly given: Readonly<Record<string, unknown>>;
 }
 
-/** What came of an agent's work: the answer of the model, or the text at which it stopped. */
+/** The outcome of an agent's work: the answer of the model, or the text at which the agent stopped. */
 export interface Outcome {
   readonly isAnswered: boolean;
   readonly text: string;
   readonly calls: readonly Call[];
 }
 
-/** More calls than any way to an answer needs. */
+/** More calls than any path to an answer needs. */
 const MOST_CALLS = 30;
 
-/** What a host shows its model of a result that has both: its text, or its structured content. */
+/** The part of a result that a host shows its model: the text or the structured content. */
 export const VIEWS = ["text", "structured content"] as const;
 export type View = (typeof VIEWS)[number];
 
 /** A result as an agent sees it. */
 interface Seen {
   readonly isError: boolean;
-  /** Where it looks for what to do. */
+  /** The text in which it finds the next call. */
   readonly words: string;
   /** Of an answer, a part of an answer or a failure. */
   readonly text: string;
@@ -31,7 +31,7 @@ interface Seen {
 }
 
 /**
- * An agent that knows nothing but what it sees: it wants an answer, does what each result says, and stops
+ * An agent that follows only the results: it requests an answer, does what each result says, and stops
  * where a result names no call. It also stops where a call that failed is named again.
  */
 export async function scriptedAgent(
@@ -63,7 +63,7 @@ export async function scriptedAgent(
     } else if (isError) {
       return { isAnswered: false, text, calls };
     } else {
-      // The step has succeeded, so the goal is tried again.
+      // The step has succeeded, so the original call is repeated.
       next = wanted;
     }
     const isKnownToFail = failed.has(JSON.stringify(next)) && isError;

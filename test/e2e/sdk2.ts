@@ -4,7 +4,7 @@ import { ENDLESS } from "./simulated.js";
 
 const GIVEN = { prompt: "Go on.", model: ENDLESS, max_tokens: 2000 };
 
-/** Cancels a completion while its text comes. */
+/** Cancels a completion while its text is generated. */
 async function cancelled(client: Client): Promise<void> {
   const stop = new AbortController();
   const call = client.callTool(
@@ -14,7 +14,7 @@ async function cancelled(client: Client): Promise<void> {
   await expect(call).rejects.toThrow();
 }
 
-/** A client of SDK 2 cancels a completion while its text comes, and the same call again joins it. */
+/** A client of SDK 2 cancels a completion while its text is generated, and the repeated call joins it. */
 export async function expectJoinsWhatIsCancelled(client: Client): Promise<void> {
   await cancelled(client);
   const again = { name: "complete", arguments: { ...GIVEN, reply_within: 0 } };
@@ -23,7 +23,7 @@ export async function expectJoinsWhatIsCancelled(client: Client): Promise<void> 
     .toMatchObject({ joined: true });
 }
 
-/** A client of SDK 2 cancels a completion while its text comes, and the server stops the work. */
+/** A client of SDK 2 cancels a completion while its text is generated, and the server stops the work. */
 export async function expectStopsWhatIsCancelled(client: Client): Promise<void> {
   await cancelled(client);
   await expect

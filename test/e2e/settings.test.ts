@@ -13,7 +13,7 @@ interface WrongSetting {
 
 const WRONG: readonly WrongSetting[] = [
   {
-    what: "a number that is none",
+    what: "an invalid number",
     settings: { FOUNDRY_TIMEOUT: "soon" },
     says: ["FOUNDRY_TIMEOUT", '"soon"', "a number of seconds", "default: 30"],
   },
@@ -33,7 +33,7 @@ const WRONG: readonly WrongSetting[] = [
     says: ["--max-tokens", '"10.5"', "a whole number"],
   },
   {
-    what: "an endpoint that is no URL",
+    what: "an endpoint that is an invalid URL",
     settings: { FOUNDRY_ENDPOINT: "localhost:5273" },
     says: ["FOUNDRY_ENDPOINT", '"localhost:5273"', "http://127.0.0.1:5273"],
   },
@@ -54,12 +54,12 @@ const WRONG: readonly WrongSetting[] = [
     says: ["FOUNDRY_ENDPOINT", "(hidden)", "without ? or #"],
   },
   {
-    what: "headers that are no JSON, without showing them",
+    what: "headers in invalid JSON, without showing them",
     settings: { FOUNDRY_HEADERS: "X-Secret: hush" },
     says: ["FOUNDRY_HEADERS", "(hidden)", "JSON object"],
   },
   {
-    what: "headers that are no texts",
+    what: "headers that are not strings",
     settings: { FOUNDRY_HEADERS: '{"X-Secret":["hush"]}' },
     says: ["FOUNDRY_HEADERS", "(hidden)", "JSON object of texts"],
   },
@@ -74,7 +74,7 @@ const WRONG: readonly WrongSetting[] = [
 ];
 
 test.for(WRONG.map((wrong) => [wrong.what, wrong] as const))(
-  "%s stops the start",
+  "%s prevents the start",
   async ([, { settings = {}, flags = [], says }]) => {
     const { code, stdout, stderr } = await run(flags, settings);
 
@@ -87,7 +87,7 @@ test.for(WRONG.map((wrong) => [wrong.what, wrong] as const))(
   },
 );
 
-test("all wrong settings are reported at once", async () => {
+test("all invalid settings are reported at once", async () => {
   const { code, stderr } = await run(["--queue", "x"], { FOUNDRY_TIMEOUT: "soon" });
 
   expect(code).toBe(2);
@@ -95,7 +95,7 @@ test("all wrong settings are reported at once", async () => {
   expect(stderr).toContain('Invalid value for --queue: "x".');
 });
 
-test("a misspelled variable is logged with the setting that is probably meant", async () => {
+test("a misspelled variable is logged with the setting that it probably means", async () => {
   const host = await WireHost.start({ FOUNDRY_API_KYE: "hush", FOUNDRY_PROFILE: "ci" });
   await host.request("resources/list");
   const warnings = await host.when("a warning", () => {
@@ -127,7 +127,7 @@ test.for(["/", "/v1", "/v1/"])("an endpoint may end with %s", async (end) => {
   expect(await ordinaryAnswer(host)).toBe(ANSWER);
 });
 
-test("FOUNDRY_MODEL and FOUNDRY_MAX_TOKENS are what a call without them gets", async () => {
+test("FOUNDRY_MODEL and FOUNDRY_MAX_TOKENS are the defaults of a call", async () => {
   const simulator = await simulated();
   const host = await WireHost.start({
     FOUNDRY_ENDPOINT: simulator.url,

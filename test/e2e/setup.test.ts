@@ -83,7 +83,7 @@ const FILES: Readonly<Record<string, string>> = {
   opencode: '{\n  "$schema": "https://opencode.ai/config.json",\n  "mcp": {},\n}\n',
 };
 
-test("setup adds the server to each host, works twice, and takes it out as it was", async () => {
+test("setup adds the server to each host, can be repeated, and restores the file on removal", async () => {
   const home = await newHome();
   for (const [id, text] of Object.entries(FILES)) await home.write(id, text);
   expect(Object.keys(FILES)).toEqual(KINDS.map(({ id }) => id));
@@ -116,7 +116,7 @@ test("setup adds the server to each host, works twice, and takes it out as it wa
   }
 });
 
-test("setup finds only the hosts that are there, and a named one besides", async () => {
+test("setup finds only installed hosts, and also one that is named", async () => {
   const home = await newHome();
   await mkdir(join(home.path, ".cursor"));
 
@@ -130,12 +130,12 @@ test("setup finds only the hosts that are there, and a named one besides", async
     mcpServers: { "foundry-local": { command: process.execPath, args: [MAIN] } },
   });
   expect(named.code).toBe(0);
-  // What setup has made, it takes away.
+  // setup removes what it created.
   expect(removed.code).toBe(0);
   await expect(lstat(home.file("codex"))).rejects.toThrow("ENOENT");
 });
 
-test("setup keeps what other programs have changed since, when it takes the entry out", async () => {
+test("setup keeps later changes of other programs when it removes the entry", async () => {
   const home = await newHome();
   await home.write("cursor", FILES["claude-desktop"] ?? "");
   await home.setup("--yes");
@@ -170,7 +170,7 @@ test.for([
   ["wrong JSON", '{"mcpServers": {', "is not valid JSON"],
   ["UTF-16", "\ufeff{}", "is in UTF-16"],
   ["another server of that name", '{"mcpServers":{"foundry-local":{"url":"x"}}}', "another server"],
-] as const)("setup leaves a file with %s as it is, and says why", async ([what, text, words]) => {
+] as const)("setup keeps a file with %s, and reports why", async ([what, text, words]) => {
   const home = await newHome();
   await home.write("cursor", "");
   const bytes = Buffer.from(text, what === "UTF-16" ? "utf16le" : "utf8");
@@ -182,11 +182,11 @@ test.for([
   expect(code).toBe(1);
   expect(stdout).toContain(words);
   expect(await readFile(home.file("cursor"))).toEqual(bytes);
-  // The others are done.
+  // The other hosts are still written.
   expect(await home.read("codex")).toContain("[mcp_servers.foundry-local]");
 });
 
-test("setup leaves a read-only file as it is, and says why", async () => {
+test("setup leaves a read-only file unchanged, and reports why", async () => {
   const home = await newHome();
   await home.write("cursor", "{}");
   await chmod(home.file("cursor"), 0o444);
@@ -200,7 +200,7 @@ test("setup leaves a read-only file as it is, and says why", async () => {
 });
 
 test.skipIf(isWindows)(
-  "setup writes behind a link, and refuses one that leads nowhere",
+  "setup writes to the target of a link, and refuses a dangling one",
   async () => {
     const home = await newHome();
     await home.write("cursor", "{}");
@@ -258,20 +258,20 @@ test.for([
   [["--yse"], "Did you mean --yes?"],
   [["cursor"], "takes no argument"],
   [["--retries", "many"], "--retries"],
-] as const)("setup refuses %j in words", async ([flags, words]) => {
+] as const)("setup refuses %j with a message", async ([flags, words]) => {
   const home = await newHome();
   const { code, stderr } = await home.setup(...flags);
   expect(code).toBe(2);
   expect(stderr).toContain(words);
 });
 
-test("setup says that there is no host", async () => {
+test("setup reports that there is no host", async () => {
   const { code, stdout } = await (await newHome()).setup("--yes");
   expect(code).toBe(0);
   expect(stdout).toContain("No MCP host was found");
 });
 
-test("setup ends with an answer, and downloads nothing with --yes", async () => {
+test("setup ends with a model's answer, and downloads nothing with --yes", async () => {
   const home = await newHome();
   const missing = { id: "qwen2.5-0.5b-instruct-generic-cpu:4", downloaded: false, sizeMb: 800 };
   const ready = await simulated({ models: [{ id: PROMPT_ANSWER, script: { text: ANSWER } }] });
@@ -287,7 +287,7 @@ test("setup ends with an answer, and downloads nothing with --yes", async () => 
   expect(empty.requests.some(({ path }) => /download/.test(path))).toBe(false);
 });
 
-test("setup asks no model where nobody can be asked and --yes is not given", async () => {
+test("setup asks no model without a terminal and without --yes", async () => {
   const home = await newHome();
   await home.setup("--yes", "--host", "cursor");
   const { url, requests } = await simulated({ models: [{ id: PROMPT_ANSWER }] });
@@ -300,7 +300,7 @@ test("setup asks no model where nobody can be asked and --yes is not given", asy
   expect([code, requests]).toEqual([0, []]);
 });
 
-test("setup shows no password and no key, whatever the form of the entry", async () => {
+test("setup shows no password and no key, in whatever form the entry has them", async () => {
   const home = await newHome();
   const args = ["/opt/foundry-local-mcp/dist/main.js", "--api-key", "sk-of-the-user"];
   const own = { command: "/usr/bin/node", args };

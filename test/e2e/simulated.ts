@@ -5,7 +5,7 @@ import type { Settings } from "./executable.js";
 import { Host } from "./host.js";
 import { WireHost } from "./wire-host.js";
 
-/** Writes for ever, forty tokens a second. */
+/** Generates endlessly, forty tokens a second. */
 export const ENDLESS = "endless-generic-cpu:1";
 /** Answers at once. */
 export const PROMPT_ANSWER = "tiny-generic-cpu:1";
@@ -41,7 +41,7 @@ export function wireHostOn(endpoint: string, settings: Settings = {}): Promise<W
   return WireHost.start({ FOUNDRY_ENDPOINT: endpoint, ...settings });
 }
 
-/** Starts a completion that takes longer than any test, and resolves when its text has begun to come. */
+/** Starts a completion that takes longer than any test, and resolves at its first text. */
 export async function endlessCompletion(host: WireHost, simulator: Simulator): Promise<number> {
   const id = host.call("complete", { prompt: "Go on.", model: ENDLESS, max_tokens: 2000 });
   await simulator.waitFor(({ requests }) =>
@@ -50,7 +50,7 @@ export async function endlessCompletion(host: WireHost, simulator: Simulator): P
   return id;
 }
 
-/** What an ordinary call gets, to see that the server still serves. */
+/** The result of an ordinary call, to check that the server still works. */
 export async function ordinaryAnswer(host: WireHost): Promise<unknown> {
   const { result } = await host.answerTo(
     host.call("complete", { prompt: "Hello", model: PROMPT_ANSWER }),

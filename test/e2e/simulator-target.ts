@@ -79,7 +79,7 @@ export async function simulatorTarget(
   const modelOf = (role: Role): TargetModel => {
     const found = simulator.models.find(({ id }) => id === MODELS[role].id);
     if (found !== undefined) return found;
-    // An engine does not list what it does not serve.
+    // An engine lists only the models that it serves.
     const { id } = MODELS[role];
     return { id, name: id, alias: id };
   };

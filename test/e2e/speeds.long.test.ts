@@ -11,7 +11,7 @@ import { simulated } from "./simulated.js";
 const MODEL = "talk-generic-cpu:1";
 const LONG_PROMPT = "A sentence of a long text. ".repeat(80);
 
-/** A scripted text does not say that it is simulated, so its speed is taken for that of a model. */
+/** A scripted text does not say that it is simulated, so its speed is stored as that of a real model. */
 const service = (): Promise<Simulator> =>
   simulated({
     models: [
@@ -23,7 +23,7 @@ const service = (): Promise<Simulator> =>
         script: { text: "word ".repeat(40) },
       },
     ],
-    // A second of tokens: on a busy machine too few of 200 ms come one by one to measure a speed.
+    // Tokens for one second: on a busy machine, too few of 200 ms arrive separately to measure a speed.
     tokensPerSecond: 40,
     firstTokenMs: 300,
   });
@@ -35,7 +35,7 @@ async function hostIn(home: string, url: string): Promise<Host> {
   return host;
 }
 
-test("a speed that one server measured is in the list of a later one", async () => {
+test("list_models of a later server contains a speed that an earlier one measured", async () => {
   const { url } = await service();
   const home = await temporaryFolder("home-");
   const first = await hostIn(home, url);
@@ -51,7 +51,7 @@ test("a speed that one server measured is in the list of a later one", async () 
   expect(text).toMatch(/\d tokens a second measured/);
 });
 
-test("complete says up front how long it will read a long prompt", async () => {
+test("complete reports in advance how long it will read a long prompt", async () => {
   const simulator = await service();
   const home = await temporaryFolder("home-");
   const host = await hostIn(home, simulator.url);
@@ -63,7 +63,7 @@ test("complete says up front how long it will read a long prompt", async () => {
     { onProgress: ({ message }) => messages.push(message) },
   );
 
-  // Nothing was known before the first completion, and the text of this one comes later.
+  // Nothing was known before the first completion, and the text of this one arrives later.
   const words = messages.filter((message) => message.startsWith("Reading the prompt"));
   expect(words[0]).toMatch(/^Reading the prompt \(estimated: \d+ s\)/);
 });

@@ -36,7 +36,7 @@ describe.each<[Mode, string]>([
   ["legacy", "legacy"],
   ["auto", "modern"],
 ])("a client of SDK 2 in mode %s over HTTP", (mode, era) => {
-  test("lists the tools, completes and hears of progress", async () => {
+  test("lists the tools, completes and gets progress", async () => {
     const { url } = await served();
     const client = await connected(url, mode);
     const progress: number[] = [];
@@ -51,17 +51,17 @@ describe.each<[Mode, string]>([
   });
 });
 
-test("a client with a session stops a completion by a cancellation that says so", async () => {
+test("a client with a session stops a completion by a cancellation with that reason", async () => {
   const { url } = await served();
   await expectStopsWhatIsCancelled(await connected(url, "legacy"));
 });
 
-test("one without a session cancels without a reason, and the same call again joins the work", async () => {
+test("a client without a session cancels without a reason, and the repeated call joins the work", async () => {
   const { url } = await served();
   await expectJoinsWhatIsCancelled(await connected(url, "auto"));
 });
 
-test("a client without a session hears of the completion that it listens for", async () => {
+test("a client without a session gets updates of a completion that it subscribed to", async () => {
   const { url } = await served();
   const client = await connected(url, "auto");
   const { structuredContent } = await client.callTool(
@@ -122,7 +122,7 @@ test.each<Mode>(["legacy", "auto"])(
   },
 );
 
-describe("a request that is not served", () => {
+describe("a refused request", () => {
   const post = (url: string, headers: Record<string, string>, body: string = "{}") =>
     fetch(url, {
       method: "POST",
@@ -138,21 +138,21 @@ describe("a request that is not served", () => {
     expect((await fetch(url.replace("/mcp", "/health"))).status).toBe(200);
   });
 
-  test("is no JSON, nests too deep or has another type", async () => {
+  test("is invalid JSON, nests too deep or has another content type", async () => {
     const { url } = await served();
     expect((await post(url, {}, "{")).status).toBe(400);
     expect((await post(url, {}, "[".repeat(100_000))).status).toBe(400);
     expect((await post(url, { "content-type": "text/plain" })).status).toBe(415);
   });
 
-  test("is no message, and is told so under its id", async () => {
+  test("is no valid message, and gets an error under its id", async () => {
     const { url } = await served();
     const refused = await post(url, {}, '{"jsonrpc":"1.0","id":"a","method":"ping"}');
     expect(refused.status).toBe(400);
     expect(await refused.json()).toMatchObject({ id: "a", error: { code: -32600 } });
   });
 
-  test("is a handshake that cannot be answered, which leaves no session", async () => {
+  test("is an invalid handshake, which leaves no session", async () => {
     const { url } = await served();
     const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO };
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
@@ -196,7 +196,7 @@ async function rawSession(url: string, given: object = {}) {
   };
 }
 
-test("a null for an optional param is as absent", async () => {
+test("null for an optional param counts as absent", async () => {
   const { url } = await served();
   const { post } = await rawSession(url, { _meta: null });
   const list = await post({ id: 2, method: "tools/list", params: { cursor: null } });
@@ -206,20 +206,20 @@ test("a null for an optional param is as absent", async () => {
   expect(await call.text()).toContain('"structuredContent"');
 });
 
-test("a call that its client cancels is answered with an error, which ends its stream", async () => {
+test("a cancelled call is answered with an error, which ends its stream", async () => {
   const { url } = await served();
   const { post } = await rawSession(url);
   const given = complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 2000 });
   const call = await post({ id: 2, method: "tools/call", params: given });
   const params = { requestId: 2, reason: "the user stopped it" };
   await post({ method: "notifications/cancelled", params });
-  // It ends with the stream.
+  // The response ends with the stream.
   const answers = (await call.text()).split("\n").filter((line) => line.includes('"id":2'));
   expect(answers).toHaveLength(1);
   expect(answers[0]).toContain("The request was cancelled.");
 });
 
-test("a client whose connection broke gets the answer when it asks for the rest of the stream", async () => {
+test("a client whose connection broke gets the answer when it resumes the stream", async () => {
   const { url } = await served();
   const { post, session } = await rawSession(url);
 
@@ -229,7 +229,7 @@ test("a client whose connection broke gets the answer when it asks for the rest 
   const first = await call.body?.getReader().read();
   const lastId = /^id: (\S+)$/m.exec(Buffer.from(first?.value ?? []).toString())?.[1] ?? "";
   leave.abort();
-  // Until the server has noticed that the connection broke, the stream counts as connected (409).
+  // Until the server has detected that the connection broke, the stream counts as connected (409).
   const resume = () =>
     fetch(url, { headers: { accept: "text/event-stream", "last-event-id": lastId, ...session } });
   let resumed = await resume();
@@ -247,7 +247,7 @@ test("a client whose connection broke gets the answer when it asks for the rest 
   await reader?.cancel();
 });
 
-test("line separators and halves of characters leave escaped or replaced", async () => {
+test("line separators are sent escaped, and halves of characters replaced", async () => {
   const text = "a\u2028b\u2029c";
   const { url } = await simulated({
     models: [{ id: PROMPT_ANSWER, script: { tokens: [text] }, loaded: true }],
@@ -300,20 +300,20 @@ test.each(["initialize", "ping", "logging/setLevel", "resources/subscribe"])(
   },
 );
 
-test("a second server on the same port says so", async () => {
+test("a second server on the same port reports that the port is in use", async () => {
   const { url } = await served();
   const { code, stderr } = await run(["serve", "--http", new URL(url).port]);
   expect(code).toBe(2);
   expect(stderr).toContain("Another program listens on 127.0.0.1:");
 });
 
-test("an address that other machines reach needs a key", async () => {
+test("an address that other machines can reach requires a key", async () => {
   const { code, stderr } = await run(["serve", "--http", "0.0.0.0:0"]);
   expect(code).toBe(2);
   expect(stderr).toContain("Set FOUNDRY_HTTP_KEY");
 });
 
-test("the end answers what is in flight", async () => {
+test("calls in flight are answered when the server ends", async () => {
   const { url, server } = await served();
   const client = await connected(url, "legacy");
   const call = client.callTool(complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 5000 }), {

@@ -1,4 +1,4 @@
-/** What each model of a target is there for. */
+/** The purpose of each model of a target. */
 export const ROLES = [
   "ends",
   "forever",
@@ -24,7 +24,7 @@ export interface TargetModel {
   readonly alias: string;
 }
 
-/** Where services differ in what they can do at all. */
+/** The abilities in which services differ. */
 export interface Abilities {
   /** Load and unload models, and say which are loaded and downloaded. */
   readonly load: boolean;
@@ -32,17 +32,17 @@ export interface Abilities {
   readonly loadOlderVersion: boolean;
   /** Stop generating when the caller has left a stream. */
   readonly stopWhenLeft: boolean;
-  /** Say in a stream that the model failed, rather than just end it. */
+  /** Report a failure of the model in a stream, instead of just ending it. */
   readonly nameFailures: boolean;
-  /** Tell how many tokens a streamed answer has. */
+  /** Report the number of tokens of a streamed answer. */
   readonly countTokens: boolean;
-  /** Tell what a model thought. */
+  /** Report the thinking of a model. */
   readonly tellThoughts: boolean;
-  /** Show from outside that nothing is being loaded. */
+  /** Report that no load is running. */
   readonly tellBusy: boolean;
-  /** Hold an answer to a JSON Schema, whatever the model would write. */
+  /** Enforce a JSON Schema for an answer, whatever the model would generate. */
   readonly holdToSchema: boolean;
-  /** Give the result of a tool to the model, rather than drop it. */
+  /** Pass the result of a tool to the model, instead of dropping it. */
   readonly takeToolResults: boolean;
   /** Run a `callsTool` that understands the result of a tool in a text of the user. */
   readonly readResultsInText: boolean;
@@ -59,7 +59,7 @@ export interface Target {
   close(): Promise<void>;
 }
 
-/** What the models write, whichever service runs them. */
+/** The texts of the models, on any service. */
 export const TEXTS = {
   ends: "Hello from a tiny model, which says this.",
   forever:
@@ -71,7 +71,7 @@ export const TEXTS = {
   secondVersion: "Second version!",
 } as const;
 
-/** What `callsTool` is asked. It calls the tool of this name for Zürich. */
+/** The tool of `callsTool`, which calls it for Zürich. */
 export const WEATHER = {
   question: "What is the weather in Zürich?",
   tool: {

@@ -21,7 +21,7 @@ const metaWith = (elicitation: object) => ({
 });
 const CAN_ASK = { elicitation: {} };
 
-/** A host before a service whose list comes so late that each call is a task by then. */
+/** A host with a service whose list of models is so slow that each call becomes a task. */
 async function world(elicitation: object = CAN_ASK) {
   const simulator = await simulated({ dialect: "S", models: [MISSING], downloadMs: 300 });
   simulator.addFault({ kind: "hang", ms: 4000, on: { path: "/openai/models" }, times: 1 });
@@ -29,7 +29,7 @@ async function world(elicitation: object = CAN_ASK) {
   const ask = (method: string, params: object): Promise<WireMessage> =>
     host.request(method, { ...params, _meta: metaWith(elicitation) });
   const get = async (taskId: unknown) => Object((await ask("tasks/get", { taskId })).result);
-  /** The task when it does not work any more. */
+  /** The task when it has stopped working. */
   const stopped = async (taskId: unknown): Promise<Record<string, unknown>> => {
     await expect.poll(async () => (await get(taskId)).status).not.toBe("working");
     return get(taskId);
@@ -48,8 +48,8 @@ const CALLS = [
   ["complete", { prompt: "Why?", model: "talker" }],
 ] as const;
 
-describe.each(CALLS)("a task of %s that needs an answer of the user", (name, given) => {
-  test("asks for it, again at each look, and goes on with it", async () => {
+describe.each(CALLS)("a task of %s that needs an answer from the user", (name, given) => {
+  test("asks at each `tasks/get`, and continues with the answer", async () => {
     const { begun, stopped, answer, get, downloads } = await world();
     const { taskId, resultType } = await begun(name, given);
     const waiting = await stopped(taskId);
@@ -81,7 +81,7 @@ describe.each(CALLS)("a task of %s that needs an answer of the user", (name, giv
     expect(downloads()).toHaveLength(1);
   });
 
-  test("fails with that answer where the user declines", async () => {
+  test("fails where the user declines", async () => {
     const { begun, stopped, answer, downloads } = await world();
     const { taskId } = await begun(name, given);
     await stopped(taskId);

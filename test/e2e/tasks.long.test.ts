@@ -18,7 +18,7 @@ const complete = (given: object = {}) => ({
   arguments: { prompt: "Tell", model: MODEL, ...given },
 });
 
-/** A host without a handshake, before a service whose answers take some seconds. */
+/** A host without a handshake, with a service whose answers take some seconds. */
 async function world(tokensPerSecond = 20, options: object = {}, settings = {}) {
   const simulator = await simulated({
     models: [{ id: MODEL, loaded: true, script: { text: TEXT } }],
@@ -35,7 +35,7 @@ async function world(tokensPerSecond = 20, options: object = {}, settings = {}) 
     host.request(method, { ...params, _meta });
   const call = async (params: object) => Object((await ask("tools/call", params)).result);
   const get = async (taskId: unknown) => Object((await ask("tasks/get", { taskId })).result);
-  /** Polls until the task has ended; returns all that it heard. */
+  /** Polls until the task has ended; returns all of its states. */
   const followed = async (taskId: unknown): Promise<Record<string, unknown>[]> => {
     const heard: Record<string, unknown>[] = [];
     for (;;) {
@@ -48,7 +48,7 @@ async function world(tokensPerSecond = 20, options: object = {}, settings = {}) 
   return { simulator, host, ask, call, get, followed };
 }
 
-test("the server says that it speaks the extension, to hosts without a handshake only", async () => {
+test("the server declares the extension only to hosts without a handshake", async () => {
   const { ask } = await world();
   const { result } = await ask("server/discover", {});
   const old = await WireHost.start();
@@ -59,7 +59,7 @@ test("the server says that it speaks the extension, to hosts without a handshake
   expect((await old.request("tasks/get", { taskId: "c-1" })).error?.code).toBe(-32601);
 });
 
-test("a completion that takes longer is a task of its id, with its text so far, and then its result", async () => {
+test("a longer completion becomes a task with the completion's id, its text so far, then its result", async () => {
   const { call, followed, ask } = await world();
   const created = await call(complete());
   const heard = await followed(created.taskId);
@@ -95,7 +95,7 @@ test("a completion that takes longer is a task of its id, with its text so far, 
   ).toEqual(expect.objectContaining({ resultType: "complete" }));
 });
 
-test("what is done in time, and what does not declare the extension, is answered with its result", async () => {
+test("a call that ends in time, and a host without the extension, gets the result itself", async () => {
   const { call, ask } = await world(2000);
   const quick = await call(complete());
   const slow = await world(5);
@@ -125,7 +125,7 @@ test("what is done in time, and what does not declare the extension, is answered
   }
 });
 
-test("a call says itself how long it waits: its result has the text so far", async () => {
+test("reply_within decides how long a call waits: its result has the text so far", async () => {
   const { call, followed } = await world(5);
   const now = await call(complete({ reply_within: 0 }));
   const created = await call(complete({ prompt: "Another", reply_within: 5 }));
@@ -139,7 +139,7 @@ test("a call says itself how long it waits: its result has the text so far", asy
   });
 });
 
-test("a task that is cancelled ends its work, and one that waits shows its place", async () => {
+test("a cancelled task ends its work, and a waiting one shows its place", async () => {
   const { call, get, ask, simulator, followed } = await world(2);
   const [first, second] = await Promise.all([
     call(complete()),
@@ -162,7 +162,7 @@ test("a task that is cancelled ends its work, and one that waits shows its place
   expect((await followed(second.taskId)).at(-1)).toMatchObject({ status: "cancelled" });
 });
 
-test("of two calls that share a completion, cancelling one leaves it to the other", async () => {
+test("cancelling one of two calls that share a completion leaves it to the other", async () => {
   const { call, ask, followed } = await world(10);
   const given = complete({ temperature: 0 });
   const [first, second] = await Promise.all([call(given), call(given)]);
@@ -219,7 +219,7 @@ test("a batch and a load are tasks, too", async () => {
   });
 });
 
-test("two calls for one batch are two tasks, and no result is lost between them", async () => {
+test("two calls for one batch are two tasks, which lose no result", async () => {
   const { call, followed } = await world(30);
   const prompts = ["One", "Two", "Three"];
   const begun = await call({ name: "complete_batch", arguments: { prompts, model: MODEL } });
@@ -239,7 +239,7 @@ test("the task that a request of 2025-11-25 asks for is ignored", async () => {
   expect(result).not.toHaveProperty("task");
 });
 
-test("progress comes until the call is answered with a task, and not after it", async () => {
+test("progress is sent until the call is answered with a task, and not afterwards", async () => {
   const { host, followed } = await world();
   const token = "t";
   const call = host.send("tools/call", {
@@ -255,7 +255,7 @@ test("progress comes until the call is answered with a task, and not after it", 
 });
 
 describe("over HTTP", () => {
-  test("a later request finds the task of an earlier one", async () => {
+  test("a later request finds the task of an earlier request", async () => {
     const { url } = await simulated({
       models: [{ id: MODEL, loaded: true, script: { text: TEXT } }],
       tokensPerSecond: 20,

@@ -40,7 +40,7 @@ class Terminal {
     this.#child.stdin?.write(keys);
   }
 
-  /** What a person sees in the end: the last state of each line. */
+  /** The final screen: the last state of each line. */
   get lines(): string[] {
     return this.output
       .split(/\r?\n/)
@@ -58,7 +58,7 @@ async function homeWithCursor(): Promise<{ file: string; settings: Settings }> {
 }
 
 describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a terminal", () => {
-  test("setup writes what is confirmed", async () => {
+  test("setup writes the confirmed entries", async () => {
     const { file, settings } = await homeWithCursor();
     const terminal = new Terminal(["setup", "--no-check"], settings);
     await terminal.when("Write these?");
@@ -87,7 +87,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
   const WIDTHS = [80, 120];
 
   test.for(WIDTHS)(
-    "setup in %i columns downloads a model after a yes, and ends with its answer",
+    "setup in %i columns downloads a model after a yes, and ends with the model's answer",
     async (columns) => {
       const { settings } = await homeWithCursor();
       const small = { id: PROMPT_ANSWER, downloaded: false, sizeMb: 400, script: { text: ANSWER } };
@@ -108,7 +108,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     },
   );
 
-  test("setup that is interrupted at its second question keeps what is written", async () => {
+  test("setup that is interrupted at its second question keeps the written entries", async () => {
     const { file, settings } = await homeWithCursor();
     const models = [{ id: PROMPT_ANSWER, downloaded: false }];
     const { url, requests } = await simulated({ dialect: "S", models });
@@ -157,7 +157,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(terminal.output).not.toMatch(/\[\d+m/);
   });
 
-  test("download that is interrupted ends with 130, and says what becomes of it", async () => {
+  test("download that is interrupted ends with 130, and says whether the download continues", async () => {
     const models = [{ id: PROMPT_ANSWER, downloaded: false }];
     const { url } = await simulated({ dialect: "S", models, downloadMs: 600_000 });
     const terminal = new Terminal(["download", "tiny", "--endpoint", url], {});
@@ -185,7 +185,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(longest).toBeGreaterThan(Math.min(columns, 100) - 12);
   });
 
-  test("ask streams, stops at Ctrl+C, and a model does not steer the terminal", async () => {
+  test("ask streams, stops at Ctrl+C, and removes control sequences from the answer", async () => {
     const evil = { id: "evil:1", loaded: true, script: { text: "a\u001b[2Jb \u0007c hidden\rd" } };
     const { url } = await simulated({ models: [...MODELS, evil] });
     const endless = new Terminal(["ask", "Go", "--model", ENDLESS, "--endpoint", url], {});
@@ -199,7 +199,7 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(steering.output).toContain("a [2Jb  c hidden d");
   });
 
-  test("models shows no line that is wider than the terminal, and NO_COLOR no colour", async () => {
+  test("models shows no line wider than the terminal, and no colour with NO_COLOR", async () => {
     const models = [
       { id: "deepseek-r1-distill-qwen-14b-instruct-quantized-generic-cpu:12", loaded: true },
       ...MODELS,

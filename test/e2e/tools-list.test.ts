@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../temporary-folder.js";
 import { WireHost } from "./wire-host.js";
 
-/** The tools that a host is shown; all that is slow comes after them, or beside them. */
+/** The tools in the list; anything slow runs after the list, or beside it. */
 async function listedBy(host: WireHost): Promise<unknown> {
   const { result } = await host.request("tools/list");
   return Object(result)["tools"];
@@ -64,7 +64,7 @@ async function hangingService() {
 describe.skipIf(process.platform === "win32")(
   "with a foundry on PATH that hangs, tools/list",
   () => {
-    test("is answered before anything has started it", async () => {
+    test("is answered before the command is started", async () => {
       const { settings, pids } = await hangingFoundry();
       const host = await WireHost.start(settings);
 
@@ -73,7 +73,7 @@ describe.skipIf(process.platform === "win32")(
       expect(await pids()).toEqual([]);
     });
 
-    test("is answered while it hangs", async () => {
+    test("is answered while the command hangs", async () => {
       const { settings, pids } = await hangingFoundry();
       const host = await WireHost.start(settings);
       const call = host.call("list_models");
@@ -81,7 +81,7 @@ describe.skipIf(process.platform === "win32")(
 
       expect(await listedBy(host)).toEqual(TOOLS);
 
-      // What was started last: the one before it may have been given up.
+      // The latest process: an earlier one may have been abandoned.
       expect((await pids()).some(isAlive)).toBe(true);
       expect(host.answers(call)).toEqual([]);
     });
@@ -89,7 +89,7 @@ describe.skipIf(process.platform === "win32")(
 );
 
 describe("with an endpoint that hangs, tools/list", () => {
-  test("is answered before anything has connected to it", async () => {
+  test("is answered before the server connects to the endpoint", async () => {
     const { url, sockets } = await hangingService();
     const host = await WireHost.start({ FOUNDRY_ENDPOINT: url });
 
@@ -98,7 +98,7 @@ describe("with an endpoint that hangs, tools/list", () => {
     expect(sockets.size).toBe(0);
   });
 
-  test("is answered while a call waits for it", async () => {
+  test("is answered while a call waits for the endpoint", async () => {
     const { url, sockets } = await hangingService();
     const host = await WireHost.start({ FOUNDRY_ENDPOINT: url });
     const call = host.call("complete", { prompt: "Hello" });
@@ -118,7 +118,7 @@ describe.skipIf(process.platform === "win32")(
       const HOME = await temporaryFolder("home-");
       const pipe = join(HOME, "pipe");
       execFileSync("mkfifo", [pipe]);
-      // A thread that opens a pipe without a writer waits as one does that asks a dead share.
+      // A thread that opens a pipe without a writer blocks like one that accesses a dead share.
       const block = `import { open } from "node:fs"; process.once("SIGUSR2", () => { for (let i = 0; i < 4; i += 1) open(${JSON.stringify(pipe)}, "r", () => console.error("released")); console.error("blocked"); });`;
       const preload = `data:text/javascript,${encodeURIComponent(block)}`;
       const host = await WireHost.start({ HOME, NODE_OPTIONS: `--import ${preload}` });
@@ -128,7 +128,7 @@ describe.skipIf(process.platform === "win32")(
       expect(await listedBy(host)).toEqual(TOOLS);
 
       expect(host.stderr).not.toContain("released");
-      // A writer lets the threads go on: they have waited until now.
+      // A writer unblocks the threads: they have waited until now.
       const writer = await open(pipe, "r+");
       await host.when("the release", () => host.stderr.includes("released") || undefined);
       await writer.close();
@@ -153,7 +153,7 @@ describe.skipIf(process.platform === "win32")(
       expect(await listedBy(host)).toEqual(TOOLS);
       const { result } = await host.answerTo(host.call("list_models"));
 
-      // Of the service, not of the folder.
+      // The error of the service, not of the folder.
       expect(JSON.stringify(result)).toMatch(/TIMEOUT|NO_ENDPOINT|SERVICE/);
     });
   },

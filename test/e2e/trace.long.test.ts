@@ -46,7 +46,7 @@ describe.each([
   ["HTTP", "legacy"],
   ["HTTP", "auto"],
 ] as const)("a host over %s in mode %s", (over, mode) => {
-  test("has its trace context in the request to the service and in the log", async () => {
+  test("finds its trace context in the request to the service and in the log", async () => {
     const { complete, chats, logged } = await world(over, mode);
     const { structuredContent } = await complete({
       traceparent: TRACEPARENT,
@@ -66,7 +66,7 @@ describe.each([
       .toContainEqual(expect.stringMatching(new RegExp(`"trace_id":"${TRACE}".*"tool answered"`)));
   });
 
-  test("is served without one where its values are malformed", async () => {
+  test("is served without a trace context where its values are malformed", async () => {
     const { complete, chats } = await world(over, mode);
     const { isError } = await complete({
       traceparent: "00-abc\r\nx: 1",

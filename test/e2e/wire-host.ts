@@ -20,7 +20,7 @@ export interface Received {
 
 /**
  * A host that writes and reads the lines of MCP itself: for what a client library would hide, such as
- * the order of messages, or those that nobody asked for.
+ * the order of messages, or unrequested ones.
  */
 export class WireHost extends Executable {
   readonly received: Received[] = [];

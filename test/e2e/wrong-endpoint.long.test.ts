@@ -52,7 +52,7 @@ const CALLS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] =
 ];
 
 describe("an endpoint that is not Foundry Local", () => {
-  test.for(others)("%s: every tool says so", async ([, answer]) => {
+  test.for(others)("%s: every tool reports it", async ([, answer]) => {
     const endpoint = await web(answer);
     const host = await hostOn(endpoint, ONCE);
 
@@ -72,7 +72,7 @@ describe("an endpoint that is not Foundry Local", () => {
     });
   });
 
-  test("a port that nothing listens on", async () => {
+  test("on which nothing listens is unreachable", async () => {
     const simulator = await simulated();
     await simulator.stop();
     const host = await hostOn(simulator.url, ONCE);
@@ -84,7 +84,7 @@ describe("an endpoint that is not Foundry Local", () => {
     expect(health).toMatchObject({ isError: false, result: { status: "unavailable" } });
   });
 
-  test("a server that accepts and never answers", async () => {
+  test("that accepts and never answers is a timeout", async () => {
     const endpoint = await listening(createTcpServer(() => {}));
     const host = await hostOn(endpoint, { ...ONCE, FOUNDRY_TIMEOUT: "0.5" });
 
@@ -96,7 +96,7 @@ describe("an endpoint that is not Foundry Local", () => {
     expect(health).toMatchObject({ isError: false, result: { status: "unavailable" } });
   });
 
-  test("a server that speaks no HTTP", async () => {
+  test("that speaks no HTTP is an error", async () => {
     const endpoint = await listening(
       createTcpServer((socket) => void socket.end("220 mail.example ESMTP\r\n")),
     );
@@ -108,7 +108,7 @@ describe("an endpoint that is not Foundry Local", () => {
     expect(["NOT_FOUNDRY", "INVALID_RESPONSE", "SERVICE_UNREACHABLE"]).toContain(answer.code);
   });
 
-  test("a server that redirects", async () => {
+  test("that redirects is not followed", async () => {
     const simulator = await simulated();
     const endpoint = await web(
       (request, response) =>
@@ -118,16 +118,16 @@ describe("an endpoint that is not Foundry Local", () => {
 
     const answer = await host.call("list_models");
 
-    // Credentials must not follow to wherever it points.
+    // Credentials must not be sent to the target.
     expect(answer).toMatchObject({ isError: true, code: "NOT_FOUNDRY" });
     expect(simulator.requests).toEqual([]);
   });
 });
 
-describe("a Foundry Local that answers nonsense for a while", () => {
+describe("a Foundry Local that sends invalid answers for a while", () => {
   const nonsense = ["html", "half-json", "empty"] as const;
 
-  test.for(nonsense)("%s is INVALID_RESPONSE, and afterwards it is used again", async (kind) => {
+  test.for(nonsense)("%s is INVALID_RESPONSE, and later calls succeed", async (kind) => {
     const simulator = await simulated();
     const host = await wireHostOn(simulator.url, { FOUNDRY_RETRIES: "0" });
     expect(await ordinaryAnswer(host)).toBe(ANSWER);

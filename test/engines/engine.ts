@@ -10,7 +10,7 @@ export interface Engine {
 }
 
 interface Shape {
-  /** What is special about it. */
+  /** The special property of this shape. */
   readonly what: string;
   /** The public page that shows it. */
   readonly source: string;
@@ -21,7 +21,7 @@ export interface ListShape extends Shape {
   readonly body: object;
   /** All ids, in any order. */
   readonly ids: readonly string[];
-  /** The one for a chat that names none. */
+  /** The model of a chat that names none. */
   readonly forChat: string;
   /** The context of that model, where the list has it. */
   readonly contextLength?: number;
@@ -47,7 +47,7 @@ export interface RefusalShape extends Shape {
   /** An object is sent as JSON. */
   readonly body: object | string;
   readonly code: ErrorCode;
-  /** A part of the words that an agent gets. */
+  /** A part of the message that an agent gets. */
   readonly says: RegExp | string;
   /** `true`: the same request may succeed later, so it is sent again. */
   readonly passes?: boolean;

@@ -21,7 +21,7 @@ const MODEL = "some-model";
 const JSON_TYPE = { "content-type": "application/json" };
 const STREAM_TYPE = { "content-type": "text/event-stream" };
 
-/** An engine that answers so, and the number of completions that it was asked for. */
+/** An engine with these answers, and the number of completion requests. */
 async function running(chat: (response: ServerResponse, body: string) => void, list?: object) {
   const models = JSON.stringify(list ?? { object: "list", data: [{ id: MODEL, object: "model" }] });
   const { url, asked } = await httpService((request, response, body) => {
@@ -32,7 +32,7 @@ async function running(chat: (response: ServerResponse, body: string) => void, l
   return { url, chats: () => asked.filter((line) => line.startsWith("POST")).length };
 }
 
-/** All of it at once, and byte by byte. */
+/** The whole body at once, and byte by byte. */
 const PACES: readonly (readonly [string, (response: ServerResponse, body: string) => void])[] = [
   ["at once", (response, body) => response.end(body)],
   [
@@ -142,7 +142,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
   const loading = refusals.filter(({ loads }) => loads === true);
   describe.runIf(loading.length > 0)("its refusal while a model loads", () => {
     it.each(titled(loading))(
-      "names %s, and is waited for",
+      "names %s, and the load is waited for",
       async (_what, { status, headers, body }) => {
         let refused = 0;
         const { url } = await running((response) => {
@@ -162,7 +162,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
     );
 
     it.each(titled(loading))(
-      "names %s, also where it does not end in time",
+      "names %s, also where the load exceeds its time limit",
       async (_what, { status, headers, body, code, says }) => {
         const { url } = await running((response) => {
           response.writeHead(status, { ...JSON_TYPE, ...headers, "retry-after": "0" });
@@ -195,7 +195,7 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
 
         expect(error).toMatchObject({ code });
         expect(failureText(error)).toMatch(says);
-        // Text that came is kept, which is what the word means.
+        // `interrupted` means that received text is kept.
         const status = text === "" ? "failed" : "interrupted";
         expect(stream.snapshot()).toMatchObject({ status, text });
       },

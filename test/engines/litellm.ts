@@ -20,7 +20,7 @@ const USAGE = {
   completion_tokens_details: { reasoning_tokens: 1, text_tokens: 1 },
 };
 const END = chunk({}, { finish_reason: "stop" });
-/** The usage comes with a choice that has nothing in it. */
+/** The usage is sent with an empty choice. */
 const COUNTS = { ...chunk({}), usage: USAGE };
 const errorOf = (message: string, type: string, code: string) => ({
   error: { message, type, param: null, code },
@@ -117,7 +117,7 @@ export const liteLlm: Engine = {
       outputTokens: 2,
     },
     {
-      what: "content as a list of parts, as of Magistral behind it",
+      what: "content as a list of parts, as of Magistral behind the proxy",
       source: "https://github.com/BerriAI/litellm/issues/16272",
       streamed: sse(
         chunk({
@@ -137,7 +137,7 @@ export const liteLlm: Engine = {
   ],
   refusals: [
     {
-      what: "its own limit, with the time to wait under another name",
+      what: "the proxy's own limit, with the time to wait under another name",
       source: "https://docs.litellm.ai/docs/proxy/load_balancing",
       status: 429,
       headers: { "llm_provider-retry-after": "60" },
@@ -150,7 +150,7 @@ export const liteLlm: Engine = {
       says: /Model rate limit exceeded[\s\S]*60 s/,
     },
     {
-      what: "no deployment that is left, in the words of 2024",
+      what: "no remaining deployment, in the wording of 2024",
       source: "https://github.com/BerriAI/litellm/issues/5764",
       status: 429,
       body: errorOf(
@@ -174,7 +174,7 @@ export const liteLlm: Engine = {
       says: /14429.*8192/,
     },
     {
-      what: "too little memory behind it",
+      what: "too little memory behind the proxy",
       source: ERRORS,
       status: 500,
       body: errorOf(
@@ -188,7 +188,7 @@ export const liteLlm: Engine = {
       says: "9.6 GiB",
     },
     {
-      what: "a model that the engine behind it does not have",
+      what: "a model that the engine behind the proxy does not have",
       source: ERRORS,
       status: 404,
       body: errorOf(
@@ -202,7 +202,7 @@ export const liteLlm: Engine = {
       says: "list_models",
     },
     {
-      what: "a group that it does not have",
+      what: "a group that the proxy does not have",
       source: ERRORS,
       status: 400,
       body: errorOf(
@@ -214,7 +214,7 @@ export const liteLlm: Engine = {
       says: "list_models",
     },
     {
-      what: "a model that is loading behind it",
+      what: "a model that is loading behind the proxy",
       source: ERRORS,
       status: 503,
       body: errorOf(
@@ -227,7 +227,7 @@ export const liteLlm: Engine = {
       loads: true,
     },
     {
-      what: "a service behind it that is gone",
+      what: "a stopped service behind the proxy",
       source: ERRORS,
       status: 500,
       body: errorOf(
@@ -262,7 +262,7 @@ export const liteLlm: Engine = {
   ],
   brokenStreams: [
     {
-      what: "an error of the service behind it after some text, without [DONE]",
+      what: "an error of the service behind the proxy after some text, without [DONE]",
       source: ERRORS,
       streamed: sse(chunk({ role: "assistant", content: "Hel" }), chunk({ content: "lo " }), {
         error: {

@@ -168,7 +168,7 @@ export const llamaCpp: Engine = {
   ],
   refusals: [
     {
-      what: "a prompt that does not fit, with its figures",
+      what: "a prompt that does not fit, with its token counts",
       source: "https://github.com/openakita/openakita/issues/459",
       status: 400,
       body: {
@@ -185,7 +185,7 @@ export const llamaCpp: Engine = {
       says: /44593.*4096/,
     },
     {
-      what: "a prompt that does not fit, in the words of 2025",
+      what: "a prompt that does not fit, in the wording of 2025",
       source: "https://github.com/oobabooga/textgen/issues/7257",
       status: 400,
       body: {

@@ -29,7 +29,7 @@ export const ollama: Engine = {
   name: "Ollama",
   lists: [
     {
-      what: "tags behind the names, and the newest first, which is for embeddings",
+      what: "tags behind the names, and an embedding model as the newest first",
       source: "https://github.com/MCPJam/inspector/issues/135",
       body: {
         object: "list",
@@ -53,7 +53,7 @@ export const ollama: Engine = {
   ],
   answers: [
     {
-      what: "the end in a chunk of its own, and a usage without choices",
+      what: "the end in a separate chunk, and a usage without choices",
       source: SOURCE,
       whole: whole({ content: "Hello" }),
       streamed: sse(

@@ -67,7 +67,7 @@ export const tgi: Engine = {
       outputTokens: null,
     },
     {
-      what: "a mark of the template at the end",
+      what: "a special token of the template at the end",
       source: "https://github.com/huggingface/text-generation-inference/issues/2344",
       whole: whole("Hello</s>", "eos_token"),
       streamed: sse(chunk("Hello"), chunk("</s>", "eos_token"), "[DONE]"),
@@ -119,7 +119,7 @@ export const tgi: Engine = {
       passes: true,
     },
     {
-      what: "memory of the device that is used up",
+      what: "exhausted device memory",
       source: `${SOURCE}/server.rs (GenerationError)`,
       status: 424,
       body: {

@@ -143,7 +143,7 @@ export const vllm: Engine = {
   ],
   refusals: [
     {
-      what: "a prompt that does not fit, in the old words",
+      what: "a prompt that does not fit, in the old wording",
       source: "https://github.com/vllm-project/vllm/issues/20409",
       status: 400,
       body: {
@@ -158,7 +158,7 @@ export const vllm: Engine = {
       says: /112946.*16384/,
     },
     {
-      what: "a prompt that does not fit, in the new words",
+      what: "a prompt that does not fit, in the new wording",
       source: "https://github.com/vllm-project/vllm/issues/33418",
       status: 400,
       body: {
@@ -197,7 +197,7 @@ export const vllm: Engine = {
       says: "FOUNDRY_API_KEY",
     },
     {
-      what: "memory of the device that is used up",
+      what: "exhausted device memory",
       source: "https://github.com/langgenius/dify-official-plugins/issues/599",
       status: 500,
       body: {

@@ -16,14 +16,14 @@ const MISSING = "missing-generic-cpu:1";
 const CALLER = "caller-generic-cpu:1";
 const EMBEDDER = "qwen3-embedding-0.6b-generic-cpu:1";
 
-/** Short limits, which the faults reach; the others leave in a moment. */
+/** Short limits for the faults that reach one; all others end in a moment. */
 const PATIENCE = {
   timeoutMs: 3000,
   loadTimeoutMs: 3000,
   stallTimeoutMs: 3000,
   downloadStallMs: 3000,
   retry: { retries: RETRIES, initialPauseMs: 1, maxPauseMs: 1 },
-  // A matrix of failures would open it.
+  // The failures of a matrix would open the circuit.
   circuit: { failures: 1_000_000 },
 };
 
@@ -31,7 +31,7 @@ const PATIENCE = {
 interface Ended {
   /** `ok`, or the code of the error. */
   readonly code: string;
-  /** What came, or what is kept. */
+  /** The result, or the text that is kept. */
   readonly more: string;
 }
 
@@ -39,7 +39,7 @@ interface Operation {
   readonly name: string;
   readonly dialects: readonly DialectName[];
   readonly faults: readonly Fault[];
-  /** Done before the fault is armed. */
+  /** Runs before the fault is armed. */
   readonly before?: (client: FoundryClient) => Promise<unknown>;
   readonly matches: Matches;
   readonly run: (client: FoundryClient) => Promise<Ended>;
@@ -58,7 +58,7 @@ const on =
     pattern.test(path);
 const warm = (client: FoundryClient): Promise<unknown> => client.listModels();
 
-/** A completion, and what of it is kept when it fails. */
+/** A completion, and the part that is kept when it fails. */
 async function chatted(client: FoundryClient): Promise<Ended> {
   const stream = client.streamComplete({ prompt: "Hi", model: MODEL });
   try {
@@ -83,7 +83,7 @@ const TOOLS = [
   },
 ];
 
-/** A completion that calls a tool, and the calls that came. */
+/** A completion that calls a tool, and the received calls. */
 async function called(client: FoundryClient): Promise<Ended> {
   const request = { prompt: "Hi", model: CALLER, tools: TOOLS };
   const stream = client.streamComplete(request);
@@ -222,7 +222,7 @@ async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> 
     tokensPerSecond: 200,
   });
   const proxy = await FaultProxy.start(simulator.url);
-  // A set endpoint does not move. A service that was found is found again.
+  // A set endpoint is not searched for. A found service is found again.
   const isFound = fault.name === "moved to another port" && dialect !== "openai";
   const home = await mkdtemp(join(tmpdir(), "faults-"));
   if (isFound) {
@@ -252,7 +252,7 @@ async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> 
 }
 
 const FOUND = { discovery: "declared", autostart: false, embedded: false } as const;
-/** No command line is found on it. */
+/** A machine without a command line. */
 const machineWith = (home: string) => ({ ...roomyMachine(), home, environment: { PATH: "" } });
 
 /** Writes the address where the daemon does. */
@@ -261,7 +261,7 @@ async function declare(home: string, url: string): Promise<void> {
   await writeFile(join(home, ".foundry", "daemon.json"), JSON.stringify({ web_urls: [url] }));
 }
 
-/** Some cells at once: most of them wait. */
+/** Several cells run concurrently, as most of them only wait. */
 export async function outcomesOf(cells: readonly Cell[], atOnce = 8): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   const rest = [...cells];

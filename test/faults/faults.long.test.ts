@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Cell, cellsOf, nameOf, outcomesOf, RETRIES } from "./cells.js";
 import { recordedOutcomes } from "./outcomes.js";
 
-/** These end by themselves in moments, on a busy machine too. */
+/** These faults end in moments, even on a busy machine. */
 const SAMPLE: ReadonlySet<string> = new Set([
   "connection refused",
   "reset before the headers",
@@ -18,11 +18,11 @@ const inSample = ({ dialect, operation, fault }: Cell): boolean =>
   SAMPLE.has(fault.name) && (dialect === "C2" || operation.name.startsWith("chat"));
 
 describe("faults between the client and a service", () => {
-  it("have the recorded outcomes, in a sample", async () => {
+  it("have the recorded outcomes in a sample", async () => {
     const cells = (["S", "C1", "C2", "openai"] as const).flatMap(cellsOf).filter(inSample);
     const recorded = recordedOutcomes();
     const found = await outcomesOf(cells);
-    // What a busy machine has delayed beyond a limit is tried again by itself.
+    // A cell that a busy machine delayed beyond a limit is repeated alone.
     for (const cell of cells.filter((each) => found.get(nameOf(each)) !== recorded[nameOf(each)])) {
       for (const [name, outcome] of await outcomesOf([cell])) found.set(name, outcome);
     }
@@ -32,12 +32,12 @@ describe("faults between the client and a service", () => {
   });
 });
 
-// These look only at the record. The sample above, and all cells in matrix.test.ts, show that it still holds.
+// These tests check only the recorded outcomes. The sample above, and matrix.test.ts with all cells, check the record itself.
 describe("the recorded outcomes", () => {
   const outcomes = Object.entries(recordedOutcomes());
   const requestsOf = (words: string): number => Number(/×(\d+)$/.exec(words)?.[1]);
 
-  it("are those of all cells, and none is an error without a meaning", () => {
+  it("cover all cells, and none is an INTERNAL error", () => {
     const cells = (["S", "C1", "C2", "openai"] as const).flatMap(cellsOf).map(nameOf);
     expect(outcomes.map(([name]) => name).sort()).toEqual(cells.sort());
     expect(outcomes.filter(([, words]) => /INTERNAL|undefined/.test(words))).toEqual([]);

@@ -19,7 +19,7 @@ function flood(piece: Buffer, most = Number.POSITIVE_INFINITY, head = ""): Inste
   };
 }
 
-/** After the head of the answer and so many bytes or pieces of its stream. */
+/** After the head of the answer and a number of bytes or pieces of its stream. */
 function after(
   point: { readonly body: number } | { readonly events: number },
   then: Piece["then"],
@@ -51,7 +51,7 @@ function eventAt(seen: Buffer, events: number): number | null {
   return at;
 }
 
-/** The body in bytes that mean nothing; its length and the head stay. */
+/** The body replaced by meaningless bytes; its length and the head stay. */
 function garbled(): Through {
   let hasHead = false;
   let seen = "";
@@ -154,5 +154,5 @@ const afterEvents = (events: number): readonly Fault[] => [
 
 /** Faults after some tokens of a stream. */
 export const STREAM_FAULTS = afterEvents(6);
-/** Faults after the first event: a call is in few of them. */
+/** Faults after the first event, as a tool call is sent in few events. */
 export const CALL_STREAM_FAULTS = afterEvents(1);

@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 /** Writes to a client in place of the upstream. */
 export type Instead = (client: Socket) => void;
 
-/** What becomes of the next bytes of an answer: what is sent on, and how it ends there. */
+/** The treatment of the next bytes of an answer: the bytes to send, and how the answer ends there. */
 export interface Piece {
   readonly send: Buffer;
   readonly then?: "reset" | "end" | "silence";
@@ -12,18 +12,18 @@ export interface Piece {
   readonly bytewise?: boolean;
 }
 
-/** Sees the bytes of one answer as they come, its head included. */
+/** Gets the bytes of one answer as they arrive, including its head. */
 export type Through = (chunk: Buffer) => Piece;
 
 export interface Fault {
   readonly name: string;
   /** The request does not reach the upstream. */
   readonly instead?: Instead;
-  /** The request reaches the upstream; its answer goes through this. Called once for each answer. */
+  /** The request reaches the upstream; its answer is passed through this function, which is called once for each answer. */
   readonly through?: () => Through;
-  /** The request reaches the upstream; its answer comes so much later. */
+  /** The request reaches the upstream; its answer is delayed by this time. */
   readonly delayMs?: number;
-  /** What happens to the proxy itself when the fault is armed. */
+  /** The effect on the proxy itself when the fault is armed. */
   readonly proxy?: (proxy: FaultProxy) => Promise<void>;
 }
 
@@ -154,7 +154,7 @@ export class FaultProxy {
         return;
       }
       isInstead = true;
-      // What was written shall arrive before the end does.
+      // The written bytes must arrive before the end.
       client.write(send, () => {
         if (then === "reset") setTimeout(() => client.resetAndDestroy(), 20);
         if (then === "end") client.end();
@@ -166,7 +166,7 @@ export class FaultProxy {
   }
 }
 
-/** Finds the requests in what a client sends. A client of ours sends one after the other, with a length. */
+/** Finds the requests in what a client sends. This client sends one after the other, each with a length. */
 class RequestReader {
   readonly #onRequest: (request: Request) => boolean;
   #head = "";

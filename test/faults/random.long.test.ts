@@ -5,7 +5,7 @@ import { RETRIES } from "./cells.js";
 import { FAULTS } from "./faults.js";
 import { FaultProxy } from "./proxy.js";
 
-it("random faults end every completion in bounded time, with at most so many requests", async () => {
+it("every completion ends in bounded time with a bounded number of requests under random faults", async () => {
   const seed = Number(process.env["FAULT_SEED"] ?? 14);
   const random = seeded(seed);
   // The others end by a limit of time, which costs seconds each, or keep their connection; the matrix has them.

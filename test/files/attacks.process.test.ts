@@ -29,11 +29,11 @@ const refusalOf = (reading: Promise<unknown>): Promise<FoundryError> =>
     (error: FoundryError) => error,
   );
 
-/** The words of a refusal without the path that was given. */
+/** The message of a refusal without the given path. */
 const wordsOf = ({ code, message, action }: FoundryError): string =>
   [code, message.replace(/^".*?"/, "…"), action].join("\n");
 
-/** Of the paths that were asked for, those that are not in a folder. */
+/** The accessed paths that are not in a folder. */
 const notIn = (folder: string, paths: readonly string[]): string[] =>
   paths.filter((path) => path !== folder && !path.startsWith(join(folder, "/")));
 
@@ -52,7 +52,7 @@ describe("a path that leads out of the allowed folder", () => {
     "/",
     "//server/share/a.md",
     "a\0.md",
-  ])("is refused by its text, and nothing outside is asked: %j", async (path) => {
+  ])("is refused by its text, without access to anything outside: %j", async (path) => {
     const { allowed, folders } = await place();
     const asked = watchedPaths();
     const error = await refusalOf(folders.read([path]));
@@ -80,13 +80,13 @@ describe("a glob that would take exponential time", () => {
     `${"[a-z]+".repeat(20)}Z*`,
     `${"{?,?}".repeat(40)}Z`,
     `${"{a,{a,a}}".repeat(20)}Z*`,
-  ])("is refused or matches nothing at once: %j", async (glob) => {
+  ])("is refused or matches nothing, at once: %j", async (glob) => {
     const { allowed, folders } = await place();
     await writeFile(join(allowed, "a".repeat(60)), "inside");
     expect(await refusalOf(folders.read([glob]))).toMatchObject({ code: "INVALID_ARGUMENT" });
   });
 
-  it("is not one with parentheses, which stand for themselves", async () => {
+  it("has no parentheses, which are literal characters", async () => {
     const { allowed, folders } = await place();
     await writeFile(join(allowed, "Report (2) new.md"), "inside");
     expect(await folders.read(["Report (2)*.md"])).toMatchObject([{ text: "inside" }]);
@@ -104,7 +104,7 @@ describe.skipIf(!isPosix)("a link", () => {
     ["through its own folder", "sub/../../outside/secret.md", "link"],
     ["to /proc", "/proc/self/environ", "link"],
     ["to /dev", "/dev/zero", "link"],
-  ])("%s is refused, and nothing outside is asked", async (_, target, path) => {
+  ])("%s is refused, without access to anything outside", async (_, target, path) => {
     const { allowed, folders } = await place();
     await symlink(target, join(allowed, "link"));
     const asked = watchedPaths();
@@ -114,7 +114,7 @@ describe.skipIf(!isPosix)("a link", () => {
     expect(notIn(allowed, asked)).toEqual([]);
   });
 
-  it("that leads outside has the same words, whatever is there", async () => {
+  it("that leads outside has the same error, whether its target exists or not", async () => {
     const { allowed, folders } = await place();
     await symlink("../outside/secret.md", join(allowed, "there"));
     await symlink("../outside/none.md", join(allowed, "absent"));
@@ -148,7 +148,7 @@ describe.skipIf(!isPosix)("a link", () => {
     ["open", "the file", "a.md"],
     ["open", "its folder", "sub/secret.md"],
     ["lstat", "its folder", "sub/secret.md"],
-  ])("that takes the place before each %s, of %s, is caught", async (call, what, path) => {
+  ])("that is put in place before each %s, of %s, is detected", async (call, what, path) => {
     const { allowed, outside, folders } = await place();
     await writeFile(join(allowed, "sub", "secret.md"), "inside");
     const name = what === "the file" ? "a.md" : "sub";
@@ -165,7 +165,7 @@ describe.skipIf(!isPosix)("a link", () => {
     expect(error.code).toBe("FILE_NOT_ALLOWED");
   });
 
-  it("that is put there only while the file is opened is caught", async () => {
+  it("that exists only while the file is opened is detected", async () => {
     const { allowed, outside, folders } = await place();
     await writeFile(join(allowed, "sub", "secret.md"), "inside");
     const [sub, old] = [join(allowed, "sub"), join(allowed, "old")];
@@ -186,7 +186,7 @@ describe.skipIf(!isPosix)("a link", () => {
     expect(error).toMatchObject({ code: "FILE_NOT_ALLOWED", retryable: true });
   });
 
-  it("that is swapped all the time never gives what lies outside", async () => {
+  it("that is swapped all the time never gives content from outside", async () => {
     const { allowed, outside, folders } = await place();
     const name = join(allowed, "swap.md");
     let isOver = false;
@@ -211,7 +211,7 @@ describe.skipIf(!isPosix)("a link", () => {
   });
 });
 
-describe.skipIf(!isPosix)("what is no ordinary file", () => {
+describe.skipIf(!isPosix)("a path that is no ordinary file", () => {
   it("is refused at once: a FIFO, also one that takes the place of a file", async () => {
     const { allowed, folders } = await place();
     execFileSync("mkfifo", [join(allowed, "pipe"), join(allowed, "pipe2")]);
@@ -233,7 +233,7 @@ describe.skipIf(!isPosix)("what is no ordinary file", () => {
     },
   );
 
-  it("has its name made harmless in every text", async () => {
+  it("has its name sanitized in every text", async () => {
     const { allowed, folders } = await place();
     const name = "x\u001b[31m\n\u202ey.md";
     await writeFile(join(allowed, name), "text");

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decode, documentKind } from "../../src/files/decode.js";
-import { linesOf } from "../../src/files/lines.js";
+import { decode, documentKind, linesOf } from "../../src/files/content.js";
 
 const utf16be = (text: string): Buffer => Buffer.from(text, "utf16le").swap16();
 
@@ -58,7 +57,7 @@ describe("the lines of a text", () => {
   it.each([
     ["a\n", 2],
     ["", 1],
-  ])("of %j do not reach to line %i", (text, first) => {
+  ])("of %j end before line %i", (text, first) => {
     expect(linesOf(text, { first, last: null })).toBeNull();
   });
 });

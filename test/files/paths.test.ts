@@ -4,10 +4,10 @@ import {
   isPlainName,
   isSystemPath,
   isWritableName,
+  namesOf,
   partsInside,
 } from "../../src/files/paths.js";
 import { baseOf, patternOf } from "../../src/files/pattern.js";
-import { namesOf } from "../../src/files/roots.js";
 import { folderSeparator, foldersIn, type Machine } from "../../src/platform/index.js";
 
 const SYSTEMS = ["linux", "darwin", "win32"] as const;
@@ -19,7 +19,7 @@ it.each([
   ["win32", "vscode~12", false],
   ["win32", "draft~", true],
   ["win32", "nul.txt", false],
-] as const)("on %s, whether a new file may have %j in its path is %j", (system, name, answer) => {
+] as const)("on %s, the path %j is allowed for a new file: %j", (system, name, answer) => {
   expect(isWritableName(name, system)).toBe(answer);
 });
 
@@ -89,7 +89,7 @@ describe("a path by its text alone", () => {
     ["win32", "//?/C:/a", null],
     ["win32", "\\\\.\\PhysicalDrive0", null],
     ["win32", "\\\\.\\pipe\\a", null],
-  ] as const)("on %s, whether %j is absolute is %j", (system, text, answer) => {
+  ] as const)("on %s, %j is absolute: %j", (system, text, answer) => {
     expect(isAbsolutePath(text, system)).toBe(answer);
   });
 
@@ -106,24 +106,24 @@ describe("a path by its text alone", () => {
   ];
   const STREAMS = ["a.txt:secret", "a.txt::$DATA", ":secret"];
   it.each([...DEVICES, ...STREAMS, "a.", "a ", "a?", "a*b", "a|b", 'a"b', "a\u0001b"])(
-    "on Windows, %j is no name of a file",
+    "on Windows, %j is no valid file name",
     (name) => {
       expect(isPlainName(name, "win32")).toBe(false);
     },
   );
 
   it.each(["a.txt", "..a", ".env", "console.md", "com10", "nulls", "é", "a b", "[id].tsx"])(
-    "%j is a name everywhere",
+    "%j is a valid file name on every system",
     (name) => {
       for (const system of SYSTEMS) expect(isPlainName(name, system)).toBe(true);
     },
   );
 
-  it("has no NUL in any name", () => {
+  it("contains no NUL", () => {
     for (const system of SYSTEMS) expect(isPlainName("a\0b", system)).toBe(false);
   });
 
-  it.each(["/proc/self/environ", "/sys", "/dev/zero"])("%j belongs to the system", (path) => {
+  it.each(["/proc/self/environ", "/sys", "/dev/zero"])("%j is a system path", (path) => {
     expect(isSystemPath(path, "linux")).toBe(true);
     expect(isSystemPath(`${path}`.replace("/", "/home/"), "linux")).toBe(false);
     expect(isSystemPath(path, "win32")).toBe(false);

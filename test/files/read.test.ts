@@ -1,9 +1,9 @@
 import { mkdir, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { linesOf } from "../../src/files/content.js";
 import { AllowedFolders } from "../../src/files/index.js";
-import { linesOf } from "../../src/files/lines.js";
-import { MOST_FILE_BYTES } from "../../src/lib/index.js";
+import { MOST_FILE_BYTES, MOST_FILES } from "../../src/lib/index.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 /** A folder with files, by their paths. */
@@ -47,7 +47,7 @@ describe("reading in an allowed folder", () => {
     expect(file).toMatchObject({ text: wanted, totalLines: total });
   });
 
-  it("finds a line among millions in little more time than in one long line", () => {
+  it("finds a line among millions in about the time of one long line", () => {
     const cpuMsOf = (text: string): number => {
       const rounds = Array.from({ length: 3 }, () => {
         const before = process.cpuUsage();
@@ -61,7 +61,7 @@ describe("reading in an allowed folder", () => {
     expect(cpuMsOf("\n".repeat(length))).toBeLessThan(20 * cpuMsOf("x".repeat(length)) + 20);
   });
 
-  it("gives text, lines, encoding and size", async () => {
+  it("returns text, lines, encoding and size", async () => {
     const folder = await folderWith(TREE);
     expect(await new AllowedFolders([folder]).read(["a.md", "a.md:2-9"])).toEqual([
       {
@@ -105,11 +105,11 @@ describe("reading in an allowed folder", () => {
     [[".env"], [".env"]],
     [[".github/*.md"], [".github/f.md"]],
     [["node_modules/**/*.md"], ["node_modules/g/g.md"]],
-  ])("takes %j for %j", async (patterns, paths) => {
+  ])("reads %j as %j", async (patterns, paths) => {
     expect(await pathsOf(await folderWith(TREE), ...patterns)).toEqual(paths);
   });
 
-  it("takes absolute paths and globs", async () => {
+  it("accepts absolute paths and globs", async () => {
     const folder = await folderWith(TREE);
     expect(await pathsOf(folder, join(folder, "a.md"), `${folder}/docs/*.md`)).toEqual([
       "a.md",
@@ -117,7 +117,7 @@ describe("reading in an allowed folder", () => {
     ]);
   });
 
-  it("looks into each of several folders, and puts their names into the paths", async () => {
+  it("searches each of several folders, and puts their names into the paths", async () => {
     const [one, two] = [
       await folderWith({ "a.md": "1" }),
       await folderWith({ "b.md": "2", "a.md": "3" }),
@@ -133,7 +133,7 @@ describe("reading in an allowed folder", () => {
     expect(await pathsFor(`${inTwo}/*.md`)).toEqual([`${inTwo}/a.md`, `${inTwo}/b.md`]);
   });
 
-  it("finds each file by the path that it shows, in folders of one name and within them", async () => {
+  it("finds each file by the path that it returns, also in folders of the same name", async () => {
     const parent = await folderWith({
       "app/docs/x.md": "1",
       "app/docs/docs/x.md": "2",
@@ -167,7 +167,7 @@ describe("reading in an allowed folder", () => {
     ["a.pdf", "%PDF-1.7\n", "Convert it to text first"],
     ["a.docx", "PK\u0003\u0004", "Convert it to text first"],
     ["a.bin", "a\0b", "Convert it first"],
-  ])("refuses %s, and leaves it out of what a glob matches", async (name, content, action) => {
+  ])("refuses %s, and omits it from the matches of a glob", async (name, content, action) => {
     const folder = await folderWith({ [name]: content, "z.md": "z" });
     const folders = new AllowedFolders([folder]);
     await expect(folders.read([name])).rejects.toMatchObject({
@@ -192,34 +192,43 @@ describe("reading in an allowed folder", () => {
     });
   });
 
-  it("has limits on files, on bytes of one and of all", async () => {
-    const folder = await folderWith({ "a.md": "aaaa", "b.md": "bb" });
+  it("limits the number of files, the bytes of one and of all", async () => {
+    const many = Array.from({ length: MOST_FILES + 1 }, (_, at) => [`many/${at}.md`, "a"]);
+    const large = Array.from({ length: 5 }, (_, at) => [`large/${at}.md`, "a".repeat(7_000_000)]);
+    const small = { "one/a.md": "aa", "one/b.md": "bb" };
+    const folder = await folderWith({ ...Object.fromEntries([...many, ...large]), ...small });
+    await truncate(join(folder, "one/a.md"), MOST_FILE_BYTES + 1);
     const folders = new AllowedFolders([folder]);
     const refused = { code: "INVALID_ARGUMENT" };
-    await expect(folders.read(["*.md"], { maxFiles: 1 })).rejects.toMatchObject(refused);
-    await expect(folders.read(["*.md"], { maxBytes: 5 })).rejects.toMatchObject(refused);
-    expect(await folders.read(["*.md"], { maxFileBytes: 3 })).toMatchObject([{ path: "b.md" }]);
-    expect(await folders.read(["*.md"], { maxFiles: 2, maxBytes: 6 })).toHaveLength(2);
+    await expect(folders.read(["many/*.md"])).rejects.toMatchObject({
+      ...refused,
+      message: "These are more than 500 files.",
+    });
+    await expect(folders.read(["large/*.md"])).rejects.toMatchObject({
+      ...refused,
+      message: "The files have more than 32 MB together.",
+    });
+    expect(await folders.read(["one/*.md"])).toMatchObject([{ path: "one/b.md" }]);
     await expect(folders.read(Array.from({ length: 101 }, () => "a.md"))).rejects.toMatchObject(
       refused,
     );
     expect(MOST_FILE_BYTES).toBe(8 * 1024 * 1024);
   });
 
-  it("ends with its signal", async () => {
+  it("stops when its signal is aborted", async () => {
     const folder = await folderWith(TREE);
     const reading = new AllowedFolders([folder]).read(["**/*.md"], { signal: AbortSignal.abort() });
     await expect(reading).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  it("says how to allow a folder where none is allowed", async () => {
+  it("fails with how to allow a folder where none is allowed", async () => {
     await expect(new AllowedFolders().read(["a.md"])).rejects.toMatchObject({
       code: "FILE_NOT_ALLOWED",
       action: expect.stringContaining('"env": {"FOUNDRY_FILES": "'),
     });
   });
 
-  it("says that an allowed folder does not exist", async () => {
+  it("fails where an allowed folder does not exist", async () => {
     const folders = new AllowedFolders([join(await folderWith({}), "none")]);
     await expect(folders.read(["a.md"])).rejects.toMatchObject({
       code: "FILE_NOT_ALLOWED",

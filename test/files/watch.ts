@@ -19,8 +19,8 @@ const WATCHED = [
 type Before = (call: string, path: string) => void;
 
 /**
- * Records each path that this process asks the disk for, until the test has finished. `before` runs before
- * each call; what it asks the disk itself is not recorded.
+ * Records each path that this process accesses, until the test has finished. `before` runs before
+ * each call; its own accesses are not recorded.
  */
 export function watchedPaths(before: Before = () => {}): string[] {
   const paths: string[] = [];

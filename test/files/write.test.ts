@@ -33,14 +33,14 @@ describe("a new file", () => {
     },
   );
 
-  it("is not written into another folder where its name is taken in the first", async () => {
+  it("is not written into another folder where its name exists in the first", async () => {
     const { allowed, outside } = await place();
     const folders = new AllowedFolders([allowed, outside]);
     await expect(folders.newFile("a.md")).rejects.toMatchObject(WRONG);
     expect((await folders.newFile("sub/a.md")).root.folder).toBe(allowed);
   });
 
-  it("is written behind the name of its folder, also where that has a dot", async () => {
+  it("is written into the folder that its path names, also where the name has a dot", async () => {
     const { outside } = await place();
     const [one, two] = [join(outside, ".a", "docs"), join(outside, "b", "docs")];
     await mkdir(one, { recursive: true });
@@ -76,7 +76,7 @@ describe("a new file", () => {
     expect(await readFile(join(allowed, "a.md"), "utf8")).toBe("old");
   });
 
-  it("replaces no file that was made since it was checked", async () => {
+  it("replaces no file that was created after the check", async () => {
     const { allowed, folders } = await place();
     const [first, second] = [await folders.newFile("b.md"), await folders.newFile("b.md")];
     const outcomes = await Promise.allSettled([
@@ -103,7 +103,7 @@ describe("a new file", () => {
   });
 
   it.skipIf(!isPosix).each(["open", "lstat"])(
-    "is not written where its folder becomes a link outside before the %s",
+    "is not written where its folder is replaced by a link to outside before the %s",
     async (call) => {
       const { allowed, outside, folders } = await place();
       const file = await folders.newFile("sub/b.md");

@@ -28,7 +28,7 @@ async function listen(onRequest: RequestListener): Promise<Listening> {
   return { url: `http://127.0.0.1:${isInfo(address) ? address.port : 0}`, asked };
 }
 
-/** An address before a server; from the next request on before another one, which old connections do not survive. */
+/** An address of one server, and from the next request on of another one; old connections are closed. */
 async function replaceable(port: number) {
   let target = port;
   const old = new Set<Socket>();
@@ -75,7 +75,7 @@ const engineAt =
 
 const HELLO = { status: "completed", text: "Hello", model: "m" };
 
-describe("an address that was copied", () => {
+describe("a copied address", () => {
   it.each([
     ["/v1", ""],
     ["/v1", "/"],
@@ -116,13 +116,13 @@ describe("an address that was copied", () => {
     },
   );
 
-  it("reaches Foundry Local with the address that its old command line prints", async () => {
+  it("reaches Foundry Local as its old command line prints it", async () => {
     const { url } = await simulate({ dialect: "S" });
     const health = await clientOf(`${url}/openai/status`).healthCheck();
     expect(health).toMatchObject({ status: "healthy", dialect: "S", endpoint: url });
   });
 
-  it("with a path that is not the engine's is an error that says so", async () => {
+  it("with a path that is not the engine's is an error with that reason", async () => {
     const { url } = await listen(engineAt("/v1"));
     await expect(clientOf(`${url}/api`).listModels()).rejects.toMatchObject({
       code: "NOT_FOUNDRY",
@@ -131,7 +131,7 @@ describe("an address that was copied", () => {
   });
 });
 
-/** The redirects of servers and proxies within themselves: from a path to another one. */
+/** The redirects of servers and proxies from one of their paths to another. */
 const WITHIN: readonly (readonly [string, (path: string) => string | null])[] = [
   [
     "a slash at the end",
@@ -162,7 +162,7 @@ describe.each([301, 302, 307, 308])("an engine that redirects with %s", (status)
   });
 
   it.each(["all", "the list", "the chat"])(
-    "%s elsewhere is an error with the target",
+    "%s to another server is an error with the target",
     async (what) => {
       const elsewhere = await listen(engineAt("/v1"));
       const isMoved = (path: string) =>
@@ -185,7 +185,7 @@ describe.each([301, 302, 307, 308])("an engine that redirects with %s", (status)
   );
 });
 
-/** What an engine answers at every path that it does not have. */
+/** The answer of an engine for every path that it does not have. */
 const EVERYWHERE: readonly (readonly [string, string, string])[] = [
   ["[]", "application/json", "[]"],
   ["[] with blanks", "application/json", " [ ]\n"],
@@ -211,14 +211,14 @@ describe("an engine that answers 200 to every path", () => {
 
 const CLOSINGS: readonly (readonly [string, boolean, string | null])[] = [
   ["keeps connections", false, null],
-  ["closes each connection unasked", true, null],
-  ["closes each connection and says so", true, "close"],
-  ["says so and keeps it", false, "close"],
-  ["closes, but says otherwise", true, "keep-alive"],
+  ["closes each connection without notice", true, null],
+  ["announces and closes each connection", true, "close"],
+  ["announces a close and keeps the connection", false, "close"],
+  ["closes each connection, but announces keep-alive", true, "keep-alive"],
 ];
 
 describe("an engine that", () => {
-  it.each(CLOSINGS)("%s is detected once for many calls", async (_how, closes, says) => {
+  it.each(CLOSINGS)("%s is detected only once for many calls", async (_how, closes, says) => {
     const closed: Promise<unknown>[] = [];
     const { url, asked } = await listen((request, response) => {
       const { socket } = request;
@@ -235,7 +235,7 @@ describe("an engine that", () => {
       await Promise.all(closed);
     }
     expect(asked.filter((each) => each.startsWith("POST"))).toHaveLength(14);
-    // Those of the detection, and the list.
+    // The requests of the detection, and the list.
     expect(asked.filter((each) => each.startsWith("GET"))).toHaveLength(5);
   });
 
@@ -260,7 +260,7 @@ describe("an engine that", () => {
     },
   );
 
-  it("is replaced while it is asked for its models gets no prompt that is meant for it", async () => {
+  it("is replaced during a list of models: its successor gets no prompt meant for it", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     onTestFinished(() => void vi.useRealTimers());
     const models = [{ id: "talker-generic-cpu:1", alias: "talker" }];

@@ -26,7 +26,7 @@ function clientWith(options: object): FoundryClient {
   return client;
 }
 
-it("the user name and the password of an endpoint are sent as a header, and are not in the address", async () => {
+it("user name and password of an endpoint are sent as a header, and removed from the address", async () => {
   const { endpoint, url, seen } = await engine();
   const client = clientWith({ endpoint });
   await client.listModels();
@@ -39,7 +39,7 @@ it("the user name and the password of an endpoint are sent as a header, and are 
 it.each([
   ["a key", { apiKey: "a-key-of-this" }, "Bearer a-key-of-this"],
   ["an own header", { headers: { Authorization: "Token own" } }, "Token own"],
-])("%s outranks them", async (_what, options, sent) => {
+])("%s outranks user name and password", async (_what, options, sent) => {
   const { endpoint, seen } = await engine();
   await clientWith({ endpoint, ...options }).listModels();
   expect(new Set(seen)).toEqual(new Set([sent]));

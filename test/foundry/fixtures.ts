@@ -14,14 +14,14 @@ export async function simulate(options: SimulatorOptions = {}): Promise<Simulato
   return simulator;
 }
 
-/** A simulated service whose model cache cannot be seen here, as that of another machine. */
+/** A simulated service whose model cache cannot be read here, as on another machine. */
 export async function simulateFar(options: SimulatorOptions): Promise<Simulator> {
   const simulator = await startSimulator(options);
   onTestFinished(() => simulator.close());
   return simulator;
 }
 
-/** This machine with memory and disk enough for any model, however small it is. */
+/** This machine, with enough memory and disk for any model, whatever its real size. */
 export const roomyMachine = (): Machine => ({
   ...thisMachine(),
   memory: () => ({ totalMb: 1e6, freeMb: 1e6, isExact: true }),

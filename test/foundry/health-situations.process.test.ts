@@ -14,7 +14,7 @@ function clientOn(installation: Installation, options: FoundryClientOptions = {}
 }
 
 describe("a health check with no endpoint set", () => {
-  it("of a service that does not run starts nothing, and says that the next call will", async () => {
+  it("of a stopped service does not start it, and says that the next call will", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });
 
@@ -30,7 +30,7 @@ describe("a health check with no endpoint set", () => {
     expect(await installation.runsOf("server start")).toBe(0);
   });
 
-  it("of a dead listener restarts nothing, and contains the address and the command (#13, #286)", async () => {
+  it("of a dead listener does not restart it, and contains the address and the command (#13, #286)", async () => {
     const installation = await Installation.make();
     const dead = await deadUrl();
     await installation.install({ "server status": { prints: running(dead) } });
@@ -47,7 +47,7 @@ describe("a health check with no endpoint set", () => {
     expect(await installation.runsOf("server restart")).toBe(0);
   });
 
-  it("after a start that failed says so, and not that there is nothing to do (#146)", async () => {
+  it("after a failed start reports the failure, not that there is nothing to do (#146)", async () => {
     const installation = await Installation.make();
     await installation.install({
       "server status": { prints: STOPPED },
@@ -55,7 +55,7 @@ describe("a health check with no endpoint set", () => {
     });
     const client = clientOn(installation);
     const failed = await client.listModels().catch((error: unknown) => error);
-    // What the search came to is kept for a second; this is about a look after that.
+    // The result of a search is reused for a second; this test is about a check after that.
     const asked = await installation.runsOf("server status");
     await expect
       .poll(
@@ -80,7 +80,7 @@ describe("a health check with no endpoint set", () => {
   });
 
   it.each(["server", "service"] as const)(
-    "of a %s whose command line has lost it says to restart it (#286, #405)",
+    "of a %s that its command line cannot reach advises to restart it (#286, #405)",
     async (generation) => {
       const installation = await Installation.make();
       const cli = await startFoundryCli({
@@ -137,7 +137,7 @@ describe("a health check with a set endpoint", () => {
     ]);
   });
 
-  it("starts nothing either", async () => {
+  it("does not start a service either", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });
 
@@ -148,7 +148,7 @@ describe("a health check with a set endpoint", () => {
   });
 });
 
-it("a C1 that reaches no catalog is degraded, not dead (#1024)", async () => {
+it("a C1 with an unreachable catalog is degraded, not unavailable (#1024)", async () => {
   const simulator = await simulate({
     dialect: "C1",
     switches: { catalogAccess: "unreachable" },

@@ -9,7 +9,7 @@ import { errorTextOf } from "../../src/http/error-text.js";
 import { FoundryError } from "../../src/lib/errors.js";
 import { knownModel } from "./models/known-model.js";
 
-/** Each has the beginning of something that is looked for, over and over, and never its end. */
+/** Each repeats the beginning of a search pattern, without its end. */
 const NEAR_MATCHES = [
   "context length ",
   "exceeds ",
@@ -113,13 +113,13 @@ function costOf(work: (text: string) => unknown, text: string): number {
   return user + system;
 }
 
-/** A machine with other work adds to single calls; what is not linear costs too much in each of them. */
+/** On a busy machine single calls take longer; non-linear work is too slow in each of them. */
 const MOST_ROUNDS = 30;
 const LEAST_ROUNDS = 3;
 /** In µs, too. */
 const LONGEST = 300_000;
 
-/** Below it, clocks and the collector of garbage say more than the expressions. */
+/** Below it, clock resolution and garbage collection dominate the measurement. */
 const NOISE = 4000;
 
 describe.each(DOORS)("%s", (_name, bound, work) => {

@@ -44,7 +44,7 @@ describe("the log", () => {
     expect(LOG_LEVELS).toEqual(expect.arrayContaining([...LEVELS]));
   });
 
-  it("ties the lines of a completion together by the id that the service sees", async () => {
+  it("has the id sent to the service in all lines of a completion", async () => {
     const simulator = await simulate({ models: [{ id: MODEL, script: { text: "Hi." } }] });
     const { log, named } = logOf();
     const { id } = await clientOf(simulator.url, { log }).complete({ prompt: "Hi", model: MODEL });
@@ -64,7 +64,7 @@ describe("the log", () => {
     ]);
   });
 
-  it("gives each call that is no completion an id, too", async () => {
+  it("has an id for other calls, too", async () => {
     const simulator = await simulate({ models: [{ id: MODEL }] });
     const { log, lines } = logOf();
     await clientOf(simulator.url, { log }).listModels({ trace: { id: "mine" } });
@@ -75,7 +75,7 @@ describe("the log", () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  it("warns of a completion that failed, with what is known of it", async () => {
+  it("warns of a failed completion, with its known values", async () => {
     const { url } = await engineAnswering(400, "no", { "x-request-id": "of-the-service" });
     const { log, named, from } = logOf();
     await clientOf(url, { log })
@@ -97,7 +97,7 @@ describe("the log", () => {
     expect(from("warn")).toHaveLength(1);
   });
 
-  it("warns of retries that are used up, and of a circuit that opens and closes", async () => {
+  it("warns of exhausted retries, and of a circuit that opens and closes", async () => {
     let isWell = false;
     const { url } = await httpService(({ url: path }, response) => {
       if (path === "/v1/models") response.end('{"data":[{"id":"m"}]}');
@@ -132,7 +132,7 @@ describe("the log", () => {
     expect(named("circuit closed")).toMatchObject([{ level: "warn", ms: expect.any(Number) }]);
   });
 
-  it("says once that a service was found, however often it is looked at", async () => {
+  it("reports a found service once, however often it is checked", async () => {
     const simulator = await simulate({ models: [{ id: MODEL }] });
     const { log, from } = logOf();
     const client = clientOf(simulator.url, { log });
@@ -142,7 +142,7 @@ describe("the log", () => {
     expect(from("info").map(({ msg }) => msg)).toEqual(["service found"]);
   });
 
-  it("says nothing of cancelled completions above debug", async () => {
+  it("mentions cancelled completions only at debug", async () => {
     const simulator = await simulate({
       models: [{ id: MODEL, loaded: true, script: { text: "On. ", forever: true } }],
       tokensPerSecond: 50,
@@ -177,7 +177,7 @@ describe("the log", () => {
     },
   );
 
-  it("warns of each request that finds nothing, without its prompt", async () => {
+  it("warns of each request that reaches no service, without its prompt", async () => {
     const { log, from } = logOf();
     const client = clientOf(await deadUrl(), { log });
     await client.complete({ prompt: "Hi", model: "m" }).catch(() => {});

@@ -56,7 +56,7 @@ it("a first load on the old service that has to download its model takes 10 requ
   ]);
 });
 
-it("a second completion on a loaded model takes no request but its own within ten seconds", async () => {
+it("a second completion on a loaded model within ten seconds takes one request", async () => {
   const simulator = await simulate({ dialect: "C2", models: [talker] });
   const client = await clientOf(simulator);
   await client.complete({ prompt: "Hi", model: "talker" });

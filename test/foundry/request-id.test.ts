@@ -43,7 +43,7 @@ describe("the id of a failed request", () => {
     ["a service that sends none", {}, null],
     ["a service that sends an empty one", { "x-request-id": " " }, null],
     ["a service that sends a long one", { "x-request-id": "r".repeat(9000) }, "r".repeat(200)],
-  ])("is the one of %s", async (_what, headers, requestId) => {
+  ])("is taken from %s", async (_what, headers, requestId) => {
     const { url } = await engine((response) => response.writeHead(400, headers).end("no"));
     expect(await failureOf(url)).toMatchObject({ code: "INVALID_REQUEST", requestId });
   });
@@ -70,7 +70,7 @@ describe("the id of a failed request", () => {
     expect(await failureOf(url)).toMatchObject({ code: "STREAM_INTERRUPTED", requestId: "req-1" });
   });
 
-  it("is in the words for an agent, without a key that it repeats", async () => {
+  it("is in the text for an agent, without a key that it repeats", async () => {
     const { url } = await engine((response) => {
       response.writeHead(400, { "x-request-id": "req-1" }).end("no");
     });
@@ -86,7 +86,7 @@ describe("the id of a failed request", () => {
     expect(failureText(error)).not.toContain("sk-secret-key-1");
   });
 
-  it("stands beside the time to wait that a router hands on", async () => {
+  it("is reported beside the time to wait that a router passes on", async () => {
     const { url } = await engine((response) => {
       response.writeHead(429, { "llm_provider-retry-after": "60", "x-litellm-call-id": "call-1" });
       response.end('{"error":{"message":"Model rate limit exceeded. RPM limit=1"}}');

@@ -33,7 +33,7 @@ describe.each(DIALECTS)("through the client, as %s", (dialect) => {
     expect(completion).toMatchObject({ status: "completed", text: "Sunny." });
   });
 
-  it("a scripted error is the error that the service would cause", async () => {
+  it("a scripted error equals the error of a real service", async () => {
     const client = await start({
       answers: [
         { match: "busy", error: { status: 503, message: "overloaded" } },

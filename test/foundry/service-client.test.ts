@@ -6,7 +6,7 @@ import { askedOf, clientOf, simulate } from "./fixtures.js";
 const CHAT = "/v1/chat/completions";
 
 describe("the default model", () => {
-  it("is phi-4-mini when it is downloaded, without a word about it", async () => {
+  it("is phi-4-mini when it is downloaded, without a note", async () => {
     const simulator = await simulate();
     const client = clientOf(simulator.url);
     const completion = await client.complete({ prompt: "Hi" });
@@ -45,7 +45,7 @@ describe("the default model", () => {
     expect(warnings).toEqual([expect.stringContaining("first downloaded model that can chat")]);
   });
 
-  it("is the client's own when it has one, by any name", async () => {
+  it("is the one of the option `model`, by any name", async () => {
     const simulator = await simulate();
     const client = clientOf(simulator.url, { model: "Qwen2.5-0.5B" });
     expect((await client.listModels()).defaultModel).toBe("qwen2.5-0.5b-instruct-generic-cpu:4");
@@ -55,7 +55,7 @@ describe("the default model", () => {
     });
   });
 
-  it("is none where nothing is downloaded: the list says null, a completion what to do", async () => {
+  it("is null in the list where no model is downloaded, and a completion says what to do", async () => {
     const simulator = await simulate({
       models: [{ id: "cloud-generic-cpu:1", downloaded: false }],
     });
@@ -69,7 +69,7 @@ describe("the default model", () => {
 });
 
 describe("FoundryClient", () => {
-  it("lists a real catalog with what is known of each model", async () => {
+  it("lists a real catalog with the known values of each model", async () => {
     const simulator = await simulate();
     const { models } = await clientOf(simulator.url).listModels();
     const phi = models.find(({ id }) => id === "Phi-4-mini-instruct-generic-cpu:5");
@@ -94,7 +94,7 @@ describe("FoundryClient", () => {
     expect(models.filter(({ downloaded }) => downloaded === true)).toHaveLength(4);
   });
 
-  it("refuses arguments that do not fit before it asks anybody", async () => {
+  it("refuses invalid arguments before any request", async () => {
     const simulator = await simulate();
     const client = clientOf(simulator.url);
     await expect(client.complete({ prompt: "" })).rejects.toMatchObject({
@@ -106,7 +106,7 @@ describe("FoundryClient", () => {
     expect(simulator.requests).toEqual([]);
   });
 
-  it("takes a prompt of 5 MB", async () => {
+  it("accepts a prompt of 5 MB", async () => {
     const simulator = await simulate({
       models: [
         { id: "talker-generic-cpu:1", alias: "talker", loaded: true, contextLength: 10_000_000 },
@@ -118,7 +118,7 @@ describe("FoundryClient", () => {
     expect(askedOf(simulator, CHAT)[0]?.body).toMatchObject({ messages: [{ content: prompt }] });
   });
 
-  it("where there is no Foundry Local says how to get one, whatever is asked", async () => {
+  it("without a Foundry Local fails with how to install it, in each method", async () => {
     const home = await temporaryFolder("foundry-local-mcp-nobody-");
     const machine = { platform: "linux", arch: "x64", environment: { PATH: home }, home } as const;
     const client = new FoundryClient({ embedded: false }, machine);
@@ -136,7 +136,7 @@ describe("FoundryClient", () => {
     await client.close();
   });
 
-  it("tells those whom its closing ends that it was closed, in whatever phase they are", async () => {
+  it("when closed rejects running calls with CLIENT_CLOSED, in any phase", async () => {
     const simulator = await simulate({
       models: [
         { id: "slow-generic-cpu:1", alias: "slow" },
@@ -170,7 +170,7 @@ describe("FoundryClient", () => {
     await simulator.waitFor(({ generating }) => generating === 0);
   });
 
-  it("once closed, refuses at once", async () => {
+  it("refuses later calls at once when it is closed", async () => {
     const simulator = await simulate();
     const client = clientOf(simulator.url);
     await client.listModels();

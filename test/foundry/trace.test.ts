@@ -88,7 +88,7 @@ describe("the trace of a caller", () => {
     expect(seen).toEqual([traceparent, traceparent, traceparent]);
   });
 
-  it("stays that of the first call where a second one joins its completion", async () => {
+  it("remains the first call's where a second call joins its completion", async () => {
     const { completions, chats } = await talker(
       { text: "One two three." },
       { tokensPerSecond: 50 },
@@ -101,7 +101,7 @@ describe("the trace of a caller", () => {
     expect(chats().map(({ headers }) => headers["traceparent"])).toEqual([traceparent]);
   });
 
-  it("is left out where the head would be too long for the service", async () => {
+  it("is omitted where the request head would be too long for the service", async () => {
     const simulator = await simulate({ dialect: "C2", models: [{ id: MODEL, loaded: true }] });
     const client = clientOf(simulator.url, { headers: { "x-long": "x".repeat(3900) } });
     await client.complete({ prompt: "Hi", model: MODEL }, { trace: { traceparent } });

@@ -19,13 +19,13 @@ import { temporaryFolder } from "../temporary-folder.js";
 import { HOSTS, type Host } from "./hosts.js";
 import { startScriptedModel } from "./scripted-model.js";
 
-/** Of a host that hangs. */
+/** The time limit for a hanging host. */
 const LONGEST_MS = 240_000;
 
 const rows: HostRow[] = [];
 afterAll(() => writeHosts(rows));
 
-test.for(HOSTS)("$name shows its model all that was answered", async (host, context) => {
+test.for(HOSTS)("$name passes the whole answer to its model", async (host, context) => {
   const parts = await installed(host).catch((error: unknown) => {
     if (error instanceof CannotRunHere) return error.message;
     throw error;
@@ -70,7 +70,7 @@ async function installed({ packages, program, isScript }: Host): Promise<readonl
   return isScript === true ? [await newerNode(), path] : [path];
 }
 
-/** What a host writes until it ends by itself, or is ended. */
+/** The output of a host until it ends or is killed. */
 async function outputOf(
   program: string,
   args: readonly string[],

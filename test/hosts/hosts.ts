@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** Of one run of a command line. */
+/** The values for one run of a command line. */
 export interface Place {
   /** Its home and working folder. */
   readonly folder: string;

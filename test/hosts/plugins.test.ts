@@ -20,7 +20,7 @@ test.for([
   },
   { host: "Gemini CLI", args: ["extensions", "validate", root] },
 ])(
-  "$host takes what this repository has for it for valid: $args",
+  "$host accepts its files of this repository as valid: $args",
   async ({ host, args }, { skip }) => {
     const { packages, program, isScript } = HOSTS.find(({ name }) => name === host) ?? {};
     expect(packages).toBeDefined();

@@ -8,13 +8,13 @@ type Call = readonly [string, object];
 interface Plan {
   /** The answer to the last one is long. */
   readonly calls: readonly Call[];
-  /** What its whole text ends with. */
+  /** The end of its whole text. */
   readonly end: string;
 }
 
 const MOST_CALLS = 30;
 
-/** The call that follows from what the model was shown of its calls so far; `null` at the end. */
+/** The next call after what the model was shown so far; `null` at the end. */
 function nextCall({ calls, end }: Plan, shown: readonly string[]): Call | null {
   const next = calls[shown.length];
   if (next !== undefined) return next;

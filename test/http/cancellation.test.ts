@@ -34,7 +34,7 @@ describe("the caller's abort", () => {
     expect(onRequest).not.toHaveBeenCalled();
   });
 
-  it("ends a call that is still connecting, and its socket", async () => {
+  it("ends a call that is still connecting, and closes its socket", async () => {
     const connected = signalled();
     const { port, sockets } = await tcpServer((socket) => {
       socket.resume();
@@ -50,7 +50,7 @@ describe("the caller's abort", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("ends a call that waits for its answer, and closes the connection", async () => {
+  it("ends a call that is waiting for its answer, and closes the connection", async () => {
     const received = signalled();
     const { baseUrl, sockets } = await httpServer(() => received.fire());
     const caller = new AbortController();
@@ -77,7 +77,7 @@ describe("the caller's abort", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("ends a call in the middle of the body of an error, as cancelled", async () => {
+  it("ends a call in the middle of an error's body, with CANCELLED", async () => {
     const begun = signalled();
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(400).write("half");
@@ -91,7 +91,7 @@ describe("the caller's abort", () => {
     await expect(asked).rejects.toMatchObject(CANCELLED);
   });
 
-  it("ends the pause between two attempts", async () => {
+  it("ends the pause before a retry", async () => {
     const refused = signalled();
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(503, { "Retry-After": "60" }).end(() => setTimeout(refused.fire, 20));
@@ -120,7 +120,7 @@ describe("the caller's abort", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("ends a stream that is being read, also between two events that have come", async () => {
+  it("ends a stream while it is read, also between two received events", async () => {
     const { baseUrl, sockets } = await httpServer((_request, response) => {
       response.writeHead(200, SSE).write("data: 1\n\ndata: 2\n\n");
     });
@@ -140,7 +140,7 @@ describe("the caller's abort", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("ends a stream that has come completely but was not read yet", async () => {
+  it("ends a stream that was received completely but not read yet", async () => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(200, SSE).end("data: 1\n\ndata: 2\n\n");
     });
@@ -151,7 +151,7 @@ describe("the caller's abort", () => {
     await expect(dataOf(stream)).rejects.toMatchObject(CANCELLED);
   });
 
-  it("ends a stream that nobody reads", async () => {
+  it("ends a stream that is not read", async () => {
     const { baseUrl, sockets } = await httpServer((_request, response) => {
       response.writeHead(200, SSE).write("data: 1\n\n");
     });
@@ -164,7 +164,7 @@ describe("the caller's abort", () => {
 });
 
 describe("a signal that outlives many calls", () => {
-  it("has no listener left when they are over, however they ended", async () => {
+  it("has no listener left when the calls have ended, however they ended", async () => {
     const { baseUrl } = await httpServer((request, response) => {
       if (request.url === "/stream") response.writeHead(200, SSE).end("data: 1\n\ndata: 2\n\n");
       else response.writeHead(request.url === "/ok" ? 200 : 400).end("x");
@@ -201,7 +201,7 @@ describe("a signal that outlives many calls", () => {
 describe("close()", () => {
   const CLOSED = { code: "CLIENT_CLOSED", message: "The client was closed." };
 
-  it("ends everything in flight, in whatever phase, and every later call", async () => {
+  it("ends every call in flight, in any phase, and every later call", async () => {
     const received = signalled();
     const { baseUrl, sockets } = await httpServer((request, response) => {
       if (request.url === "/silent") received.fire();
@@ -229,7 +229,7 @@ describe("close()", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("ends a call that is still connecting, and its socket", async () => {
+  it("ends a call that is still connecting, and closes its socket", async () => {
     const connected = signalled();
     const { port, sockets } = await tcpServer((socket) => {
       socket.resume();
@@ -251,7 +251,7 @@ describe("close()", () => {
   });
 });
 
-describe("a failure that nobody waits for", () => {
+describe("the rejection of a call without a handler", () => {
   it("is never an unhandled rejection", async () => {
     const unhandled = vi.fn();
     process.on("unhandledRejection", unhandled);

@@ -28,7 +28,7 @@ const failing = (error: FoundryError) => (): Watched => {
   return { sent: new Promise(() => {}), head };
 };
 
-/** A request whose fate the test decides. */
+/** A request whose outcome the test decides. */
 function pending({ isSent }: { isSent: boolean }) {
   let answer: (status: number) => void = () => {};
   let fail: (error: FoundryError) => void = () => {};
@@ -73,7 +73,7 @@ describe("the circuit", () => {
   });
 
   it.each([200, 301, 400, 404, 408, 429, 500, 501])(
-    "takes an answer with %i as a sign of life that starts the count anew",
+    "resets its count of failures after an answer with %i",
     async (status) => {
       const circuit = loopback({ failures: 2 });
       await open(circuit, 1);
@@ -85,14 +85,14 @@ describe("the circuit", () => {
     },
   );
 
-  it.each([502, 503, 504])("counts an answer with %i from a gateway", async (status) => {
+  it.each([502, 503, 504])("counts a gateway's %i as a failure", async (status) => {
     const circuit = loopback({ failures: 2 });
     await circuit.pass(answering(status));
     await circuit.pass(answering(status));
     expect(circuit.state).toBe("open");
   });
 
-  it("counts a connection that did not come about in time, not an answer that did not", async () => {
+  it("counts a connect timeout as a failure, but not a late answer", async () => {
     const circuit = loopback({ failures: 1 });
     await circuit.pass(failing(timeout("first_byte")));
     expect(circuit.state).toBe("closed");
@@ -100,7 +100,7 @@ describe("the circuit", () => {
     expect(circuit.state).toBe("open");
   });
 
-  it("takes a cancelled call neither as a failure nor as a sign of life", async () => {
+  it("counts a cancelled call neither as a failure nor as a success", async () => {
     const circuit = loopback({ failures: 2 });
     await open(circuit, 1);
     const cancelled = circuit.pass(failing(cancelledError()));
@@ -110,7 +110,7 @@ describe("the circuit", () => {
     expect(circuit.state).toBe("open");
   });
 
-  it("refuses while open, sends nothing, and says when the next probe is due and why", async () => {
+  it("fails calls at once while open, with the time of the next probe and the reason", async () => {
     const circuit = loopback();
     await open(circuit);
     await vi.advanceTimersByTimeAsync(120);
@@ -124,7 +124,7 @@ describe("the circuit", () => {
     expect(send).not.toHaveBeenCalled();
   });
 
-  it("lets one request through when the probe is due and closes with its answer", async () => {
+  it("sends one request when the probe is due, and closes with its answer", async () => {
     const circuit = loopback();
     await open(circuit);
     await vi.advanceTimersByTimeAsync(499);
@@ -136,7 +136,7 @@ describe("the circuit", () => {
     expect(circuit.nextProbeInMs).toBeNull();
   });
 
-  it("refuses all others while the probe is under way", async () => {
+  it("refuses other calls while the probe is in flight", async () => {
     const circuit = loopback();
     await open(circuit);
     await vi.advanceTimersByTimeAsync(500);
@@ -181,7 +181,7 @@ describe("the circuit", () => {
     expect(circuit.nextProbeInMs).toBe(1000);
   });
 
-  it("is neither closed nor stuck by a probe that its caller cancels", async () => {
+  it("stays open, but not stuck, when the caller cancels the probe", async () => {
     const circuit = loopback();
     await open(circuit);
     await vi.advanceTimersByTimeAsync(500);
@@ -195,7 +195,7 @@ describe("the circuit", () => {
     expect(circuit.state).toBe("closed");
   });
 
-  it("closes while the probe is still waiting, once the endpoint took it and kept it", async () => {
+  it("closes before the probe's answer if the endpoint keeps the request for a while", async () => {
     const circuit = loopback();
     await open(circuit);
     await vi.advanceTimersByTimeAsync(500);
@@ -207,7 +207,7 @@ describe("the circuit", () => {
     expect(circuit.state).toBe("closed");
   });
 
-  it("does not take a connection that does not come about for a sign of life", async () => {
+  it("does not count a failed connection as a success", async () => {
     const circuit = loopback();
     await open(circuit);
     await vi.advanceTimersByTimeAsync(500);

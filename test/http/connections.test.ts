@@ -14,7 +14,7 @@ async function full(isLong: boolean) {
 }
 
 describe("Connections", () => {
-  it.each([true, false])("serves those that wait in their order (long: %s)", async (isLong) => {
+  it.each([true, false])("serves waiting requests in order (long: %s)", async (isLong) => {
     const { connections, leases } = await full(isLong);
     const order: number[] = [];
     const waiting = [1, 2].map(async (number) => {
@@ -49,7 +49,7 @@ describe("Connections", () => {
     await expect(next).resolves.toBeDefined();
   });
 
-  it("keeps no connection that comes back after the end", async () => {
+  it("closes a connection that is released after the end", async () => {
     const connections = new Connections("http://127.0.0.1:9", 1000);
     const lease = await connections.take(false, scopeOf());
     connections.close();

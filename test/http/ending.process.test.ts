@@ -27,7 +27,7 @@ describe("a process", () => {
     expect(await run(baseUrl, program)).toBe("x");
   });
 
-  it("is not kept alive by anything after close(), and not ended early by a pause", async () => {
+  it("is kept alive by the pause before a retry, and by nothing after close()", async () => {
     const { baseUrl } = await httpServer((request, response) => {
       if (request.url === "/busy") response.writeHead(503, { "Retry-After": "60" }).end();
     });

@@ -31,7 +31,7 @@ describe("the text of an error", () => {
     expect(errorTextOf(noMessage, "", "")).toBe("Not Found");
   });
 
-  it("is the title of an HTML page, or says that it is one, and never markup", () => {
+  it("is the title of an HTML page, or names it as one, and never contains markup", () => {
     expect(errorTextOf(NGINX_PAGE, "text/html", "x")).toBe("502 Bad Gateway");
     expect(errorTextOf(NGINX_PAGE, "", "x")).toBe("502 Bad Gateway");
     expect(errorTextOf("<!DOCTYPE html><p>Hi", "text/plain", "x")).toBe("an HTML page");
@@ -46,7 +46,7 @@ describe("the text of an error", () => {
     expect(errorTextOf(body, JSON_TYPE, "")).toBe("std::vector<int> of <unknown> failed: 1 < 2");
   });
 
-  it("comes out of a JSON that was cut in half", () => {
+  it("is extracted from JSON that was cut in half", () => {
     const whole =
       '{"error":{"message":"Inference failed: \\"x\\" and more","type":"server_error"}}';
     expect(errorTextOf(whole.slice(0, 60), JSON_TYPE, "x")).toBe('Inference failed: "x" and more');
@@ -55,7 +55,7 @@ describe("the text of an error", () => {
     expect(errorTextOf('{"error":{"mess', JSON_TYPE, "x")).toBe("an answer that was cut off");
   });
 
-  it("is plain text as it stands, on one line", () => {
+  it("is plain text unchanged, on one line", () => {
     expect(errorTextOf("top_p must be between 0.0 and 1.0", "text/plain", "x")).toBe(
       "top_p must be between 0.0 and 1.0",
     );
@@ -64,7 +64,7 @@ describe("the text of an error", () => {
     expect(errorTextOf("  a\r\n\tb\u0000c\u001b[31m  ", "text/plain", "x")).toBe("a b c");
   });
 
-  it("is the status text where the body says nothing", () => {
+  it("is the status text where the body has no message", () => {
     for (const body of ["", " \n", "{}", "null", "[]", '""', '{"error":{}}']) {
       expect(errorTextOf(body, JSON_TYPE, "Bad Gateway"), body).not.toBe("");
     }
@@ -73,7 +73,7 @@ describe("the text of an error", () => {
     expect(errorTextOf("", "", "")).toBe("no message");
   });
 
-  it("has at most 500 characters and never half of one", () => {
+  it("has at most 500 characters, and no half of one", () => {
     expect(errorTextOf("x".repeat(501), "", "")).toBe("x".repeat(500));
     const emoji = `${"x".repeat(499)}🎉🎉`;
     expect(errorTextOf(emoji, "", "")).toBe("x".repeat(499));
@@ -81,7 +81,7 @@ describe("the text of an error", () => {
     expect(errorTextOf(json, JSON_TYPE, "")).toBe("x".repeat(499));
   });
 
-  it("does not take long over a megabyte of anything", () => {
+  it("is found in a megabyte of anything in short time", () => {
     for (const piece of ["<", "<a ", '"message":"', "\\", "{", "code=1\n", " "]) {
       const text = errorTextOf(piece.repeat(1e6 / piece.length), "", "");
       expect(text.length).toBeLessThanOrEqual(500);

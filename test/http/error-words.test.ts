@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { errorWordsOf, wordsOfError } from "../../src/http/index.js";
 
-describe("the words of an error", () => {
+describe("the messages in an error", () => {
   it.each<readonly [string, unknown, string]>([
     ["an object", { error: { message: "no room" } }, "no room"],
     ["a string", { error: "no room" }, "no room"],
@@ -71,7 +71,7 @@ describe("the words of an error", () => {
     expect(wordsOfError(value).kinds).toEqual(kinds);
   });
 
-  it("end where errors are nested without end", () => {
+  it("are bounded where errors nest endlessly", () => {
     let value: unknown = "no room";
     for (let depth = 0; depth < 50; depth += 1) value = { error: value };
     expect(wordsOfError(value).text).toBe("");

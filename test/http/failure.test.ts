@@ -23,19 +23,19 @@ describe("a network error", () => {
     ["EPIPE", "http://127.0.0.1:5273 closed the connection without an answer."],
     ["UND_ERR_SOCKET", "http://127.0.0.1:5273 closed the connection without an answer."],
     ["ESOMETHING", "http://127.0.0.1:5273 closed the connection without an answer."],
-  ])("%s before any byte is an unreachable service that may come back", (code, message) => {
+  ])("%s before any byte is a retryable SERVICE_UNREACHABLE", (code, message) => {
     const error = networkError(systemError(code), BEFORE);
     expect(error).toMatchObject({ code: "SERVICE_UNREACHABLE", message, retryable: true });
     expect(error.action).not.toBe("");
     expect(error.detail).toBe(`connect ${code}`);
   });
 
-  it("of a host with several addresses is that of its addresses", () => {
+  it("of a host with several addresses is the error of these addresses", () => {
     const error = networkError(new AggregateError([systemError("ECONNREFUSED")], ""), BEFORE);
     expect(error.message).toBe("Nothing listens at http://127.0.0.1:5273.");
   });
 
-  it("in the middle of an answer says so, and of a stream that began is an interruption", () => {
+  it("in the middle of an answer is reported as such, and in a stream as an interruption", () => {
     const reset = systemError("ECONNRESET");
     expect(networkError(reset, { ...BEFORE, isAnswered: true })).toMatchObject({
       code: "SERVICE_UNREACHABLE",
@@ -54,14 +54,14 @@ describe("a network error", () => {
     ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", /not trusted by this machine/, /NODE_EXTRA_CA_CERTS/],
     ["CERT_HAS_EXPIRED", /not trusted by this machine \(CERT_HAS_EXPIRED\)/, /authority/],
     ["ERR_TLS_CERT_ALTNAME_INVALID", /made out to another host name/, /host name/],
-  ])("%s is said in words and is not worth a retry", (code, message, action) => {
+  ])("%s is explained and not retryable", (code, message, action) => {
     const error = networkError(systemError(code), BEFORE);
     expect(error).toMatchObject({ code: "SERVICE_UNREACHABLE", retryable: false });
     expect(error.message).toMatch(message);
     expect(error.action).toMatch(action);
   });
 
-  it("from the HTTP parser in the middle of an answer or at its early end is a broken one", () => {
+  it("from the HTTP parser in an answer or at its early end is a broken answer", () => {
     const answered = { ...BEFORE, isAnswered: true };
     expect(networkError(new errors.HTTPParserError("bad chunk"), answered)).toMatchObject({
       code: "SERVICE_UNREACHABLE",
@@ -72,7 +72,7 @@ describe("a network error", () => {
     expect(networkError(early, BEFORE)).toMatchObject({ code: "SERVICE_UNREACHABLE" });
   });
 
-  it("from the HTTP parser means that something else speaks there", () => {
+  it("from the HTTP parser means that the server does not speak HTTP", () => {
     const error = new errors.HTTPParserError("Expected HTTP/");
     expect(networkError(error, BEFORE)).toMatchObject({
       code: "INVALID_RESPONSE",
@@ -82,7 +82,7 @@ describe("a network error", () => {
 });
 
 describe("the error of a time limit", () => {
-  it("says what was waited for and for how long", () => {
+  it("reports the phase and the limit", () => {
     expect(timeoutError("connect", 2000, URL, true)).toMatchObject({
       code: "TIMEOUT",
       phase: "connect",
@@ -116,7 +116,7 @@ describe("Retry-After", () => {
   });
 });
 
-describe("the pause that headers name", () => {
+describe("the pause in headers", () => {
   it.each([
     [{ "retry-after": "2" }, 2000],
     [{ "retry-after-ms": "1500" }, 1500],

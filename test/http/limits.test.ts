@@ -23,7 +23,7 @@ async function dataOf(stream: EventStream): Promise<string[]> {
 
 const SSE = { "Content-Type": "text/event-stream" };
 
-/** Writes these pieces, each after a pause of so many milliseconds. */
+/** Writes these pieces, each after a pause. */
 async function drip(response: ServerResponse, pauseMs: number, pieces: string[]): Promise<void> {
   for (const piece of pieces) {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
@@ -44,9 +44,9 @@ function floodOf(piece: string) {
   });
 }
 
-describe("the limit for connecting", () => {
-  it("ends an attempt that gets no connection, and it is made again, also for a POST", async () => {
-    // A TLS handshake that is never answered is a connection that never comes about.
+describe("the connect timeout", () => {
+  it("ends an attempt without a connection, which is retried, also for a POST", async () => {
+    // A TLS handshake that is never answered keeps the connection from being established.
     let connections = 0;
     const { port, sockets } = await tcpServer((socket) => {
       connections += 1;
@@ -67,8 +67,8 @@ describe("the limit for connecting", () => {
   });
 });
 
-describe("the limit for the first byte", () => {
-  it("ends a GET that is not answered, which is sent again, and a POST, which is not", async () => {
+describe("the timeout for the first byte", () => {
+  it("ends an unanswered GET, which is retried, and a POST, which is not", async () => {
     let count = 0;
     const { baseUrl, sockets } = await httpServer(() => {
       count += 1;
@@ -91,7 +91,7 @@ describe("the limit for the first byte", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("of a request is met by the head of the answer", async () => {
+  it("of a request is satisfied by the head of the answer", async () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.flushHeaders();
       await drip(response, 2000, ["x"]);
@@ -101,7 +101,7 @@ describe("the limit for the first byte", () => {
     expect((await transportTo(baseUrl).request(get("/", { limits }))).body).toBe("x");
   });
 
-  it("of a stream is not met by the head nor by comments, and is never asked twice", async () => {
+  it("of a stream is not satisfied by the head or comments, and causes no retry", async () => {
     let count = 0;
     const { baseUrl } = await httpServer(async (_request, response) => {
       count += 1;
@@ -118,8 +118,8 @@ describe("the limit for the first byte", () => {
   });
 });
 
-describe("no limit at all", () => {
-  it("lets a service be silent for longer than the five minutes of undici's defaults", async () => {
+describe("no timeout", () => {
+  it("allows a silence longer than the five minutes of undici's defaults", async () => {
     const received = signalled();
     let answer: () => void = () => {};
     let finish: () => void = () => {};
@@ -144,8 +144,8 @@ describe("no limit at all", () => {
   });
 });
 
-describe("the limit for silence", () => {
-  it("ends an answer that stops in the middle, and is not for one that goes on", async () => {
+describe("the stall timeout", () => {
+  it("ends an answer that stops in the middle, and not one that continues", async () => {
     const { baseUrl } = await httpServer(async (request, response) => {
       response.flushHeaders();
       await drip(response, 400, ["a", "b", "c", "d", "e"]);
@@ -161,7 +161,7 @@ describe("the limit for silence", () => {
     });
   });
 
-  it("ends a stream that only sends comments, and keeps the text before that", async () => {
+  it("ends a stream that only sends comments, and keeps the text before them", async () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.writeHead(200, SSE);
       response.write("data: token\n\n");
@@ -188,7 +188,7 @@ describe("the limit for silence", () => {
       response.writeHead(200, SSE);
       response.write("data: role\n\n");
       if (request.url === "/started") response.write("data: token\n\n");
-      // Longer than the test is patient.
+      // Longer than the timeout of the test.
       await drip(response, 20, Array(3000).fill(piece));
     });
     const error = { code: "TIMEOUT", phase: "silence" };
@@ -200,7 +200,7 @@ describe("the limit for silence", () => {
     await before;
   });
 
-  it("passes also where empty events come without a pause, and other calls go on", async () => {
+  it("expires also where empty events arrive without a pause, and other calls continue", async () => {
     const { baseUrl } = await floodOf("data: {}\n\n".repeat(5000));
     const began = performance.now();
     const asked = transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 1000 } }));
@@ -212,7 +212,7 @@ describe("the limit for silence", () => {
     expect(performance.now() - began).toBeLessThan(20_000);
   });
 
-  it("is not needed for a stream of comments that is larger than any answer", async () => {
+  it("does not limit the size of a stream of comments", async () => {
     const { baseUrl, sockets } = await floodOf(`: ${"x".repeat(100_000)}\n\n`);
     await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
       code: "RESPONSE_TOO_LARGE",
@@ -228,7 +228,7 @@ describe("the limit for silence", () => {
     await expect(asked).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence", attempts: 1 });
   });
 
-  it("does not count the time that the reader takes", async () => {
+  it("does not include the time of a slow reader", async () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.writeHead(200, SSE);
       await drip(response, 10, ["data: token 1\n\n", "data: token 2\n\n"]);
@@ -245,8 +245,8 @@ describe("the limit for silence", () => {
   });
 });
 
-describe("the limit for the whole", () => {
-  it("ends an answer that goes on for too long, and does not try again", async () => {
+describe("the timeout for the whole call", () => {
+  it("ends an answer that takes too long, without a retry", async () => {
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.flushHeaders();
       await drip(response, 20, Array(50).fill("x"));
@@ -259,7 +259,7 @@ describe("the limit for the whole", () => {
     });
   });
 
-  it("ends a stream that nobody reads", async () => {
+  it("ends a stream that is not read", async () => {
     const { baseUrl, sockets } = await httpServer((_request, response) => {
       response.writeHead(200, SSE).write("data: token\n\n");
     });
@@ -268,7 +268,7 @@ describe("the limit for the whole", () => {
     await expect(dataOf(stream)).rejects.toMatchObject({ code: "TIMEOUT", phase: "whole" });
   });
 
-  it("may be longer than a timer can count", async () => {
+  it("may be longer than a timer's maximum", async () => {
     const { baseUrl } = await httpServer((_request, response) => response.end("x"));
     const limits = { wholeMs: 1e12, firstByteMs: 1e12, silenceMs: 1e12 };
     expect((await transportTo(baseUrl).request(get("/", { limits }))).body).toBe("x");

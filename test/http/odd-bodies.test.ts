@@ -44,12 +44,12 @@ describe("the body of a stream", () => {
     ["application/x-ndjson", { "Content-Type": "application/x-ndjson" }],
     ["text/html", { "Content-Type": "text/html" }],
     ["application/octet-stream", { "Content-Type": "application/octet-stream" }],
-  ])("is read as it is under %s", async (_what, headers) => {
+  ])("is read unchanged under %s", async (_what, headers) => {
     const { baseUrl } = await inPieces(headers, Buffer.from(STREAM), 7);
     expect(await dataOf(await transportTo(baseUrl).stream(streamOf()))).toEqual(EVENTS);
   });
 
-  it("hands on words in place of a stream to the caller", async () => {
+  it("passes text in place of a stream to the caller", async () => {
     const { baseUrl } = await inPieces({ "Content-Type": "text/plain" }, Buffer.from("hello\n"), 3);
     expect(await dataOf(await transportTo(baseUrl).stream(streamOf()))).toEqual(["hello"]);
   });
@@ -69,7 +69,7 @@ const ENCODINGS: readonly (readonly [string, string, (body: string) => Uint8Arra
 ];
 
 describe("compression that was not requested", () => {
-  it.each(ENCODINGS)("is undone for a stream: %s", async (_what, encoding, compress) => {
+  it.each(ENCODINGS)("is decoded for a stream: %s", async (_what, encoding, compress) => {
     const headers = { "Content-Type": "text/event-stream", "Content-Encoding": encoding };
     for (const size of [1, 5, 1000]) {
       const { baseUrl } = await inPieces(headers, compress(STREAM), size);
@@ -77,7 +77,7 @@ describe("compression that was not requested", () => {
     }
   });
 
-  it.each(ENCODINGS)("is undone for a whole answer: %s", async (_what, encoding, compress) => {
+  it.each(ENCODINGS)("is decoded for a whole answer: %s", async (_what, encoding, compress) => {
     const headers = { "Content-Type": "application/json", "Content-Encoding": encoding };
     const { baseUrl } = await inPieces(headers, compress('{"data":[]}'), 4);
     const { body } = await transportTo(baseUrl).request(get());
@@ -85,7 +85,7 @@ describe("compression that was not requested", () => {
   });
 
   it.each(ENCODINGS)(
-    "is undone for the body of an error: %s",
+    "is decoded for the body of an error: %s",
     async (_what, encoding, compress) => {
       const { baseUrl } = await httpServer((_request, response) => {
         response.writeHead(400, { "Content-Encoding": encoding });
@@ -96,7 +96,7 @@ describe("compression that was not requested", () => {
     },
   );
 
-  it("does not hold back an event until the next one", async () => {
+  it("does not delay an event until the next one", async () => {
     const more = signalled();
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.writeHead(200, { "Content-Encoding": "gzip", "Content-Type": "text/event-stream" });
@@ -122,7 +122,7 @@ describe("compression that was not requested", () => {
     });
   });
 
-  it("that is broken ends the connection, though the body has no end", async () => {
+  it("that is broken closes the connection, although the body has no end", async () => {
     const { baseUrl, sockets } = await httpServer((_request, response) => {
       response.writeHead(200, {});
       response.write(Buffer.from([0x1f, 0x8b, 1, 2, 3, 4]));
@@ -132,14 +132,14 @@ describe("compression that was not requested", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("counts towards the limit of a body as what it is decompressed to", async () => {
+  it("counts towards the limit of a body with its decompressed size", async () => {
     const body = gzipSync("x".repeat(1_000_000));
     const { baseUrl } = await inPieces({ "Content-Encoding": "gzip" }, body, 1e6);
     const asking = transportTo(baseUrl, { maxBodyBytes: 10_000 }).request(get());
     await expect(asking).rejects.toMatchObject({ code: "RESPONSE_TOO_LARGE" });
   });
 
-  it("keeps what came before the connection broke off", async () => {
+  it("keeps the text before the connection broke off", async () => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(200, { "Content-Encoding": "gzip", "Content-Type": "text/event-stream" });
       const body = gzipSync(STREAM);
@@ -169,7 +169,7 @@ describe("100 Continue that was not requested", () => {
     ["with a header", ["HTTP/1.1 100 Continue\r\nDate: x\r\n\r\n", ANSWER]],
     ["without its words", ["HTTP/1.1 100\r\n\r\n", ANSWER]],
     ["and another sign of life", [CONTINUE, "HTTP/1.1 102 Processing\r\n\r\n", ANSWER]],
-  ])("is passed over: %s", async (_what, packets) => {
+  ])("is ignored: %s", async (_what, packets) => {
     const { baseUrl } = await tcpServer((socket) => {
       socket.on("data", async () => {
         for (const packet of packets) {

@@ -4,7 +4,7 @@ import { httpServer, refused, transportTo } from "./servers.js";
 const STATUSES = [301, 302, 307, 308] as const;
 const EVENT = 'data: {"n":1}\n\n';
 
-/** A server that answers `/begin` with redirects, in turn, and every other path as itself. */
+/** A server that answers `/begin` with redirects, in turn, and every other path with its own name. */
 async function redirecting(status: number, targets: readonly string[]) {
   const asked: string[] = [];
   const keys = new Set<string | undefined>();
@@ -73,7 +73,7 @@ describe("redirects", () => {
     expect(asked).toEqual(["/begin", "/a", "/b", "/c", "/d"]);
   });
 
-  it.each([GET, POST])("in a circle end after some of them", async (spec) => {
+  it.each([GET, POST])("in a circle end after a limited number", async (spec) => {
     const { transport, asked, baseUrl } = await redirecting(302, Array(100).fill("/begin"));
     await expect(transport.request(spec)).rejects.toMatchObject({
       status: 302,
@@ -98,7 +98,7 @@ describe("redirects", () => {
     }
   });
 
-  it.each(["http://", "::", undefined])("to %j are none", async (target) => {
+  it.each(["http://", "::", undefined])("to %j are invalid", async (target) => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(302, target === undefined ? {} : { location: target }).end();
     });

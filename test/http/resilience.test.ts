@@ -18,21 +18,21 @@ const GET: State = { method: "GET", isStream: false, status: null, retryAfterMs:
 const POST: State = { ...GET, method: "POST" };
 const STREAM: State = { ...POST, isStream: true };
 
-describe("what is sent again", () => {
-  it.each([GET, POST, STREAM])("is anything that got no byte back (%j)", (state) => {
+describe("retries", () => {
+  it.each([GET, POST, STREAM])("follow any failure without a byte of an answer (%j)", (state) => {
     expect(isRetried(failure("SERVICE_UNREACHABLE"), state)).toBe(true);
     const hopeless = failure("SERVICE_UNREACHABLE", { retryable: false });
     expect(isRetried(hopeless, state)).toBe(false);
   });
 
-  it.each([408, 429, 502, 503, 504, 529, 500])("is anything answered with %i", (status) => {
+  it.each([408, 429, 502, 503, 504, 529, 500])("follow an answer with %i", (status) => {
     const error = failure("SERVICE_ERROR");
     for (const state of [GET, POST, STREAM]) {
       expect(isRetried(error, { ...state, status })).toBe(true);
     }
   });
 
-  it("is not what whoever knows the service calls final, whatever the status", () => {
+  it("do not follow a failure that the dialect marks as final, whatever the status", () => {
     for (const code of ["CONTEXT_LENGTH_EXCEEDED", "LOAD_FAILED", "INVALID_REQUEST"] as const) {
       for (const status of [500, 503]) {
         expect(isRetried(failure(code, { retryable: false }), { ...STREAM, status })).toBe(false);
@@ -41,23 +41,23 @@ describe("what is sent again", () => {
     }
   });
 
-  it.each([301, 400, 401, 404, 409, 422, 501, 507])("is nothing answered with %i", (status) => {
+  it.each([301, 400, 401, 404, 409, 422, 501, 507])("do not follow an answer with %i", (status) => {
     expect(isRetried(failure("SERVICE_ERROR"), { ...GET, status })).toBe(false);
   });
 
-  it("is what did not connect in time, since nothing was sent", () => {
+  it("follow a connect timeout, since nothing was sent", () => {
     const error = failure("TIMEOUT", { phase: "connect" });
     for (const state of [GET, POST, STREAM]) expect(isRetried(error, state)).toBe(true);
   });
 
-  it("is a GET without an answer in time, and never a POST", () => {
+  it("follow a GET without an answer in time, and never a POST", () => {
     const error = failure("TIMEOUT", { phase: "first_byte" });
     expect(isRetried(error, GET)).toBe(true);
     expect(isRetried(error, POST)).toBe(false);
     expect(isRetried(error, { ...STREAM, status: 200 })).toBe(false);
   });
 
-  it("is nothing that fell silent or took too long as a whole", () => {
+  it("do not follow a stall or a timeout of the whole call", () => {
     for (const phase of ["silence", "whole"] as const) {
       for (const state of [GET, POST, STREAM]) {
         expect(isRetried(failure("TIMEOUT", { phase }), { ...state, status: 200 })).toBe(false);
@@ -65,7 +65,7 @@ describe("what is sent again", () => {
     }
   });
 
-  it("is a GET whose answer broke off, and never a POST's or a stream", () => {
+  it("follow a GET whose answer broke off, and never a POST or a stream", () => {
     const error = failure("SERVICE_UNREACHABLE");
     for (const status of [200, 404]) {
       expect(isRetried(error, { ...GET, status })).toBe(true);
@@ -74,12 +74,12 @@ describe("what is sent again", () => {
     expect(isRetried(failure("STREAM_INTERRUPTED"), { ...STREAM, status: 200 })).toBe(false);
   });
 
-  it("is a stream whose first event is an error that is worth it", () => {
+  it("follow a stream whose first event is a retryable error", () => {
     const error = failure("INFERENCE_FAILED");
     expect(isRetried(error, { ...STREAM, status: 200 })).toBe(true);
   });
 
-  it("is nothing that the caller, close() or the circuit ended", () => {
+  it("do not follow a call that the caller, close() or the circuit ended", () => {
     for (const code of ["CANCELLED", "CLIENT_CLOSED", "CIRCUIT_OPEN"] as const) {
       expect(isRetried(failure(code), GET)).toBe(false);
     }
@@ -89,14 +89,14 @@ describe("what is sent again", () => {
 describe("the pause before a retry", () => {
   const options = { initialPauseMs: 100, maxPauseMs: 1000 };
 
-  it("has full jitter over a bound that doubles up to the longest", () => {
+  it("has full jitter over a bound that doubles up to the maximum", () => {
     const bounds = [1, 2, 3, 4, 5, 6].map((retry) => pauseMs(retry, null, options, () => 1));
     expect(bounds).toEqual([100, 200, 400, 800, 1000, 1000]);
     expect(pauseMs(3, null, options, () => 0)).toBe(0);
     expect(pauseMs(3, null, options, () => 0.5)).toBe(200);
   });
 
-  it("is what the service asked for, to the millisecond, up to the longest", () => {
+  it("is the service's Retry-After, to the millisecond, up to the maximum", () => {
     expect(pauseMs(1, 0, options, () => 1)).toBe(0);
     expect(pauseMs(1, 700, options, () => 0)).toBe(700);
     expect(pauseMs(1, 60_000, options, () => 0)).toBe(1000);
@@ -124,7 +124,7 @@ describe("a call with retries", () => {
     return { scope, call };
   }
 
-  it("sends again until it succeeds, and tells which attempt that was", async () => {
+  it("is retried until it succeeds, and reports the number of attempts", async () => {
     const { call } = setup();
     const result = withRetries(call, { retries: 3 }, async ({ number }) => {
       if (number < 3) throw failure("SERVICE_UNREACHABLE");
@@ -134,7 +134,7 @@ describe("a call with retries", () => {
     expect(await result).toBe(3);
   });
 
-  it("gives up after the retries, with the last error and how many attempts there were", async () => {
+  it("fails after the retries, with the last error and the number of attempts", async () => {
     const { call } = setup();
     const attempt = vi.fn(async ({ number }: Attempt) => {
       throw Object.assign(failure("SERVICE_UNREACHABLE"), { message: `attempt ${number}` });
@@ -146,7 +146,7 @@ describe("a call with retries", () => {
     expect(attempt).toHaveBeenCalledTimes(3);
   });
 
-  it("retries three times where nothing is set, once less where told not to at all", async () => {
+  it("is retried three times by default, and not at all with `retry: false`", async () => {
     const { call } = setup();
     const attempt = vi.fn(async () => {
       throw failure("SERVICE_UNREACHABLE");
@@ -159,7 +159,7 @@ describe("a call with retries", () => {
     expect(attempt).toHaveBeenCalledTimes(5);
   });
 
-  it("waits exactly as long as the service asked", async () => {
+  it("waits exactly as long as the service requested", async () => {
     const { call } = setup();
     const attempt = vi.fn(async (state: Attempt) => {
       if (state.number === 2) return "done";
@@ -174,7 +174,7 @@ describe("a call with retries", () => {
     expect(await result).toBe("done");
   });
 
-  it("obeys a pause that only the error names", async () => {
+  it("waits for a pause that only the error contains", async () => {
     const { call } = setup();
     const attempt = vi.fn(async ({ number }: Attempt) => {
       if (number === 1) throw failure("SERVICE_UNREACHABLE", { retryAfterMs: 900 });
@@ -203,7 +203,7 @@ describe("a call with retries", () => {
     expect(attempt).toHaveBeenCalledTimes(1);
   });
 
-  it("tells of an abort during the pause how often it had been sent", async () => {
+  it("reports the number of attempts when aborted during the pause", async () => {
     const caller = new AbortController();
     const { call } = setup(caller.signal);
     const result = withRetries(call, { initialPauseMs: 0 }, async (state) => {
@@ -216,7 +216,7 @@ describe("a call with retries", () => {
     await told;
   });
 
-  it("reports the failure itself when the circuit opens between two attempts", async () => {
+  it("fails with the original error when the circuit opens between two attempts", async () => {
     const { call } = setup();
     const result = withRetries(call, { retries: 5 }, async ({ number }) => {
       throw failure(number < 3 ? "SERVICE_UNREACHABLE" : "CIRCUIT_OPEN");
@@ -229,7 +229,7 @@ describe("a call with retries", () => {
     await told;
   });
 
-  it("reports the open circuit to whoever follows an endpoint that others saw go away", async () => {
+  it("fails with CIRCUIT_OPEN for a followed endpoint that other calls found gone", async () => {
     const { call } = setup();
     const followed = { ...call, retriesRefusals: false };
     const result = withRetries(followed, { retries: 5 }, async ({ number }) => {
@@ -240,7 +240,7 @@ describe("a call with retries", () => {
     await told;
   });
 
-  it("reports what it answered itself also to whoever follows an endpoint", async () => {
+  it("fails with the service's own answer also for a followed endpoint", async () => {
     const { call } = setup();
     const followed = { ...call, retriesRefusals: false };
     const result = withRetries(followed, { retries: 5 }, async (attempt) => {
@@ -253,7 +253,7 @@ describe("a call with retries", () => {
     await told;
   });
 
-  it("says of an open circuit that nothing was sent", async () => {
+  it("reports no attempts when the circuit is open", async () => {
     const { call } = setup();
     const result = withRetries(call, {}, async () => {
       throw failure("CIRCUIT_OPEN");
@@ -261,7 +261,7 @@ describe("a call with retries", () => {
     await expect(result).rejects.toMatchObject({ code: "CIRCUIT_OPEN", attempts: 0 });
   });
 
-  it("makes an INTERNAL error of what is no FoundryError, and does not try again", async () => {
+  it("turns any other exception into an INTERNAL error, without a retry", async () => {
     const { call } = setup();
     const result = withRetries(call, {}, async () => {
       throw new TypeError("x is not a function");
@@ -271,7 +271,7 @@ describe("a call with retries", () => {
 });
 
 describe("the scope of a call", () => {
-  it("is ended by whoever comes first, and stays so", () => {
+  it("is ended by the first cause, and keeps it", () => {
     const caller = new AbortController();
     const scope = new CallScope(caller.signal, new Set());
     const heard = vi.fn();
@@ -282,7 +282,7 @@ describe("the scope of a call", () => {
     expect(scope.endedBy?.code).toBe("CANCELLED");
   });
 
-  it("knows of an abort after it was let go, without listening any more", () => {
+  it("sees an abort after its release, without a listener", () => {
     const caller = new AbortController();
     const scope = new CallScope(caller.signal, new Set());
     scope.dispose();

@@ -7,13 +7,13 @@ import type { HttpFailure, StreamSpec, TransportOptions } from "../../src/http/t
 import { FoundryError } from "../../src/lib/errors.js";
 import { ownPort } from "../ports.js";
 
-/** A server of the test, gone when the test is. */
+/** A server that ends with the test. */
 export interface TestServer {
   readonly baseUrl: string;
   readonly port: number;
   /** The connections that are open now. */
   readonly sockets: ReadonlySet<Socket>;
-  /** Ends it, with a reset for whoever is connected. */
+  /** Ends it, and resets open connections. */
   stop(): Promise<void>;
 }
 
@@ -95,7 +95,7 @@ export async function bodyOf(request: IncomingMessage): Promise<string> {
   return chunks.join("");
 }
 
-/** A promise and what fulfils it, for "the server has it now". */
+/** A promise and a function that fulfils it, as a signal from the server. */
 export function signalled(): { readonly promise: Promise<void>; readonly fire: () => void } {
   let fire: () => void = () => {};
   const promise = new Promise<void>((resolve) => {

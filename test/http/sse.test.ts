@@ -40,7 +40,7 @@ const BUSY = '{"error":{"code":400,"message":"the request exceeds the context {s
 const PRETTY = '{\n  "choices": [\n    {\n      "text": "}]"\n    }\n  ],\n\n  "n": null\n}';
 const EMOJI = '{"choices":[{"delta":{"content":"Grüße 👩‍👩‍👧 – 你好 🎉"}}]}';
 
-/** One of each kind of stream that services send, and what is in it. */
+/** One stream of each kind that services send, with its events. */
 const STREAMS: Record<string, { text: string; events: StreamEvent[] }> = {
   "S, with delta and message in each chunk": {
     text: `data: ${S_CHUNK}\n\ndata: [DONE]\n\n`,
@@ -86,7 +86,7 @@ const STREAMS: Record<string, { text: string; events: StreamEvent[] }> = {
     text: "data: one\ndata:two\ndata:\ndata:  four\n\n",
     events: [event("one\ntwo\n\n four")],
   },
-  "fields that nobody knows": {
+  "unknown fields": {
     text: 'id: 7\nretry: 10\nfoo: bar\ndata: {"a":1}\nbaz\n\n',
     events: [event('{"a":1}')],
   },
@@ -192,7 +192,7 @@ describe("the event reader", () => {
     },
   );
 
-  it("hands on an event before the next chunk has come", async () => {
+  it("emits an event before the next chunk arrives", async () => {
     async function* chunks(): AsyncGenerator<Uint8Array> {
       yield utf8.encode("data: 1\n\n");
       await new Promise(() => {});
@@ -201,7 +201,7 @@ describe("the event reader", () => {
     expect(await events.next()).toEqual({ done: false, value: event("1") });
   });
 
-  it("hands on a whole JSON before its line has ended", async () => {
+  it("emits complete JSON before its line has ended", async () => {
     async function* chunks(): AsyncGenerator<Uint8Array> {
       yield utf8.encode('data: {"a":1}');
       await new Promise(() => {});
@@ -218,7 +218,7 @@ describe("the event reader", () => {
     ["a page", '<html>\n{"a":1}\ndata: {"a":1}\n</html>'],
     ["half a JSON", '{"a": [1,'],
     ["half an event", 'data: {"a": [1,'],
-  ])("gives back the beginning of a body that is %s", async (_what, body) => {
+  ])("returns the beginning of a body that is %s", async (_what, body) => {
     const events = readEvents(inChunks([utf8.encode(body)]), 1e6);
     const unread = body.replace(/^data: /, "");
     expect(await events.next()).toEqual({ done: true, value: unread });
@@ -235,7 +235,7 @@ describe("the event reader", () => {
     expect(await eventsIn([bytes])).toEqual([event("a\ufffdb")]);
   });
 
-  it("finds no event in nothing and in comments", async () => {
+  it("finds no event in an empty body or in comments", async () => {
     expect(await eventsOfText("")).toEqual([]);
     expect(await eventsOfText(": keep-alive\n\n\n\n: keep-alive")).toEqual([]);
   });
@@ -246,7 +246,7 @@ describe("the event reader", () => {
     await expect(refused).rejects.toMatchObject({ code: "RESPONSE_TOO_LARGE" });
   });
 
-  it("refuses an event that never ends, after handing on those before it", async () => {
+  it("refuses an event that never ends, after the events before it", async () => {
     async function* endless(): AsyncGenerator<Uint8Array> {
       yield utf8.encode("data: 1\n\n");
       for (;;) yield utf8.encode("data: xxxxxxxxxxxxxxxx\n");

@@ -22,7 +22,7 @@ async function dataOf(stream: EventStream): Promise<string[]> {
   return all;
 }
 
-/** A server of events. C2's doubled headers, since that is what breaks clients. */
+/** A server of events. It sends C2's duplicate headers, which break some clients. */
 function eventServer(
   write: (response: ServerResponse, count: number, request: IncomingMessage) => unknown,
 ) {
@@ -41,7 +41,7 @@ function eventServer(
 }
 
 describe("a stream", () => {
-  it("hands on every event, those before its start included", async () => {
+  it("passes on every event, also those before its start", async () => {
     const { baseUrl } = await eventServer((response) => {
       response.write('data: {"role":"assistant"}\n\n: keep-alive\n\nevent: x\ndata: token 1\n\n');
       response.end("data: token 2\n\ndata: [DONE]\n\n");
@@ -58,7 +58,7 @@ describe("a stream", () => {
     expect(stream.attempts).toBe(1);
   });
 
-  it("resolves with its start, while the rest is still to come", async () => {
+  it("resolves at its start, before the rest has arrived", async () => {
     const more = signalled();
     const { baseUrl } = await eventServer(async (response) => {
       response.write("data: token 1\n\n");
@@ -74,7 +74,7 @@ describe("a stream", () => {
     expect(asked).toEqual(["token 1", "token 2"]);
   });
 
-  it("asks once of each event whether it is a part of the answer", async () => {
+  it("calls isStart once for each event", async () => {
     const { baseUrl } = await eventServer((response) => {
       response.end("data: a\n\ndata: token\n\ndata: b\n\n");
     });
@@ -83,7 +83,7 @@ describe("a stream", () => {
     expect(isStart.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token", "b"]);
   });
 
-  it("keeps the latest of many events before its start, and its start", async () => {
+  it("keeps only the latest of many events before its start", async () => {
     const { baseUrl } = await eventServer((response) => {
       const many = Array.from({ length: 5000 }, (_, index) => `data: ${index}\n\n`);
       response.end(`${many.join("")}data: token\n\ndata: after\n\n`);
@@ -93,7 +93,7 @@ describe("a stream", () => {
     expect(read.slice(-3)).toEqual(["4999", "token", "after"]);
   });
 
-  it("that ends before its start is handed on as far as it went", async () => {
+  it("that ends before its start passes on its events", async () => {
     const { baseUrl } = await eventServer((response) => {
       response.end('data: {"finish_reason":"stop"}\n\ndata: [DONE]');
     });
@@ -116,7 +116,7 @@ describe("a stream", () => {
     ["an empty answer", "application/json", " \n"],
     ["half a JSON", "application/json", '{"choices":[{"mess'],
     ["an empty stream", "text/event-stream", ": keep-alive\n\n"],
-  ])("that is %s is an invalid answer, in words and without markup", async (what, type, body) => {
+  ])("that is %s is an invalid answer, reported without markup", async (what, type, body) => {
     let count = 0;
     const { baseUrl } = await httpServer((_request, response) => {
       count += 1;
@@ -151,7 +151,7 @@ describe("a stream", () => {
     await expect.poll(() => sockets.size).toBe(0);
   });
 
-  it("holds back a service that sends faster than it is read, and loses nothing", async () => {
+  it("applies backpressure to a fast service, and loses nothing", async () => {
     const event = `data: token ${"x".repeat(10_000)}\n\n`;
     const total = 3000;
     let written = 0;
@@ -171,7 +171,7 @@ describe("a stream", () => {
 });
 
 describe("a stream before its start", () => {
-  it("is asked for again when the connection broke before any answer", async () => {
+  it("is retried when the connection broke before any answer", async () => {
     let count = 0;
     const { baseUrl } = await httpServer((_request, response) => {
       count += 1;
@@ -183,7 +183,7 @@ describe("a stream before its start", () => {
     expect(stream.attempts).toBe(3);
   });
 
-  it("is not asked for again when the service took it and broke off: it may have died of it", async () => {
+  it("is not retried when the service accepted it and broke off: the request may have crashed it", async () => {
     let asked = 0;
     let cut = (): void => {};
     const { baseUrl } = await eventServer((response, count) => {
@@ -204,7 +204,7 @@ describe("a stream before its start", () => {
     expect(asked).toBe(1);
   });
 
-  it("is asked for again after an error inside it that is worth it, and not after another", async () => {
+  it("is retried only after a retryable error inside it", async () => {
     const failing = (retryable: boolean) =>
       streamOf({
         isStart: ({ data }) => {
@@ -222,11 +222,11 @@ describe("a stream before its start", () => {
       code: "INFERENCE_FAILED",
       attempts: 1,
     });
-    // Only that of the stream which is still open.
+    // Only the socket of the open stream.
     await expect.poll(() => sockets.size).toBe(1);
   });
 
-  it("is not asked for again when isStart itself is broken", async () => {
+  it("is not retried when isStart throws", async () => {
     const { baseUrl } = await eventServer((response) => response.end("data: x\n\n"));
     const isStart = () => {
       throw new TypeError("undefined is not a function");
@@ -245,7 +245,7 @@ describe("a stream after its start", () => {
   ];
 
   it.each(breaks)(
-    "that is %s keeps its text, is interrupted, and is not asked for again",
+    "that is %s keeps its text, is interrupted, and is not retried",
     async (_how, cut) => {
       let count = 0;
       let socket: Socket | null = null;
@@ -273,7 +273,7 @@ describe("a stream after its start", () => {
     },
   );
 
-  it("that broke off before it was read still hands on what had come, then the error", async () => {
+  it("that broke off before it was read still passes on the received events, then the error", async () => {
     let cut = (): void => {};
     const { baseUrl } = await eventServer((response) => {
       response.write("data: token 1\n\ndata: token 2\n\n");
@@ -290,7 +290,7 @@ describe("a stream after its start", () => {
     expect(read).toEqual(["token 1", "token 2"]);
   });
 
-  it("says nothing more after its error", async () => {
+  it("is empty after its error", async () => {
     let cut = (): void => {};
     const { baseUrl } = await eventServer((response) => {
       response.write("data: token\n\n");
@@ -302,7 +302,7 @@ describe("a stream after its start", () => {
     expect(await dataOf(stream)).toEqual([]);
   });
 
-  it("that the service cuts without keep-alive ends or is interrupted, but never hangs", async () => {
+  it("that the service cuts without keep-alive is interrupted, and never hangs", async () => {
     const { baseUrl } = await tcpServer((socket) => {
       socket.once("data", () => {
         socket.write(
@@ -358,7 +358,7 @@ describe("leaving a stream", () => {
     expect(await dataOf(stream)).toEqual([]);
   });
 
-  it("while an event is waited for ends the waiting", async () => {
+  it("while waiting for an event ends the wait", async () => {
     const { baseUrl, sockets } = await eventServer((response) => {
       response.write("data: token\n\n");
     });
@@ -372,8 +372,8 @@ describe("leaving a stream", () => {
   });
 });
 
-describe("a stream to nobody", () => {
-  it("is an unreachable service after all its attempts", async () => {
+describe("a stream from an address where nothing listens", () => {
+  it("fails with SERVICE_UNREACHABLE after all its attempts", async () => {
     const transport = transportTo(`http://127.0.0.1:${await deadPort()}`);
     await expect(transport.stream(streamOf())).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
@@ -383,7 +383,7 @@ describe("a stream to nobody", () => {
 });
 
 describe("a stream that its reader leaves", () => {
-  it("is no connection that the endpoint dropped", async () => {
+  it("does not count as a connection that the endpoint dropped", async () => {
     const { baseUrl } = await eventServer((response) => response.write("data: token\n\n"));
     const transport = transportTo(baseUrl);
     const stream = await transport.stream(streamOf());

@@ -9,8 +9,8 @@ async function piecesOf(stream: TextStream): Promise<string[]> {
   return pieces;
 }
 
-describe("a text that comes piece by piece", () => {
-  it("is handed on as it comes, before its end", async () => {
+describe("a streamed text", () => {
+  it("is passed on as it arrives, before its end", async () => {
     const more = signalled();
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.write("10 %\n");
@@ -40,14 +40,14 @@ describe("a text that comes piece by piece", () => {
     expect(pieces.join("")).toBe("modèle 🦊");
   });
 
-  it("may be longer than the longest body", async () => {
+  it("may be longer than the limit of a body", async () => {
     const { baseUrl } = await httpServer((_request, response) => response.end("x".repeat(5000)));
     const transport = transportTo(baseUrl, { maxBodyBytes: 1000 });
     const pieces = await piecesOf(await transport.text(post()));
     expect(pieces.join("")).toHaveLength(5000);
   });
 
-  it("that breaks off says so, after what had come", async () => {
+  it("that breaks off fails after the received text", async () => {
     const { baseUrl } = await tcpServer((socket) => {
       socket.once("data", () => {
         socket.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
@@ -63,13 +63,13 @@ describe("a text that comes piece by piece", () => {
     expect(pieces).toEqual(["abc"]);
   });
 
-  it("that falls silent is given up after the silence that is allowed", async () => {
+  it("that stalls is aborted after the stall limit", async () => {
     const { baseUrl } = await httpServer((_request, response) => response.write("10 %\n"));
     const stream = await transportTo(baseUrl).text(post("/", { limits: { silenceMs: 1000 } }));
     await expect(piecesOf(stream)).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence" });
   });
 
-  it("ends at once when its caller gives up", async () => {
+  it("ends at once when its caller aborts", async () => {
     const caller = new AbortController();
     const { baseUrl } = await httpServer((_request, response) => response.write("10 %\n"));
     const stream = await transportTo(baseUrl).text(post("/", { signal: caller.signal }));
@@ -96,7 +96,7 @@ describe("a text that comes piece by piece", () => {
     await left.promise;
   });
 
-  it("is refused in the words of whoever knows the service, once where it is sent once", async () => {
+  it("is refused with the error of `toError`, after one attempt without retries", async () => {
     let asked = 0;
     const { baseUrl } = await httpServer((_request, response) => {
       asked += 1;
@@ -108,7 +108,7 @@ describe("a text that comes piece by piece", () => {
     expect(asked).toBe(1);
   });
 
-  it("is asked for again as any other request", async () => {
+  it("is retried as any other request", async () => {
     let asked = 0;
     const { baseUrl } = await httpServer((_request, response) => {
       asked += 1;

@@ -16,7 +16,7 @@ function raw(answer: string | Uint8Array) {
 }
 
 describe("a request", () => {
-  it("brings back status, headers and body", async () => {
+  it("returns status, headers and body", async () => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.setHeader("X-Twice", ["a", "b"]);
       response.writeHead(201, { "Content-Type": "application/json" });
@@ -54,7 +54,7 @@ describe("a request", () => {
     });
   });
 
-  it("without a body says so in a POST, and leaves the path as it was given", async () => {
+  it("sends Content-Length: 0 for a POST without a body, and leaves the path unchanged", async () => {
     const { baseUrl } = await httpServer((request, response) => {
       response.end(JSON.stringify([request.url, request.headers["content-length"] ?? null]));
     });
@@ -73,7 +73,7 @@ describe("a request", () => {
     ]);
   });
 
-  it("uses a connection again", async () => {
+  it("reuses a connection", async () => {
     const ports = new Set<number | undefined>();
     const { baseUrl } = await httpServer((request, response) => {
       ports.add(request.socket.remotePort);
@@ -84,7 +84,7 @@ describe("a request", () => {
     expect(ports.size).toBe(1);
   });
 
-  it("never waits for another one: a hundred are with the service at once", async () => {
+  it("never waits for another request: a hundred run concurrently", async () => {
     const waiting: (() => void)[] = [];
     const { baseUrl } = await httpServer((_request, response) => {
       waiting.push(() => response.end("x"));
@@ -95,7 +95,7 @@ describe("a request", () => {
     expect(answers).toHaveLength(100);
   });
 
-  it("does not follow a redirect, and says where it led", async () => {
+  it("does not follow a redirect, and reports its target", async () => {
     const paths: (string | undefined)[] = [];
     const { baseUrl } = await httpServer((request, response) => {
       paths.push(request.url);
@@ -116,7 +116,7 @@ describe("a request", () => {
     expect((await transportTo(baseUrl).request(get())).body).toBe("a\ufffdb");
   });
 
-  it("keeps characters whole that come in two pieces", async () => {
+  it("keeps characters whole that are split between two chunks", async () => {
     const bytes = Buffer.from("ab🎉cd");
     const { baseUrl } = await httpServer(async (_request, response) => {
       response.write(bytes.subarray(0, 4));
@@ -139,7 +139,7 @@ describe("a request", () => {
     });
   });
 
-  it("ends an answer that goes on above the limit", async () => {
+  it("aborts an answer that exceeds the limit", async () => {
     const { baseUrl, sockets } = await httpServer((_request, response) => {
       setInterval(() => response.write("x".repeat(1000)), 1).unref();
     });
@@ -156,7 +156,7 @@ describe("an answer that is not 2xx", () => {
     ["HTML", "text/html", "<html><title>Nope</title><p>x</p></html>", "Nope"],
     ["text", "text/plain", "no such model", "no such model"],
     ["nothing", "", "", "Bad Request"],
-  ])("is an error with what its body says, of %s", async (_kind, contentType, body, text) => {
+  ])("is an error with the message of its body, %s", async (_kind, contentType, body, text) => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(400, { "Content-Type": contentType }).end(body);
     });
@@ -168,7 +168,7 @@ describe("an answer that is not 2xx", () => {
     });
   });
 
-  it("gets its error from whoever knows the service", async () => {
+  it("gets its error from `toError`", async () => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(418, { "Content-Type": "text/plain", "Retry-After": "7" }).end("teapot");
     });
@@ -187,7 +187,7 @@ describe("an answer that is not 2xx", () => {
     });
   });
 
-  it("is handed back as it is where any status will do", async () => {
+  it("is returned unchanged with `anyStatus`", async () => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(500).end("failed");
     });
@@ -199,7 +199,7 @@ describe("an answer that is not 2xx", () => {
   });
 
   it.each([408, 429, 502, 503, 504])(
-    "of %i is asked again where any status will do, and the last one is handed back",
+    "of %i is retried with `anyStatus`, and the last one is returned",
     async (status) => {
       let count = 0;
       const { baseUrl } = await httpServer((request, response) => {
@@ -219,7 +219,7 @@ describe("an answer that is not 2xx", () => {
     },
   );
 
-  it("is asked again no sooner than it says, where any status will do", async () => {
+  it("is retried after its Retry-After, with `anyStatus`", async () => {
     const at: number[] = [];
     const { baseUrl } = await httpServer((_request, response) => {
       at.push(performance.now());
@@ -231,7 +231,7 @@ describe("an answer that is not 2xx", () => {
     expect(second - first).toBeGreaterThanOrEqual(45);
   });
 
-  it("is logged with its body at trace only, which may quote the prompt", async () => {
+  it("is logged with its body only at trace, as it may quote the prompt", async () => {
     const lines: { level: string; text: string }[] = [];
     const at = (level: string) => (fields: object) =>
       void lines.push({ level, text: JSON.stringify(fields) });
@@ -257,7 +257,7 @@ describe("an answer that is not 2xx", () => {
     });
   });
 
-  it("counts by its status, even if its body is endless or breaks off", async () => {
+  it("counts for the circuit by its status, even if its body is endless or breaks off", async () => {
     const { baseUrl, sockets } = await httpServer((request, response) => {
       response.writeHead(400, { "Content-Type": "text/plain" });
       response.write("what went wrong");
@@ -274,7 +274,7 @@ describe("an answer that is not 2xx", () => {
   });
 });
 
-describe("what is sent again", () => {
+describe("retries", () => {
   /** A server that answers these statuses in turn, and then 200 with the number of requests. */
   async function answering(...statuses: number[]) {
     let count = 0;
@@ -286,7 +286,7 @@ describe("what is sent again", () => {
   }
 
   it.each([408, 429, 502, 503, 504, 500])(
-    "is a GET and a POST answered with %i",
+    "follow a GET and a POST answered with %i",
     async (status) => {
       for (const spec of [get(), post()]) {
         const { baseUrl } = await answering(status, status);
@@ -295,14 +295,14 @@ describe("what is sent again", () => {
     },
   );
 
-  it.each([400, 401, 404, 422, 501])("is nothing answered with %i", async (status) => {
+  it.each([400, 401, 404, 422, 501])("do not follow an answer with %i", async (status) => {
     const { baseUrl } = await answering(status);
     const transport = transportTo(baseUrl);
     await expect(transport.request(get())).rejects.toMatchObject({ status, attempts: 1 });
     expect((await transport.request(get())).body).toBe("2");
   });
 
-  it("is not a POST answered with a 500 that is the caller's own doing", async () => {
+  it("do not follow a POST answered with a 500 that the caller caused", async () => {
     const { baseUrl } = await answering(500);
     const toError = () => new FoundryError("CONTEXT_LENGTH_EXCEEDED", "full", { action: "cut" });
     await expect(transportTo(baseUrl).request(post("/", { toError }))).rejects.toMatchObject({
@@ -311,7 +311,7 @@ describe("what is sent again", () => {
     });
   });
 
-  it("is what was refused, until something listens", async () => {
+  it("follow a refused connection, until something listens", async () => {
     const port = await deadPort();
     const transport = transportTo(`http://127.0.0.1:${port}`, {
       retry: { retries: 1000, initialPauseMs: 20, maxPauseMs: 20 },
@@ -325,7 +325,7 @@ describe("what is sent again", () => {
     expect(attempts).toBeGreaterThan(1);
   });
 
-  it("is reported with all its attempts when nothing ever listens", async () => {
+  it("end with the number of attempts when nothing ever listens", async () => {
     const baseUrl = `http://127.0.0.1:${await deadPort()}`;
     await expect(transportTo(baseUrl).request(get())).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
@@ -338,7 +338,7 @@ describe("what is sent again", () => {
   it.each([
     ["reset", (socket: Socket) => socket.resetAndDestroy()],
     ["closed", (socket: Socket) => socket.end()],
-  ])("is what was %s before any byte", async (_how, drop) => {
+  ])("follow a connection %s before any byte", async (_how, drop) => {
     let count = 0;
     const { baseUrl } = await tcpServer((socket) => {
       socket.once("data", () => {
@@ -350,7 +350,7 @@ describe("what is sent again", () => {
     expect(await transportTo(baseUrl).request(post())).toMatchObject({ body: "ok", attempts: 3 });
   });
 
-  it("is what met a keep-alive connection that the service had dropped", async () => {
+  it("follow a request on a keep-alive connection that the service had closed", async () => {
     let connections = 0;
     const { baseUrl } = await tcpServer((socket) => {
       connections += 1;
@@ -368,7 +368,7 @@ describe("what is sent again", () => {
     expect(connections).toBe(2);
   });
 
-  it("is a GET whose answer broke off, and not a POST's", async () => {
+  it("follow a GET whose answer broke off, and not a POST", async () => {
     const half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf";
     const transport = transportTo((await raw(half)).baseUrl);
     await expect(transport.request(get())).rejects.toMatchObject({
@@ -379,7 +379,7 @@ describe("what is sent again", () => {
     await expect(transport.request(post())).rejects.toMatchObject({ attempts: 1 });
   });
 
-  it("is nothing at all where the caller says so, and past the circuit", async () => {
+  it("are not made with `retry: false`, which also bypasses the circuit", async () => {
     const transport = transportTo(`http://127.0.0.1:${await deadPort()}`, {
       circuit: { failures: 1, probeAfterMs: 60_000 },
     });
@@ -393,7 +393,7 @@ describe("what is sent again", () => {
   });
 
   it.each([429, 503])(
-    "sends a request once where a %i asks for a longer pause than its bound",
+    "are not made where a %i requests a longer pause than their maximum",
     async (status) => {
       let count = 0;
       const { baseUrl } = await httpServer((_request, response) => {
@@ -448,7 +448,7 @@ describe("the circuit of an endpoint", () => {
 });
 
 describe("the head of a request", () => {
-  /** A service that tells how many bytes came before the body. */
+  /** A service that reports the number of bytes before the body. */
   function measuring() {
     return tcpServer((socket) => {
       let received = "";
@@ -492,8 +492,8 @@ describe("the head of a request", () => {
   });
 });
 
-describe("what is no HTTP service", () => {
-  it("is told apart when it speaks something else", async () => {
+describe("an address without an HTTP service", () => {
+  it("is reported when the server speaks another protocol", async () => {
     const { baseUrl } = await raw("SSH-2.0-OpenSSH_9.6\r\n");
     await expect(transportTo(baseUrl).request(get())).rejects.toMatchObject({
       code: "INVALID_RESPONSE",
@@ -502,7 +502,7 @@ describe("what is no HTTP service", () => {
     });
   });
 
-  it("is told apart when it speaks http where https was said", async () => {
+  it("is reported when the server speaks http instead of https", async () => {
     const { port } = await httpServer((_request, response) => response.end());
     await expect(transportTo(`https://127.0.0.1:${port}`).request(get())).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
@@ -511,7 +511,7 @@ describe("what is no HTTP service", () => {
     });
   });
 
-  it("is told apart when its host does not exist", async () => {
+  it("is reported when its host does not exist", async () => {
     const transport = transportTo("http://no-such-host.invalid:1");
     await expect(transport.request(get("/", { retry: false }))).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
@@ -520,8 +520,8 @@ describe("what is no HTTP service", () => {
   });
 });
 
-describe("settings", () => {
-  it("that cannot work are refused when the transport is made", () => {
+describe("options of the transport", () => {
+  it("that are invalid are refused by the constructor", () => {
     const make = (options: { baseUrl?: string; headers?: Record<string, string> }) => () =>
       new HttpTransport({ baseUrl: "http://127.0.0.1:1", ...options });
     const refused = expect.objectContaining({ code: "INVALID_SETTING" });
@@ -530,13 +530,13 @@ describe("settings", () => {
     expect(make({})).not.toThrow();
   });
 
-  it("may end the base URL with a slash, which is not part of it", () => {
+  it("may contain a base URL with a slash at its end, which is ignored", () => {
     expect(transportTo("http://127.0.0.1:1/v1/").baseUrl).toBe("http://127.0.0.1:1/v1");
   });
 });
 
 describe("the log", () => {
-  it("has a line for each attempt, and bodies at trace only, and no header value", async () => {
+  it("has a line for each attempt, bodies only at trace, and no header values", async () => {
     const lines: { level: string; text: string }[] = [];
     const log = { ...silentLogger };
     for (const level of ["trace", "debug", "info", "warn", "error"] as const) {
@@ -568,7 +568,7 @@ describe("the log", () => {
 });
 
 describe("a connection", () => {
-  it("that idles does not keep the process alive, nor does anything after close()", async () => {
+  it("that is idle does not keep the process alive, nor does anything after close()", async () => {
     const { baseUrl, sockets } = await httpServer((_request, response) => response.end("x"));
     const transport = transportTo(baseUrl);
     await transport.request(get());

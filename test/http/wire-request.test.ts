@@ -70,7 +70,7 @@ describe("extra headers", () => {
     ["Transfer-Encoding", "s3cret"],
     ["Expect", "s3cret"],
     ["Host", "s3cret"],
-  ])("named %j that cannot be sent are refused by name, the value untold", (name, value) => {
+  ])("named %j that cannot be sent are refused by name, without their value", (name, value) => {
     expect(() => checkedHeaders({ [name]: value })).toThrowError(
       expect.objectContaining({
         code: "INVALID_SETTING",
@@ -85,7 +85,7 @@ describe("extra headers", () => {
 describe("a request", () => {
   const endpoint = parseEndpoint("http://h:1/prefix");
 
-  it("has the endpoint's path in front of its own, which is left as it is", () => {
+  it("has the endpoint's path in front of its own, which stays unchanged", () => {
     const { path } = wireRequest(endpoint, {}, { method: "GET", path: "/models/load/a:1%2Fb" });
     expect(path).toBe("/prefix/models/load/a:1%2Fb");
   });
@@ -106,7 +106,7 @@ describe("a request", () => {
     });
   });
 
-  it("says that its body is JSON, unless an extra header says otherwise", () => {
+  it("has the content type JSON, unless an extra header sets another", () => {
     const post = { method: "POST" as const, path: "/", body: [1] };
     expect(wireRequest(endpoint, {}, post)).toMatchObject({
       body: "[1]",
@@ -129,7 +129,7 @@ describe("JSON", () => {
     expect(toJson(untouched)).toBe(JSON.stringify(untouched));
   });
 
-  it("is refused of what has none", () => {
+  it("is refused for a value without a JSON form", () => {
     const circle: { self?: unknown } = {};
     circle.self = circle;
     for (const value of [circle, 1n, () => {}]) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { FoundryClient } from "../../src/jobs/index.js";
 import { clientOf, simulate } from "../foundry/fixtures.js";
 
-/** Answers nothing for as long as a test lasts. */
+/** A model that never answers during a test. */
 const STUCK = { models: [{ id: "tiny:1", loaded: true }], firstTokenMs: 600_000 };
 
 interface Given {
@@ -37,7 +37,7 @@ const QUICK_CALLS: typeof CALLS = [
 
 describe("a call whose signal is aborted", () => {
   it.each(CALLS)(
-    "%s: fails with TIMEOUT and the reason if a time limit did it",
+    "%s: fails with TIMEOUT and the reason if a time limit expired",
     async (_n, call) => {
       const simulator = await simulate(STUCK);
       const signal = AbortSignal.timeout(50);
@@ -52,7 +52,7 @@ describe("a call whose signal is aborted", () => {
     },
   );
 
-  it.each(CALLS)("%s: fails with CANCELLED and the reason otherwise", async (_n, call) => {
+  it.each(CALLS)("%s: fails with CANCELLED after any other abort", async (_n, call) => {
     const simulator = await simulate(STUCK);
     const leaving = new AbortController();
     const reason = new Error("The window was closed.");
@@ -62,7 +62,7 @@ describe("a call whose signal is aborted", () => {
   });
 
   it.each([...CALLS.slice(0, 3), ...QUICK_CALLS])(
-    "%s: sends nothing if it was aborted before",
+    "%s: sends nothing if the signal was already aborted",
     async (_name, call) => {
       const simulator = await simulate(STUCK);
       const client = clientOf(simulator.url);

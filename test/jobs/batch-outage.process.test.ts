@@ -9,7 +9,7 @@ const echo = ({ text }: { readonly text: string }) => ({ text: `${text} ${"word 
 const items = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ prompt: `Item ${index}.` }));
 
-/** Looks soon whether a service is back. */
+/** Short pauses between the checks for the service. */
 const QUICK = { pausesMs: [20, 100] } as const;
 
 async function toItsEnd(batch: Batch): Promise<void> {
@@ -19,8 +19,8 @@ async function toItsEnd(batch: Batch): Promise<void> {
 }
 
 /**
- * Ends a service at a moment at which so many have ended and all that run have begun to answer: what
- * broke off before its first token would be asked again by the client, whoever wants it.
+ * Ends a service at a moment when `done` items have ended and all running ones have begun to answer: an item that
+ * breaks off before its first token would be retried by the client.
  */
 function dieWhenDone(
   service: Simulator,
@@ -38,13 +38,13 @@ function dieWhenDone(
   });
 }
 
-/** The prompts that a service was asked, as often as it was. */
+/** The prompts of all requests to a service, with repetitions. */
 const promptsAsked = (service: Simulator): string[] =>
   service.requests
     .filter(({ path }) => path === "/v1/chat/completions")
     .map(({ body }) => String(/Item \d+/.exec(JSON.stringify(body))));
 
-it("when the service dies under a batch, what ran ends with its text and the rest goes on when it is back", async () => {
+it("after a crash of the service, running items of a batch end with their text and the others run once it is back", async () => {
   const { client, service } = await talker(echo, { tokensPerSecond: 60 }, { concurrency: 2 });
   const batch = new Batches(client.completions, QUICK).start(items(20));
   await dieWhenDone(service, client, batch, 4);
@@ -65,7 +65,7 @@ it("when the service dies under a batch, what ran ends with its text and the res
   expect(new Set(promptsAsked(service)).size).toBe(promptsAsked(service).length);
 });
 
-it("a service that comes back elsewhere is found again", async () => {
+it("a service that comes back at another address is found again", async () => {
   const installation = await Installation.make();
   const models = [{ id: MODEL, loaded: true, script: echo }];
   const services = await Promise.all(
@@ -94,7 +94,7 @@ it("a service that comes back elsewhere is found again", async () => {
   expect(promptsAsked(after).length).toBeGreaterThan(0);
 });
 
-it("where there never was a service, all items fail with the reason of the first, at once", async () => {
+it("all items fail at once with the reason of the first where there never was a service", async () => {
   const { client, service } = await talker(echo);
   await service.stop();
   const batch = new Batches(client.completions, QUICK).start(items(200));
@@ -105,7 +105,7 @@ it("where there never was a service, all items fail with the reason of the first
   expect(service.connections).toBe(0);
 });
 
-it("a service that does not come back is waited for so long and no longer", async () => {
+it("a service that does not come back is waited for until the time limit", async () => {
   const { client, service } = await talker(echo, { tokensPerSecond: 60 }, { concurrency: 2 });
   const batch = new Batches(client.completions, { ...QUICK, patienceMs: 1000 }).start(items(30));
   await dieWhenDone(service, client, batch, 1);
@@ -131,7 +131,7 @@ it("a batch that waits for its service can be stopped", async () => {
   expect(batch.outage).toBeNull();
 });
 
-it("results beyond what may be kept are told as gone, each with its number and its end", async () => {
+it("results beyond the limit are reported as evicted, each with its index and status", async () => {
   const { service } = await talker(echo);
   const client = new ServiceClient({ endpoint: service.url });
   onTestFinished(() => client.close());

@@ -5,10 +5,10 @@ const echo = ({ text }: { readonly text: string }) => ({ text });
 const items = Array.from({ length: 100 }, (_, index) => ({ prompt: `Item ${index}.` }));
 
 it.each([
-  // Of one place there is no half: a batch waits as long as somebody else does.
+  // One place has no half: a batch waits as long as another caller does.
   [1, 1],
   [4, 2],
-])("of %i places a batch leaves single completions theirs while some wait", async (slots, most) => {
+])("a batch leaves half of %i places to waiting single completions", async (slots, most) => {
   const { client, completions, chats, service } = await talker(
     echo,
     { tokensPerSecond: 150 },
@@ -39,7 +39,7 @@ it.each([
   expect(chats()).toHaveLength(112);
 });
 
-it("two batches have their turns in turn", async () => {
+it("two batches take turns", async () => {
   const { client, chats } = await talker(echo, { tokensPerSecond: 300 });
   const batches = ["A", "B"].map((name) =>
     client.batches.start(

@@ -3,25 +3,25 @@ import { CompletionProgress } from "../../src/foundry/completion/progress.js";
 import { CompletionRun } from "../../src/jobs/completion-run.js";
 import { CompletionStore, type StoreLimits } from "../../src/jobs/completion-store.js";
 
-/** A shelf on a clock that the test moves. */
-function shelfOf(limits: Partial<StoreLimits>) {
+/** A store on a clock that the test moves. */
+function storeOf(limits: Partial<StoreLimits>) {
   let time = 0;
   const gone: string[] = [];
   const most = { keptMs: 1000, most: 100, mostBytes: 1_000_000, ...limits };
-  const shelf = new CompletionStore(
+  const store = new CompletionStore(
     most,
     () => time,
     (id) => void gone.push(id),
   );
   const finished = async (id: string, text: string) => {
     const run = completionOf(id, text);
-    shelf.add(run);
+    store.add(run);
     await run.ended;
-    // Its being put away is a promise later.
+    // The store handles the end one microtask later.
     await Promise.resolve();
   };
   return {
-    shelf,
+    store,
     gone,
     finished,
     pass: (ms: number) => {
@@ -51,49 +51,49 @@ function completionOf(id: string, text: string, until = Promise.resolve()): Comp
   });
 }
 
-const idsOn = (shelf: CompletionStore) => shelf.all().map(({ id }) => id);
+const idsIn = (store: CompletionStore) => store.all().map(({ id }) => id);
 
 it("keeps a finished completion for its time, and not longer", async () => {
-  const { shelf, gone, finished, pass } = shelfOf({ keptMs: 1000 });
+  const { store, gone, finished, pass } = storeOf({ keptMs: 1000 });
   await finished("c-1", "One");
   pass(1000);
-  expect(shelf.get("c-1")?.state().text).toBe("One");
+  expect(store.get("c-1")?.state().text).toBe("One");
   pass(1);
-  expect(shelf.get("c-1")).toBeNull();
+  expect(store.get("c-1")).toBeNull();
   expect(gone).toEqual(["c-1"]);
 });
 
-it("keeps at most so many, the oldest first out", async () => {
-  const { shelf, finished } = shelfOf({ most: 2 });
+it("keeps a limited number, and evicts the oldest first", async () => {
+  const { store, finished } = storeOf({ most: 2 });
   for (const id of ["c-1", "c-2", "c-3"]) await finished(id, "Text");
-  expect(idsOn(shelf)).toEqual(["c-3", "c-2"]);
+  expect(idsIn(store)).toEqual(["c-3", "c-2"]);
 });
 
-it("keeps at most so many bytes, but always the one that ended last", async () => {
-  const { shelf, finished } = shelfOf({ mostBytes: 100 });
+it("keeps a limited number of bytes, but always the completion that ended last", async () => {
+  const { store, finished } = storeOf({ mostBytes: 100 });
   await finished("c-1", "x".repeat(30));
   await finished("c-2", "x".repeat(30));
-  expect(idsOn(shelf)).toEqual(["c-2"]);
+  expect(idsIn(store)).toEqual(["c-2"]);
   await finished("c-3", "x".repeat(5000));
-  expect(idsOn(shelf)).toEqual(["c-3"]);
+  expect(idsIn(store)).toEqual(["c-3"]);
 });
 
-it("keeps a result that its batch has not returned, and from then on as any other", async () => {
-  const { shelf, pass } = shelfOf({ keptMs: 1000 });
+it("pins a result until its batch has returned it, then keeps it as any other", async () => {
+  const { store, pass } = storeOf({ keptMs: 1000 });
   const ofBatch = completionOf("c-1", "One");
-  shelf.add(ofBatch, true);
+  store.add(ofBatch, true);
   await ofBatch.ended;
   pass(5000);
-  expect(shelf.get("c-1")?.state().text).toBe("One");
-  shelf.unpin("c-1");
+  expect(store.get("c-1")?.state().text).toBe("One");
+  store.unpin("c-1");
   pass(1000);
-  expect(idsOn(shelf)).toEqual(["c-1"]);
+  expect(idsIn(store)).toEqual(["c-1"]);
   pass(1);
-  expect(idsOn(shelf)).toEqual([]);
+  expect(idsIn(store)).toEqual([]);
 });
 
-it("never lets go of one that has not ended", async () => {
-  const { shelf, finished, pass } = shelfOf({ most: 1, keptMs: 1000 });
+it("never evicts a running completion", async () => {
+  const { store, finished, pass } = storeOf({ most: 1, keptMs: 1000 });
   let end = (): void => {};
   const running = completionOf(
     "c-1",
@@ -102,12 +102,12 @@ it("never lets go of one that has not ended", async () => {
       end = resolve;
     }),
   );
-  shelf.add(running);
+  store.add(running);
   await finished("c-2", "Text");
   await finished("c-3", "Text");
   pass(5000);
-  expect(idsOn(shelf)).toEqual(["c-1"]);
+  expect(idsIn(store)).toEqual(["c-1"]);
   end();
   await running.ended;
-  expect(shelf.get("c-1")?.state()).toMatchObject({ status: "completed", text: "Late" });
+  expect(store.get("c-1")?.state()).toMatchObject({ status: "completed", text: "Late" });
 });

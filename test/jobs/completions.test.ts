@@ -5,7 +5,7 @@ import { Completions } from "../../src/jobs/completions.js";
 import { clientOf, simulate } from "../foundry/fixtures.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
-/** Slow enough to be looked at while it runs. */
+/** Slow enough to be read while it runs. */
 const SLOW = { tokensPerSecond: 50 };
 const asked = (prompt: string, temperature?: number) => ({ prompt, temperature, maxTokens: 3000 });
 
@@ -17,8 +17,8 @@ async function timed(script: object, now: () => number): Promise<Completions> {
   return completions;
 }
 
-describe("a completion with a life of its own", () => {
-  it("is started at once and waited for", async () => {
+describe("a completion that outlives its call", () => {
+  it("is started at once and can be awaited", async () => {
     const { completions } = await talker({ text: "It is blue." });
     const { state, joined } = completions.start({ prompt: "Why?" });
     expect({ status: state.status, joined }).toEqual({ status: "queued", joined: false });
@@ -28,7 +28,7 @@ describe("a completion with a life of its own", () => {
     expect(completions.get(state.id)).toEqual(ended);
   });
 
-  it("is looked at as it stands, without waiting", async () => {
+  it("can be read in its current state, without waiting", async () => {
     const { completions, service } = await talker(FOREVER, SLOW);
     const { id } = completions.start(asked("Go")).state;
     await service.waitFor(({ generating }) => generating > 0);
@@ -37,7 +37,7 @@ describe("a completion with a life of its own", () => {
     expect(state).toMatchObject({ status: "running", error: null, endedAt: null });
   });
 
-  it("goes on when the waiting for it is over, and when the waiting is cancelled", async () => {
+  it("continues when a wait for it times out or is cancelled", async () => {
     const { completions } = await talker({ text: "One two three four five six." }, SLOW);
     const { id } = completions.start(asked("Count")).state;
     expect((await completions.wait(id, { withinMs: 20 })).endedAt).toBeNull();
@@ -48,7 +48,7 @@ describe("a completion with a life of its own", () => {
     expect(await completions.wait(id)).toMatchObject({ text: "One two three four five six." });
   });
 
-  it("is waited for by many calls under one signal without a warning of Node's", async () => {
+  it("can be awaited by many calls under one signal without a warning from Node", async () => {
     const { completions } = await talker({ text: "One two three." }, SLOW);
     const warnings: Error[] = [];
     const note = (warning: Error): void => void warnings.push(warning);
@@ -60,7 +60,7 @@ describe("a completion with a life of its own", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("tells whoever waits all that happens, each time anew", async () => {
+  it("sends all of its events to each waiter", async () => {
     const { completions } = await talker({ text: "One two three." }, SLOW);
     const { id } = completions.start({ prompt: "Count" }).state;
     const texts = ["", ""];
@@ -92,7 +92,7 @@ describe("a completion with a life of its own", () => {
     });
   });
 
-  it("is refused at once where the request is none", async () => {
+  it("is refused at once where the request is invalid", async () => {
     const { completions } = await talker({ text: "Hello." });
     expect(() => completions.start({ prompt: "Hi", temperature: 9 })).toThrow(
       "Invalid value for temperature: 9",
@@ -101,13 +101,13 @@ describe("a completion with a life of its own", () => {
     expect(completions.list()).toEqual([]);
   });
 
-  it("is found in the list, the newest first", async () => {
+  it("is in the list, the newest first", async () => {
     const { completions } = await talker({ text: "Hello." });
     const ids = ["a", "b"].map((prompt) => completions.start({ prompt }).state.id);
     expect(completions.list().map(({ id }) => id)).toEqual(ids.reverse());
   });
 
-  it("is not found when it is kept no longer, with what has become of it", async () => {
+  it("is not found after its eviction, and the error says why", async () => {
     const { completions } = await talker({ text: "Hello." });
     const { id } = completions.start({ prompt: "Hi" }).state;
     const later = id.replace(/-1$/, "-9");
@@ -117,8 +117,8 @@ describe("a completion with a life of its own", () => {
   });
 });
 
-describe("the end of a completion by its callers", () => {
-  it("keeps the text so far of one that is cancelled, and says whether the device is free", async () => {
+describe("the cancellation of a completion", () => {
+  it("keeps the text so far, and reports whether the device is free", async () => {
     const { completions, service } = await talker(FOREVER, SLOW);
     const { id } = completions.start(asked("Go")).state;
     await expect.poll(() => completions.get(id).text).toMatch(/^On and/);
@@ -129,14 +129,14 @@ describe("the end of a completion by its callers", () => {
     await service.waitFor(({ generating }) => generating === 0);
   });
 
-  it("knows of a version that generates on to its token limit", async () => {
+  it("reports a busy device for a version that generates on to its token limit", async () => {
     const { completions } = await talker(FOREVER, { ...SLOW, version: "2.0.1" });
     const { id } = completions.start(asked("Go")).state;
     await expect.poll(() => completions.get(id).text).not.toBe("");
     expect((await completions.cancel(id)).deviceBusy).toBe(true);
   });
 
-  it("leaves one that has ended as it is", async () => {
+  it("does not change a completion that has ended", async () => {
     const { completions } = await talker({ text: "Done." });
     const { id } = completions.start({ prompt: "Hi" }).state;
     await completions.wait(id);
@@ -145,7 +145,7 @@ describe("the end of a completion by its callers", () => {
     expect(deviceBusy).toBe(false);
   });
 
-  it("never asks the service for one that is cancelled while it waits", async () => {
+  it("sends no request for a completion that was still queued", async () => {
     const { completions, chats } = await talker(FOREVER, SLOW);
     const first = completions.start(asked("Go")).state.id;
     await expect.poll(() => completions.get(first).status).toBe("running");
@@ -158,7 +158,7 @@ describe("the end of a completion by its callers", () => {
     expect(chats()).toHaveLength(1);
   });
 
-  it("answers everybody when the client is closed", async () => {
+  it("by closing the client rejects all waiters", async () => {
     const { client, completions } = await talker(FOREVER, SLOW);
     const ids = ["a", "b", "c"].map((prompt) => completions.start(asked(prompt)).state.id);
     const waits = ids.map((id) => completions.wait(id));
@@ -172,7 +172,7 @@ describe("the end of a completion by its callers", () => {
     expect(() => completions.start({ prompt: "Hi" })).toThrow("The client was closed.");
   });
 
-  it("goes on where it is the waiting that fails", async () => {
+  it("is not caused by a listener that throws", async () => {
     const { completions } = await talker({ text: "One two three." }, SLOW);
     const { id } = completions.start({ prompt: "Count" }).state;
     const waiting = completions.wait(id, {
@@ -186,7 +186,7 @@ describe("the end of a completion by its callers", () => {
 });
 
 describe("an identical completion", () => {
-  it("is a second one unless there is a reason to share", async () => {
+  it("is not shared without a reason", async () => {
     const { completions } = await talker(FOREVER, SLOW);
     const first = completions.start(asked("Go"));
     const second = completions.start(asked("Go"));
@@ -204,7 +204,7 @@ describe("an identical completion", () => {
     await expect.poll(() => chats().length).toBe(2);
   });
 
-  it("is not shared where anything differs, or where the caller wants its own", async () => {
+  it("is not shared where anything differs, or with `join: false`", async () => {
     const { completions } = await talker(FOREVER, SLOW);
     completions.start(asked("Go", 0));
     expect(completions.start({ ...asked("Go", 0), seed: 1 }).joined).toBe(false);
@@ -212,7 +212,7 @@ describe("an identical completion", () => {
     expect(completions.start(asked("Go", 0), { join: false }).joined).toBe(false);
   });
 
-  it("takes over one that a host gave up, whatever its temperature, once", async () => {
+  it("takes over a detached one, whatever its temperature, once", async () => {
     const { completions } = await talker(FOREVER, SLOW);
     const { id } = completions.start(asked("Go")).state;
     completions.detach(id);
@@ -220,7 +220,7 @@ describe("an identical completion", () => {
     expect(completions.start(asked("Go")).joined).toBe(false);
   });
 
-  it("takes over one that has ended since it was given up, unless somebody has read it", async () => {
+  it("takes over a detached one that has ended, unless it has been read", async () => {
     const { completions } = await talker({ text: "It is blue." });
     const given = (prompt: string) => {
       const { id } = completions.start({ prompt }).state;
@@ -237,7 +237,7 @@ describe("an identical completion", () => {
     expect(completions.start({ prompt: "b" }).joined).toBe(false);
   });
 
-  it("does not take over one that failed or is being stopped", async () => {
+  it("does not take over one that failed or is being cancelled", async () => {
     const { completions } = await talker({ text: "A story.", failAfterTokens: 1 });
     const { id } = completions.start({ prompt: "Tell" }).state;
     completions.detach(id);
@@ -250,7 +250,7 @@ describe("an identical completion", () => {
     await cancelled;
   });
 
-  it("is joined by the same request of its session after three seconds, and by no other", async () => {
+  it("is joined only by the same request of its session after three seconds", async () => {
     let now = 0;
     const completions = await timed(FOREVER, () => now);
     const { id } = completions.start(asked("Go"), { session: "one" }).state;
@@ -268,7 +268,7 @@ describe("an identical completion", () => {
     expect(completions.list().map((run) => run.id)).toEqual(started);
   });
 
-  it("is stopped by the call that repeats it, which the earlier one does not outlive", async () => {
+  it("is stopped when the call that repeats it is cancelled, although the first call still waits", async () => {
     let now = 0;
     const completions = await timed(FOREVER, () => now);
     const { id } = completions.start(asked("Go"), { session: "one" }).state;
@@ -279,7 +279,7 @@ describe("an identical completion", () => {
     expect(completions.get(id).status).toBe("cancelled");
   });
 
-  it("is not joined as a repetition when it has ended or is being stopped", async () => {
+  it("is not joined as a repetition when it has ended or is being cancelled", async () => {
     let now = 0;
     const completions = await timed({ text: "It is blue." }, () => now);
     const { id } = completions.start({ prompt: "Why?" }, { session: "one" }).state;
@@ -293,7 +293,7 @@ describe("an identical completion", () => {
     await cancelled;
   });
 
-  it("is stopped after its host gave it up, unless a call has asked for it since", async () => {
+  it("is stopped after it was detached, unless a call has asked for it since", async () => {
     const { completions } = await talker(FOREVER, SLOW);
     const kinds: Record<string, (id: string) => unknown> = {
       nothing: () => {},
@@ -316,7 +316,7 @@ describe("an identical completion", () => {
     expect(stopped).toEqual(["nothing", "list"]);
   });
 
-  it("is stopped by the last who gives it up, and by nobody before", async () => {
+  it("is stopped when the last of its callers abandons it, and not earlier", async () => {
     const { completions } = await talker(FOREVER, SLOW);
     const { id } = completions.start(asked("Go", 0)).state;
     completions.start(asked("Go", 0));
@@ -325,7 +325,7 @@ describe("an identical completion", () => {
     expect((await completions.wait(id)).status).toBe("cancelled");
   });
 
-  it("is not stopped while somebody else waits for it", async () => {
+  it("is not stopped while another caller waits for it", async () => {
     const { completions } = await talker(FOREVER, SLOW);
     const { id } = completions.start(asked("Go")).state;
     const waiting = completions.wait(id, { withinMs: 100 });
@@ -335,7 +335,7 @@ describe("an identical completion", () => {
 });
 
 describe("completions in the queue", () => {
-  it("know their place, and give it up to none", async () => {
+  it("report their place, and keep their order", async () => {
     const { completions, chats } = await talker({ text: "Short." }, { tokensPerSecond: 20 });
     const ids = ["a", "b", "c"].map((prompt) => completions.start({ prompt }).state.id);
     await expect.poll(() => ids.map((id) => completions.get(id).place)).toEqual([null, 1, 2]);
@@ -345,7 +345,7 @@ describe("completions in the queue", () => {
     expect(prompts).toEqual(["a", "b", "c"]);
   });
 
-  it("end with QUEUE_FULL where there is no room to wait", async () => {
+  it("end with QUEUE_FULL where the queue is full", async () => {
     const { completions } = await talker(FOREVER, SLOW, { queueLimit: 1 });
     const ids = ["a", "b"].map((prompt) => completions.start(asked(prompt)).state.id);
     await expect.poll(() => completions.get(ids[1] ?? "").place).toBe(1);
@@ -353,7 +353,7 @@ describe("completions in the queue", () => {
     expect(refused).toMatchObject({ status: "failed", error: { code: "QUEUE_FULL" } });
   });
 
-  it("give their place back before their last event, so that its reader can ask again", async () => {
+  it("release their place before their last event, so that its reader can send the next request", async () => {
     const { client } = await talker({ text: "Yes." });
     const texts: string[] = [];
     for await (const { type } of client.streamComplete({ prompt: "One?" })) {
@@ -362,7 +362,7 @@ describe("completions in the queue", () => {
     expect(texts).toEqual(["Yes."]);
   });
 
-  it("wait beside those of the library's complete(), in one queue", async () => {
+  it("share one queue with calls of `complete`", async () => {
     const { client, completions } = await talker(FOREVER, SLOW);
     const leaving = new AbortController();
     const plain = client.complete({ ...asked("Go"), model: MODEL }, { signal: leaving.signal });
@@ -375,7 +375,7 @@ describe("completions in the queue", () => {
   });
 });
 
-it("a completion that begins again with another model waits, however full the queue is", async () => {
+it("a completion that is repeated with another model waits, however full the queue is", async () => {
   const { url } = await simulate({
     models: [
       { id: "broken-generic-cpu:1", loadError: "no memory" },

@@ -25,7 +25,7 @@ export async function talker(
     await service.close();
   });
   const { completions } = client;
-  /** The chats that the service was asked for. */
+  /** The chat requests to the service. */
   const chats = () => service.requests.filter(({ path }) => path === "/v1/chat/completions");
   return { service, client, completions, chats };
 }

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Ids } from "../../src/jobs/ids.js";
 
-it("gives ids that show their kind and are never given twice", () => {
+it("creates ids that show their kind and are unique", () => {
   const ids = new Ids();
   const given = [ids.next("completion"), ids.next("completion"), ids.next("batch")];
   expect(given[0]).toMatch(/^c-[a-z0-9]{12}-1$/);
@@ -9,14 +9,14 @@ it("gives ids that show their kind and are never given twice", () => {
   expect(given[2]).toMatch(/^b-[a-z0-9]{12}-1$/);
 });
 
-it("gives ids that cannot be guessed from the ones before", () => {
+it("creates ids that cannot be guessed from earlier ones", () => {
   const ids = new Ids();
   const codes = Array.from({ length: 100 }, () => ids.next("completion").split("-")[1]);
   expect(new Set(codes).size).toBe(100);
   expect(ids.next("batch")).not.toBe(new Ids().next("batch"));
 });
 
-it("says what has become of an id that is not kept", () => {
+it("explains why an id is unknown", () => {
   const ids = new Ids();
   const completion = ids.next("completion");
   const batch = ids.next("batch");

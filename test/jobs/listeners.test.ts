@@ -9,7 +9,7 @@ function noted(): { log: Logger; said: string[] } {
   return { log: { ...silentLogger, error: (_fields, message) => said.push(message) }, said };
 }
 
-it("a listener that throws is logged, and the others are told", () => {
+it("a listener that throws is logged, and the others are still called", () => {
   const { log, said } = noted();
   const listeners = new Listeners<[number]>(log);
   const told: number[] = [];
@@ -24,7 +24,7 @@ it("a listener that throws is logged, and the others are told", () => {
   expect(said).toEqual(["a listener threw", "a listener threw"]);
 });
 
-it("a listener of changes that throws changes nothing about a completion", async () => {
+it("a listener of changes that throws has no effect on a completion", async () => {
   const { service } = await talker({ text: "It is blue." });
   const { log, said } = noted();
   const client = new FoundryClient({ endpoint: service.url, log });

@@ -58,7 +58,7 @@ describe("a load", () => {
     expect(askedOf(simulator, LOADS)).toHaveLength(1);
   });
 
-  it("of what is loaded says so", async () => {
+  it("of a loaded model reports that it is already loaded", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
     const { loads } = await clientOf(simulator);
     expect(await loads.wait(loads.start("talker"))).toMatchObject({
@@ -67,7 +67,7 @@ describe("a load", () => {
     });
   });
 
-  it("that ended without waiters reports its outcome once, and is a new one after that", async () => {
+  it("that ended without waiters reports its outcome once; the next call is a new load", async () => {
     const simulator = await simulate({ models: [{ ...talker, loadMs: 50 }] });
     const { loads } = await clientOf(simulator);
     await loads.wait(loads.start("talker"), { withinMs: 0 });
@@ -88,7 +88,7 @@ describe("a load", () => {
     expect(askedOf(simulator, LOADS)).toHaveLength(2);
   });
 
-  it("continues when its caller aborts, also when it was stopped: no service stops one", async () => {
+  it("continues when its caller aborts or stops it, since no service can stop a load", async () => {
     const simulator = await simulate({ models: [{ ...talker, loadMs: 200 }] });
     const { loads } = await clientOf(simulator);
     const leaving = new AbortController();
@@ -102,7 +102,7 @@ describe("a load", () => {
     expect(askedOf(simulator, LOADS)).toHaveLength(1);
   });
 
-  it("that was stopped while it waited for another load is never begun", async () => {
+  it("that was stopped while it waited for another load is never started", async () => {
     const simulator = await simulate({ models: [{ ...talker, loadMs: 200 }, walker] });
     const client = await clientOf(simulator);
     const { loads } = client;
@@ -119,7 +119,7 @@ describe("a load", () => {
     expect(askedOf(simulator, `${LOADS}walker`)).toEqual([]);
   });
 
-  it("reports to every waiter what it waits for", async () => {
+  it("reports to every waiter which load it waits for", async () => {
     const simulator = await simulate({
       dialect: "C1",
       models: [
@@ -196,7 +196,7 @@ describe("a load that failed", () => {
     });
   });
 
-  it("for an unknown name says which there are", async () => {
+  it("for an unknown name reports the existing ones", async () => {
     const simulator = await simulate({ models: [talker] });
     const { loads } = await clientOf(simulator);
     expect(await loads.wait(loads.start("walker"))).toMatchObject({
@@ -248,7 +248,7 @@ describe("a download", () => {
     );
   });
 
-  it("that was stopped is a new one when it is asked for again", async () => {
+  it("that was stopped is started again by the next request", async () => {
     const simulator = await simulate({ dialect: "S", models: [missing], downloadMs: 100 });
     const { loads } = await clientOf(simulator);
     const load = loads.start("walker", { download: true });

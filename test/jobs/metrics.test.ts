@@ -12,7 +12,7 @@ const only = (operations: readonly OperationMetrics[], name: string): OperationM
 };
 
 describe("the metrics of a client", () => {
-  it("say 12 after an outage of 12 completions, 4 of which failed", async () => {
+  it("count 12 after an outage of 12 completions, 4 of which failed", async () => {
     const { client, completions, service } = await talker({ text: "Yes." }, {}, QUICK);
     for await (const _event of client.streamComplete({ prompt: "1" }));
     await completions.wait(completions.start({ prompt: "2" }).state.id);
@@ -48,7 +48,7 @@ describe("the metrics of a client", () => {
     expect(client.metrics().circuit.opened).toBe(client.metrics().circuit.closed);
   });
 
-  it("count requests, retries and bytes of each call, and apart those of no call", async () => {
+  it("count requests, retries and bytes of each call, and background requests apart", async () => {
     const { client, service } = await talker({ text: "Hello there." }, {}, QUICK);
     service.addFault({ kind: "status", status: 503, on: CHAT, times: 2 });
     await client.complete({ prompt: "x".repeat(5000) });
@@ -56,7 +56,7 @@ describe("the metrics of a client", () => {
 
     const { operations, background } = client.metrics();
     const { requests, retries, sentBytes, receivedBytes } = only(operations, "complete");
-    // That of a detection belongs to no call, though this one waited for it.
+    // The request of a detection belongs to no call, although this one waited for it.
     expect(requests).toBeGreaterThanOrEqual(3);
     expect(retries).toBe(2);
     expect(sentBytes).toBeGreaterThan(3 * 5000);
@@ -66,7 +66,7 @@ describe("the metrics of a client", () => {
     expect(requests + background.requests).toBe(service.requests.length);
   });
 
-  it("have the times of completions, and how long they waited in the queue", async () => {
+  it("contain the durations of completions, and of their wait in the queue", async () => {
     const { client } = await talker({ text: "a b c d e f g h i j" }, { tokensPerSecond: 50 });
     await Promise.all(["1", "2"].map((prompt) => client.complete({ prompt, maxTokens: 10 })));
     const { latencyMs, queueMs, firstTokenMs, tokensPerSecond, outputTokens } = only(
@@ -82,7 +82,7 @@ describe("the metrics of a client", () => {
     expect(tokensPerSecond?.p50).toBeLessThan(200);
   });
 
-  it("count loads, unloads, lists and what they failed with, by model", async () => {
+  it("count loads, unloads, lists and their errors by model", async () => {
     const { client } = await talker({}, { models: [{ id: MODEL }] });
     await client.loadModel(MODEL);
     await client.loadModel("no-such-model").catch(() => null);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FoundryClient } from "../../src/jobs/index.js";
 import { FoundryError } from "../../src/lib/errors.js";
 
-/** What a call throws or rejects with. */
+/** The error that a call throws or rejects with. */
 async function failureOf(call: () => unknown): Promise<FoundryError> {
   try {
     await call();
@@ -56,7 +56,7 @@ describe("the options of a client", () => {
     ["headers", [], 'an object of strings, such as {"X-Team":"research"}'],
     ["headers.X-Team", { "X-Team": 5 }, "a string"],
     ["apiKey", 5, "a string"],
-  ])("refuse %s = %j, and say what is allowed", async (path, value, allowed) => {
+  ])("refuse %s = %j, and report what is allowed", async (path, value, allowed) => {
     const error = await construct({ [String(path.split(".")[0])]: value });
     expect(error).toMatchObject({ code: "INVALID_ARGUMENT", retryable: false });
     expect(error.message).toMatch(new RegExp(`^Invalid value for ${path}: .+\\.$`));
@@ -73,7 +73,7 @@ describe("the options of a client", () => {
     },
   );
 
-  it("quote no secret", async () => {
+  it("are reported without secrets", async () => {
     const error = await construct({ apiKey: ["s3cret"], headers: { A: { b: "s3cret" } } });
     expect(`${error.message} ${error.action}`).not.toContain("s3cret");
   });
@@ -98,7 +98,7 @@ describe("the options of a client", () => {
     expect(error.action).toContain(`Did you mean ${meant}?`);
   });
 
-  it("suggest nothing for a name that resembles none, and list those that there are", async () => {
+  it("list the existing names for a name that resembles none", async () => {
     const error = await construct({ ["zzz".repeat(10_000)]: 1 });
     expect(error.action).not.toContain("Did you mean");
     expect(error.action).toContain("There are: endpoint, discovery");
@@ -110,7 +110,7 @@ describe("the options of a client", () => {
     [5, "a number"],
     [true, "a boolean"],
     [[], "a list"],
-  ])("refuse %j in their place", async (given, kind) => {
+  ])("refuse %j in place of the options", async (given, kind) => {
     expect(await failureOf(() => new FoundryClient(untyped(given)))).toMatchObject({
       code: "INVALID_ARGUMENT",
       message: `The options are ${kind} and not an object.`,
@@ -130,7 +130,7 @@ describe("the options of a client", () => {
     );
   });
 
-  it("take the bounds themselves, undefined, and an endpoint with blanks", async () => {
+  it("accept the bounds themselves, undefined, and an endpoint with blanks", async () => {
     const client = new FoundryClient({
       endpoint: " http://127.0.0.1:1/v1/ ",
       autostart: undefined,
@@ -163,7 +163,7 @@ describe("the options of a call", () => {
     completeBatch: (options) => client.completeBatch([request], options),
   };
 
-  it.each(Object.entries(calls))("%s refuses a signal that is none", async (_name, call) => {
+  it.each(Object.entries(calls))("%s refuses an invalid signal", async (_name, call) => {
     for (const signal of [new AbortController(), "abort", 5, null, {}]) {
       const error = await failureOf(() => call({ signal }));
       expect(error.code).toBe("INVALID_ARGUMENT");
@@ -201,7 +201,7 @@ describe("the options of a call", () => {
     expect(error.action).toBe(`Give ${option} as allowed: ${allowed}.`);
   });
 
-  it.each(Object.entries(calls))("%s refuses what is not an object", async (_name, call) => {
+  it.each(Object.entries(calls))("%s refuses anything but an object", async (_name, call) => {
     for (const [options, kind] of [
       [untyped("phi"), "a string"],
       [untyped(null), "null"],
@@ -230,7 +230,7 @@ describe("the options of a call", () => {
     );
   });
 
-  it("may be a signal of another kind that can do the same", async () => {
+  it("may contain a compatible signal of another class", async () => {
     const { signal } = new AbortController();
     const other = {
       aborted: false,
@@ -258,7 +258,7 @@ describe("the arguments of a call", () => {
     },
   };
 
-  it.each(Object.entries(ofRequest))("%s refuses a request that is none", async (_name, call) => {
+  it.each(Object.entries(ofRequest))("%s refuses an invalid request", async (_name, call) => {
     for (const [request, kind] of [
       ["hi", "a string"],
       [5, "a number"],
@@ -274,7 +274,7 @@ describe("the arguments of a call", () => {
     }
   });
 
-  it("are named where they are missing", async () => {
+  it("are named in the error where they are missing", async () => {
     const messages = await Promise.all(
       [
         () => client.complete(untyped(undefined)),

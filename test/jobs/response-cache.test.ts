@@ -77,7 +77,7 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
     now: () => number = () => 1_000_000,
   ) => new ResponseCache({ ...options, folder: await folderOf(), now });
 
-  it("has for a request what was stored last, only whole answers, and never more than its bounds", async () => {
+  it("returns the latest answer stored for a request, only complete ones, and stays within its bounds", async () => {
     const step = fc.record({
       request: requests,
       completion: completions,
@@ -131,7 +131,7 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
     ["the schema", { schema: { type: "object" } }, { schema: { type: "array" } }],
     ["the tools", { tools: TOOLS }, {}],
     ["the choice of tools", { tools: TOOLS, toolChoice: "none" }, { tools: TOOLS }],
-  ])("keeps requests apart by %s", async (_what, one, other) => {
+  ])("distinguishes requests by %s", async (_what, one, other) => {
     const cache = await cacheWith({ entries: 10 });
     const slotOf = async (more: Partial<CompletionRequest>) => {
       const slot = cache.slotOf({ prompt: "a", seed: 7, ...more });
@@ -142,7 +142,7 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
     expect((await slotOf(one)).found).toMatchObject({ text: "Hello." });
   });
 
-  it("finds no answer of another model or of another version of the service", async () => {
+  it("returns no answer of another model or of another version of the service", async () => {
     const slot = (await cacheWith({ entries: 10 })).slotOf({ prompt: "a", seed: 7 });
     await slot?.find(MODEL, SERVICE, []);
     slot?.keep(completionOf({}));
@@ -165,13 +165,13 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
     (await slot("b")).keep("B");
     expect((await slot("a")).found).toMatchObject({ text: "A" });
     (await slot("c")).keep("C");
-    // Until it is written, an answer on disk is beside those that are.
+    // Until an answer is written to disk, the cache has it in addition to the written ones.
     expect((await cache.size()).entries).toBe(2);
     expect((await slot("b")).found).toBeNull();
     expect((await slot("a")).found).toMatchObject({ text: "A" });
   });
 
-  it("keeps no answer that is larger than all of its bytes", async () => {
+  it("stores no answer that is larger than its limit of bytes", async () => {
     const cache = await cacheWith({ entries: 10, mostBytes: 1000 });
     const slot = cache.slotOf({ prompt: "a", seed: 1 });
     await slot?.find(MODEL, SERVICE, []);
@@ -183,7 +183,7 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
 describe("a client with a cache", () => {
   const ASKED = { prompt: "Why?", temperature: 0 };
 
-  it("answers an identical request from it, with its age, and sends nothing", async () => {
+  it("answers an identical request from the cache, with the answer's age and without a request", async () => {
     const { client, chats } = await talker({ text: "It is blue." }, {}, { cache: 10 });
     const first = await client.complete(ASKED);
     const second = await client.complete(ASKED);
@@ -207,7 +207,7 @@ describe("a client with a cache", () => {
     expect(totals).toMatchObject({ completed: 2, outputTokens: first.usage.outputTokens });
   });
 
-  it("streams a cached answer like another one", async () => {
+  it("streams a cached answer like any other", async () => {
     const { client } = await talker({ text: "It is blue." }, {}, { cache: 10 });
     await client.complete(ASKED);
     const types: string[] = [];
@@ -219,7 +219,7 @@ describe("a client with a cache", () => {
     expect({ types, text }).toEqual({ types: ["text", "completed"], text: "It is blue." });
   });
 
-  it("is used by completions that outlive their call, and by batches", async () => {
+  it("uses it for completions that outlive their call, and for batches", async () => {
     const { client, completions, chats } = await talker({ text: "Yes." }, {}, { cache: 10 });
     await client.complete(ASKED);
     const { id } = completions.start(ASKED).state;
@@ -230,7 +230,7 @@ describe("a client with a cache", () => {
     expect(chats()).toHaveLength(1);
   });
 
-  it("takes a cached answer while the model is busy and the rate limit is reached", async () => {
+  it("returns a cached answer while the model is busy and the rate limit is reached", async () => {
     const script = ({ text }: { readonly text: string }) =>
       text === "Go" ? FOREVER : { text: "Yes." };
     const { client, service } = await talker(
@@ -254,7 +254,7 @@ describe("a client with a cache", () => {
     expect(second.data).not.toBe(first.data);
   });
 
-  it("keeps no warning about the choice of a model, which the next call may name", async () => {
+  it("stores no warning about the choice of a model, as the next call may name one", async () => {
     const models = [MODEL, "other-generic-cpu:1"].map((id) => ({
       id,
       loaded: true,
@@ -275,7 +275,7 @@ describe("a client with a cache", () => {
     ["at another temperature", { prompt: "Why?", temperature: 0.1 }, {}],
     ["without temperature and seed", { prompt: "Why?" }, {}],
     ["with `cache: false`", ASKED, { cache: false }],
-  ])("is passed by %s", async (_what, request, options) => {
+  ])("does not use it %s", async (_what, request, options) => {
     const { client, chats } = await talker({ text: "Yes." }, {}, { cache: 10 });
     const cached = [];
     for (let call = 0; call < 2; call += 1) {
@@ -310,14 +310,14 @@ describe("a client with a cache", () => {
       { text: 'Well: <tool_call>{"name":"weather","arguments":{}}</tool_call>' },
       { ...ASKED, tools: TOOLS },
     ],
-  ])("keeps no answer that was %s", async (_what, script, request) => {
+  ])("stores no answer that was %s", async (_what, script, request) => {
     const { client, chats } = await talker(script, {}, { cache: 10 });
     for (let call = 0; call < 2; call += 1) await client.complete(request).catch(() => {});
     expect(chats()).toHaveLength(2);
     expect((await client.healthCheck()).cache).toEqual({ entries: 0, hits: 0 });
   });
 
-  it("keeps no answer whose reader left", async () => {
+  it("stores no answer whose reader left", async () => {
     const { client } = await talker(FOREVER, { tokensPerSecond: 50 }, { cache: 10 });
     for await (const event of client.streamComplete({ ...ASKED, maxTokens: 3000 })) {
       if (event.type === "text") break;
@@ -325,7 +325,7 @@ describe("a client with a cache", () => {
     expect((await client.healthCheck()).cache).toEqual({ entries: 0, hits: 0 });
   });
 
-  it("keeps the answers of other engines with the same name for a model apart", async () => {
+  it("distinguishes answers of engines that use the same name for a model", async () => {
     const cacheFolder = await temporaryFolder("answers");
     const answerOf = async (text: string): Promise<Completion> => {
       const models = [{ id: "assistant:1", script: { text } }];
@@ -337,7 +337,7 @@ describe("a client with a cache", () => {
     expect(await answerOf("Of another.")).toMatchObject({ text: "Of another.", cached: false });
   });
 
-  it("does not exist by default", async () => {
+  it("has no cache by default", async () => {
     const { client, chats } = await talker({ text: "Yes." });
     await client.complete(ASKED);
     expect(await client.complete(ASKED)).toMatchObject({ cached: false });

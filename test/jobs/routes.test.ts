@@ -11,7 +11,7 @@ const ROUTES: Routes = {
 };
 const prompt = "Hi";
 
-it.each([null, 5, "small"])("models that are no list are refused in words: %j", async (models) => {
+it.each([null, 5, "small"])("models that are no list are refused: %j", async (models) => {
   const { client } = await talker({ text: "Yes." }, {}, { routes: ROUTES });
   const request = Object({ prompt, model: "code", models });
   await expect(client.complete(request)).rejects.toMatchObject({ code: "INVALID_ARGUMENT" });
@@ -55,7 +55,7 @@ describe("the request of a route", () => {
   });
 
   it.each([null, undefined, 7, "text", { model: 7 }])(
-    "is as it was where it is none: %j",
+    "is unchanged without a route: %j",
     (given) => {
       const request: CompletionRequest = Object(given);
       expect(routed(request, ROUTES)).toBe(request);
@@ -69,7 +69,7 @@ describe("the routes of a client", () => {
     return { client, bodies: () => chats().map(({ body }) => Object(body)) };
   };
 
-  it("set what is sent", async () => {
+  it("set the values that are sent", async () => {
     const { client, bodies } = await start({
       code: { model: "talker", system: "Answer with code only.", temperature: 0, maxTokens: 500 },
     });
@@ -88,14 +88,14 @@ describe("the routes of a client", () => {
     ]);
   });
 
-  it("come before a model of the same name", async () => {
+  it("take precedence over a model of the same name", async () => {
     const { client, bodies } = await start({ talker: { model: "talker", temperature: 0.1 } });
     await client.complete({ prompt, model: "talker" });
     await client.complete({ prompt, model: MODEL });
     expect(bodies().map(({ temperature }) => temperature)).toEqual([0.1, undefined]);
   });
 
-  it("hold for each request of a batch, and for a completion that outlives its call", async () => {
+  it("apply to each request of a batch, and to a completion that outlives its call", async () => {
     const { client, bodies } = await start({ cold: { model: "talker", temperature: 0 } });
     for await (const { state } of client.completeBatch([{ prompt, model: "cold" }])) {
       expect(state.text).toBe("Hello.");
@@ -121,7 +121,7 @@ describe("the routes of a client", () => {
     [{ code: "x" }, "code"],
     [{ code: { models: [] } }, "code.models"],
     ["x", "routes"],
-  ])("are checked: %j", async (routes, name) => {
+  ])("are validated: %j", async (routes, name) => {
     await expect(start(Object(routes))).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining(name),

@@ -2,6 +2,7 @@ import type { PromptSeen, Script } from "foundry-local-simulator";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import * as z from "zod";
 import { typedTool } from "../../src/index.js";
+import { chatEngine, events } from "../foundry/dialects/chat-engine.js";
 import { clientOf, simulate } from "../foundry/fixtures.js";
 
 /** A model that calls a tool with these arguments, one call after the other, and then says the last result. */
@@ -18,6 +19,16 @@ async function calling(calls: readonly object[]) {
   const { url } = await simulate({ models: [{ id: "agent-generic-cpu:1", loaded: true, script }] });
   return clientOf(url);
 }
+
+/** A call in what an engine streams. */
+const called = (name: string): object => ({
+  tool_calls: [{ index: 0, id: "a", function: { name, arguments: "{}" } }],
+});
+const written = (name: string): object => ({
+  content: `<tool_call>${JSON.stringify({ name, arguments: {} })}</tool_call>`,
+});
+
+const lastOf = (messages: unknown): unknown => Object(Object(messages).at(-1)).content;
 
 const schema = z.object({ a: z.number(), b: z.number() });
 
@@ -67,7 +78,7 @@ describe("run", () => {
     ).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  it("takes a schema that is a function, as those of some libraries are", async () => {
+  it("accepts a schema that is a function, as in some libraries", async () => {
     const client = await calling([{ a: 1, b: 2 }]);
     const callable = Object.assign(() => {}, { "~standard": schema["~standard"] });
     const tool = { name: "add", schema: callable, run: () => 3 };
@@ -95,7 +106,34 @@ describe("run", () => {
     expect(text).toMatch(words);
   });
 
-  it("keeps the prompt behind the messages before it, and in front of the calls", async () => {
+  it.each([
+    ["blanks, structured", (name: string) => called(name), "  "],
+    ["controls, structured", (name: string) => called(name), "\u0000\u200e"],
+    ["blanks in the text", (name: string) => written(name), "  "],
+  ])("tells the model of a call whose name is %s, and goes on", async (_what, delta, name) => {
+    const { url, chats } = await chatEngine(({ messages }) => {
+      const isFirst = chats.length === 1;
+      return events({
+        choices: [
+          {
+            delta: isFirst ? delta(name) : { content: `Said: ${lastOf(messages)}` },
+            finish_reason: "stop",
+          },
+        ],
+      });
+    });
+
+    const { text, rounds } = await clientOf(url).run({
+      prompt: "Add.",
+      model: "m",
+      tools: [{ name: "add", schema, run: () => 0 }],
+    });
+
+    expect(rounds).toBe(2);
+    expect(text).toBe('Said: Error: There is no tool "unknown". There are: add.');
+  });
+
+  it("keeps the prompt between the earlier messages and the calls", async () => {
     const client = await calling([{ a: 1, b: 2 }]);
 
     const { text, messages } = await client.run({
@@ -118,13 +156,13 @@ describe("run", () => {
     ]);
   });
 
-  it("takes a JSON Schema, too", async () => {
+  it("accepts a JSON Schema, too", async () => {
     const client = await calling([{ a: 5 }]);
     const tool = { name: "add", schema: { type: "object" }, run: (given: unknown) => given };
     expect((await client.run({ prompt: "Add.", tools: [tool] })).text).toBe('Said: {"a":5}');
   });
 
-  it("ends after so many rounds, with the calls that were not run", async () => {
+  it("ends after the maximum number of rounds, with the pending calls", async () => {
     const client = await calling(Array(20).fill({ a: 1, b: 1 }));
     let runs = 0;
     const run = (): number => (runs += 1);

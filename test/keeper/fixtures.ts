@@ -2,8 +2,7 @@ import { onTestFinished } from "vitest";
 import type { CompletionState, FoundryClient } from "../../src/jobs/index.js";
 import { runKeeper } from "../../src/keeper/index.js";
 import { Link, type LinkHandlers } from "../../src/keeper/link.js";
-import type { RequestMessage } from "../../src/keeper/messages.js";
-import { toWire } from "../../src/keeper/states.js";
+import { type RequestMessage, toWire } from "../../src/keeper/messages.js";
 import { type KeeperAddress, keeperAddress, ownUid } from "../../src/platform/index.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -35,7 +34,7 @@ export const SETTINGS = {};
 
 export type Keep = Extract<RequestMessage, { do: "keep" }>;
 
-/** A message that hands one completion over. */
+/** A message that hands over one completion. */
 export function keepOf(state: Partial<CompletionState>, more: Partial<Keep> = {}): Keep {
   const request = { prompt: "Hello" };
   return {
@@ -50,7 +49,7 @@ export function keepOf(state: Partial<CompletionState>, more: Partial<Keep> = {}
   };
 }
 
-/** An address of which no other test knows. */
+/** An address that no other test uses. */
 export async function newAddress(): Promise<KeeperAddress> {
   const home = await temporaryFolder("keeper-");
   return keeperAddress({ platform: process.platform, home }, ownUid(), "test");

@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { FoundryClient } from "../../src/jobs/index.js";
 import { HeldCompletions, type Owner } from "../../src/keeper/held.js";
 import { HeldLoads } from "../../src/keeper/held-loads.js";
-import { REGENERATED, toWire } from "../../src/keeper/states.js";
+import { REGENERATED, toWire } from "../../src/keeper/messages.js";
 import { MOST_HELD, MOST_HELD_CHARACTERS } from "../../src/lib/index.js";
-import { talker } from "../jobs/fixtures.js";
+import { FOREVER, talker } from "../jobs/fixtures.js";
 import { keepOf, SETTINGS, stateOf } from "./fixtures.js";
 
 const owner = (): Owner => ({ stop: () => {} });
@@ -24,8 +24,8 @@ function heldBy(client: FoundryClient) {
 
 const ANSWER = { text: "It is a simulated answer." };
 
-describe("what the keeper holds", () => {
-  it("is left to its process until that ends", async () => {
+describe("a completion held by the keeper", () => {
+  it("is left to its process until the process ends", async () => {
     const { client, chats } = await talker(ANSWER);
     const { held, stateOfHeld, untilEnded } = heldBy(client);
     const process = owner();
@@ -42,7 +42,19 @@ describe("what the keeper holds", () => {
     expect(chats()).toHaveLength(1);
   });
 
-  it("is not generated again where it had ended", async () => {
+  it("waits also in a full queue, since it was promised", async () => {
+    const { client, service } = await talker(FOREVER, { tokensPerSecond: 50 }, { queueLimit: 1 });
+    const { held } = heldBy(client);
+    const process = owner();
+    const ids = ["c-before-1", "c-before-2", "c-before-3"];
+    for (const id of ids) held.keep(keepOf({ id }), process);
+    held.takeOver(process);
+    await service.waitFor(({ generating }) => generating > 0);
+    await expect.poll(() => client.completions.queue).toEqual({ running: 1, waiting: 2 });
+    expect(ids.map((id) => held.foundOne(id)?.state.status)).not.toContain("interrupted");
+  });
+
+  it("is not generated again if it has ended", async () => {
     const { client, chats } = await talker(ANSWER);
     const { held, stateOfHeld } = heldBy(client);
     const process = owner();
@@ -53,7 +65,7 @@ describe("what the keeper holds", () => {
     expect(chats()).toHaveLength(0);
   });
 
-  it("says once that another answer took the place of the earlier one", async () => {
+  it("reports once that another answer replaced the earlier one", async () => {
     const { client } = await talker(ANSWER);
     const { held, stateOfHeld, untilEnded } = heldBy(client);
     const process = owner();
@@ -66,7 +78,7 @@ describe("what the keeper holds", () => {
     expect(held.foundOne("c-before-1")?.isRegenerated).toBe(false);
   });
 
-  it("is dropped when its time after the end is over", async () => {
+  it("is dropped when its time to be kept after its end is over", async () => {
     const { client } = await talker(ANSWER);
     const { held, time } = heldBy(client);
     held.keep(keepOf({ status: "completed", endedAt: 5 }), owner());
@@ -77,7 +89,7 @@ describe("what the keeper holds", () => {
     expect(held.foundOne("c-before-2")).not.toBeNull();
   });
 
-  it("keeps the results of a batch together, until the last of them is old", async () => {
+  it("is kept with the other results of its batch, until the last of them is old", async () => {
     const { client } = await talker(ANSWER);
     const { held, time } = heldBy(client);
     const batchId = "b-before-1";
@@ -98,7 +110,7 @@ describe("what the keeper holds", () => {
     expect(held.size).toBe(0);
   });
 
-  it("keeps the rest of a result of a batch that was returned in part", async () => {
+  it("is kept if it is a batch's result that was returned only in part", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);
     const batchId = "b-before-1";
@@ -114,7 +126,7 @@ describe("what the keeper holds", () => {
     expect(held.foundOne("c-before-1")).not.toBeNull();
   });
 
-  it("is found by an identical request only when its process has ended", async () => {
+  it("is joined by an identical request only after its process has ended", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);
     const process = owner();
@@ -130,7 +142,7 @@ describe("what the keeper holds", () => {
     );
   });
 
-  it("is bounded in number and size", async () => {
+  it("is refused beyond the limits of number and size", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);
     const many = Array.from({ length: MOST_HELD + 1 }, (_, at) => ({
@@ -149,7 +161,7 @@ describe("what the keeper holds", () => {
     expect(held.size).toBe(0);
   });
 
-  it("asks the process that runs a completion to stop it", async () => {
+  it("is stopped by the process that runs it", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);
     const stopped: string[] = [];
@@ -159,7 +171,7 @@ describe("what the keeper holds", () => {
   });
 });
 
-it("holds no load that the keeper cannot begin", () => {
+it("the keeper holds no load that it cannot start", () => {
   const clientOf = (): FoundryClient => {
     throw new Error("These settings are of another version.");
   };

@@ -3,10 +3,10 @@ import { Promises } from "../../src/keeper/promises.js";
 import { MOST_HELD_CHARACTERS } from "../../src/lib/index.js";
 import { FOREVER, talker } from "../jobs/fixtures.js";
 
-it("more than the keeper holds is not sent, and takes nothing with it", async () => {
+it("a completion beyond the keeper's limits is not sent, but the others are", async () => {
   const model = { id: "talker-generic-cpu:1", loaded: true, contextLength: 1e9, script: FOREVER };
   const { client, completions } = await talker(FOREVER, { models: [model] });
-  // It has the place, so that no other is sent to the service.
+  // It occupies the place, so that no other is sent to the service.
   const { id } = completions.start({ prompt: "Hi" }).state;
   const prompt = "A".repeat(MOST_HELD_CHARACTERS / 4);
   const large = client.batches.start(

@@ -8,15 +8,15 @@ import {
   REGENERATED,
   stateSchema,
   toWire,
-} from "../../src/keeper/states.js";
+} from "../../src/keeper/messages.js";
 import { FoundryError } from "../../src/lib/index.js";
 import { stateOf } from "./fixtures.js";
 
 const state = (text: string, more: Partial<Parameters<typeof stateOf>[0]> = {}) =>
   toWire(stateOf({ text, ...more }));
 
-describe("a state on its way between processes", () => {
-  it("stays the same", () => {
+describe("a state sent between processes", () => {
+  it("stays unchanged", () => {
     const error = new FoundryError("INFERENCE_FAILED", "It failed.", {
       action: "Try again.",
       retryable: true,
@@ -37,7 +37,7 @@ describe("a state on its way between processes", () => {
   });
 
   it.each([{ name: "Åsa" }, [1, 2], "a text", 0, false, null])(
-    "has the value that was asked for: %j",
+    "contains the value of the schema: %j",
     (data) => {
       const before = state("");
       const given = stateOf({
@@ -68,32 +68,32 @@ describe("a state on its way between processes", () => {
 describe("an answer that is generated again", () => {
   const earlier = state("The quick brown fox");
 
-  it.each(["", "The", "The quick brown fox"])("shows the earlier text after %j of it", (text) => {
+  it.each(["", "The", "The quick brown fox"])("shows the earlier text after %j", (text) => {
     const { state: shown, isRegenerated } = continued(earlier, state(text));
     expect(shown.text).toBe(earlier.text);
     expect(isRegenerated).toBe(false);
   });
 
-  it("goes on after the earlier text where it repeats it", () => {
+  it("continues the earlier text where it repeats it", () => {
     const again = state("The quick brown fox jumps", { status: "completed", endedAt: 1 });
     const { state: shown, isRegenerated } = continued(earlier, again);
     expect(shown.text).toBe("The quick brown fox jumps");
     expect(isRegenerated).toBe(false);
   });
 
-  it.each(["A slow", "The quick brown cat sleeps"])("says so where it differs: %s", (text) => {
+  it.each(["A slow", "The quick brown cat sleeps"])("is marked where it differs: %s", (text) => {
     const { state: shown, isRegenerated } = continued(earlier, state(text));
     expect(shown.text).toBe(text);
     expect(shown.warnings).toEqual([REGENERATED]);
     expect(isRegenerated).toBe(true);
   });
 
-  it("is another one where it ends before the earlier text did", () => {
+  it("is marked as different where it ends before the earlier text", () => {
     const again = state("The quick", { status: "completed", endedAt: 1 });
     expect(continued(earlier, again).isRegenerated).toBe(true);
   });
 
-  it("keeps the earlier text where it fails", () => {
+  it("returns the earlier text where it fails", () => {
     const again = state("", { status: "failed", endedAt: 1 });
     const { state: shown, isRegenerated } = continued(earlier, again);
     expect(shown).toMatchObject({ text: earlier.text, status: "failed" });

@@ -11,11 +11,11 @@ const schema = z.strictObject({
 });
 
 describe("parseArguments", () => {
-  it("gives what the schema makes of arguments that fit", () => {
+  it("returns valid arguments as the schema parses them", () => {
     expect(parseArguments(schema, { name: "a", count: 1 })).toEqual({ name: "a", count: 1 });
   });
 
-  it("names an argument that is missing, and what it may be", () => {
+  it("names a missing argument, and what it may be", () => {
     expect(() => parseArguments(schema, {})).toThrowError(
       expect.objectContaining({
         code: "INVALID_ARGUMENT",
@@ -33,7 +33,7 @@ describe("parseArguments", () => {
     );
   });
 
-  it("names one mistake of each value", () => {
+  it("reports one mistake per value", () => {
     const list = z.object({ list: z.array(z.string(), "a list").min(1, "at least one") });
     expect(() => parseArguments(list, { list: "" })).toThrowError(
       expect.objectContaining({
@@ -52,7 +52,7 @@ describe("parseArguments", () => {
     );
   });
 
-  it("tells all problems at once", () => {
+  it("reports all problems at once", () => {
     expect(() => parseArguments(schema, { count: "1", other: 1 })).toThrowError(
       expect.objectContaining({
         message: expect.toSatisfy((message: string) =>
@@ -88,7 +88,7 @@ describe("parseArguments", () => {
     ["a long text", "x".repeat(5_000_000), `"${"x".repeat(59)}…`],
     ["half a character", ["\ud83d"], '["\\ud83d"]'],
     ["a text cut inside a character", [`${"x".repeat(57)}😀`], `["${"x".repeat(57)}\ufffd…`],
-  ])("shows %s so that it can be read", (_what, value, shown) => {
+  ])("shows %s in a readable form", (_what, value, shown) => {
     const strict = z.object({ field: z.boolean({ error: "true or false" }) });
     expect(() => parseArguments(strict, { field: value })).toThrowError(
       expect.objectContaining({ message: `Invalid value for field: ${shown}.` }),
@@ -96,7 +96,7 @@ describe("parseArguments", () => {
   });
 });
 
-describe("the words of a refusal", () => {
+describe("the message of a refusal", () => {
   const flag = z.boolean({ error: "true or false" });
   const strict = z.strictObject({ field: flag.optional(), list: z.array(flag).optional() });
   const long = "x".repeat(1_000_000);
@@ -131,7 +131,7 @@ describe("the words of a refusal", () => {
     expect(message).toContain("And 90 more mistakes.");
   });
 
-  it("show a name without what would move the cursor of a terminal", () => {
+  it("show a name without characters that control a terminal", () => {
     const { message } = refusalOf(() => parseArguments(strict, { "a\u001b[2J\nb": 1 }));
     expect(message).toBe('There is no argument "a [2J b".');
   });

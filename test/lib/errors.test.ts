@@ -8,7 +8,7 @@ import {
 } from "../../src/lib/errors.js";
 
 describe("FoundryError", () => {
-  it("carries what it was given", () => {
+  it("has the given values", () => {
     const cause = new Error("inner");
     const error = new FoundryError("TIMEOUT", "It took too long.", {
       action: "Wait.",
@@ -35,7 +35,7 @@ describe("FoundryError", () => {
     });
   });
 
-  it("keeps its words to a length that can be shown, and the detail whole", () => {
+  it("limits the length of its texts, but not of the detail", () => {
     const text = "🌍".repeat(100_000);
     const error = new FoundryError("INTERNAL", text, { action: text, detail: text });
     expect(error.message.length + error.action.length).toBeLessThanOrEqual(2000);
@@ -43,7 +43,7 @@ describe("FoundryError", () => {
     expect(error.detail).toBe(text);
   });
 
-  it("is written as JSON with its words and facts, without detail, cause and stack", () => {
+  it("has a JSON form with its texts and values, without detail, cause and stack", () => {
     const error = new FoundryError("SERVICE_BUSY", "It is busy.", {
       action: "Wait.",
       retryable: true,
@@ -69,7 +69,7 @@ describe("FoundryError", () => {
     });
   });
 
-  it("keeps everything but its words when it is reworded", () => {
+  it("keeps everything but its texts when it is reworded", () => {
     const error = new FoundryError("TIMEOUT", "x", { action: "y", status: 504, phase: "whole" });
     error.attempts = 3;
     error.neverSent = true;
@@ -87,7 +87,7 @@ describe("FoundryError", () => {
     });
   });
 
-  it("knows nothing that it was not told", () => {
+  it("has no values that were not given", () => {
     const error = new FoundryError("INTERNAL", "x", { action: "y" });
     expect(error).toMatchObject({
       retryable: false,
@@ -101,12 +101,12 @@ describe("FoundryError", () => {
 });
 
 describe("toFoundryError", () => {
-  it("leaves a FoundryError as it is", () => {
+  it("returns a FoundryError unchanged", () => {
     const error = cancelledError();
     expect(toFoundryError(error)).toBe(error);
   });
 
-  it("takes anything else for a defect of ours, and keeps its words for the log", () => {
+  it("turns anything else into INTERNAL, with its message for the log", () => {
     const thrown = new TypeError("cannot read secret.txt");
     const error = toFoundryError(thrown);
     expect(error).toMatchObject({ code: "INTERNAL", retryable: false, cause: thrown });
@@ -118,13 +118,13 @@ describe("toFoundryError", () => {
     ["a text", "boom", "boom"],
     ["undefined", undefined, "undefined"],
     ["null", null, "null"],
-  ])("copes with %s that was thrown", (_what, thrown, detail) => {
+  ])("accepts %s in place of a thrown Error", (_what, thrown, detail) => {
     expect(toFoundryError(thrown)).toMatchObject({ code: "INTERNAL", detail });
   });
 });
 
 describe("cancelledError", () => {
-  it("is not to be tried again, and warns that the device may be busy", () => {
+  it("is not retryable, and warns that the device may be busy", () => {
     expect(cancelledError()).toMatchObject({
       code: "CANCELLED",
       retryable: false,
@@ -159,7 +159,7 @@ describe("abortedError", () => {
 });
 
 describe("ERROR_CODES", () => {
-  it("says in words what each code stands for", () => {
+  it("has a description of each code", () => {
     for (const [code, meaning] of Object.entries(ERROR_CODES)) {
       expect(code).toMatch(/^[A-Z_]+$/);
       expect(meaning.length).toBeGreaterThan(10);

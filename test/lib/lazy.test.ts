@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Lazy } from "../../src/lib/async.js";
 
 describe("a lazy value", () => {
-  it("is made once, when it is first wanted", async () => {
+  it("is created once, at its first use", async () => {
     let made = 0;
     const lazy = new Lazy(async () => {
       made += 1;
@@ -14,7 +14,7 @@ describe("a lazy value", () => {
     expect(lazy.made).toBe(1);
   });
 
-  it("is waited for by its end while it is being made", async () => {
+  it("can be awaited by ifBegun while it is created", async () => {
     let finish = (_value: string): void => {};
     const lazy = new Lazy(
       () =>
@@ -29,7 +29,7 @@ describe("a lazy value", () => {
     expect(await begun).toBe("value");
   });
 
-  it("is made again after a failure", async () => {
+  it("is created again after a failure", async () => {
     let calls = 0;
     const lazy = new Lazy(async () => {
       calls += 1;

@@ -33,7 +33,7 @@ function recorder() {
 }
 
 describe("a histogram", () => {
-  it("has percentiles that are at most 19 % off, whatever the values are", () => {
+  it("has percentiles with an error of at most 19 %, whatever the values are", () => {
     fc.assert(
       fc.property(
         fc.array(fc.double({ min: 0.1, max: 4_000_000, noNaN: true }), {
@@ -53,7 +53,7 @@ describe("a histogram", () => {
           ] as const) {
             const exact = sorted[Math.ceil(part * sorted.length) - 1] ?? 0;
             const estimate = distribution?.[name] ?? 0;
-            // A tenth is the unit of what is shown.
+            // Values are shown in tenths.
             expect(estimate).toBeGreaterThanOrEqual(exact / 1.19 - 0.1);
             expect(estimate).toBeLessThanOrEqual(exact * 1.19 + 0.1);
           }
@@ -104,7 +104,7 @@ describe("the metrics of a client", () => {
     expect(metrics.totals.outputTokens).toBe(Number.MAX_SAFE_INTEGER);
   });
 
-  it("count a call once, however often its end is reported", () => {
+  it("count a call once, however often its end is recorded", () => {
     const { metrics } = recorder();
     const call = metrics.begin("complete");
     call.end("completed", null);
@@ -140,7 +140,7 @@ describe("the metrics of a client", () => {
     expect(metrics.totals).toMatchObject({ completed: 0, failed: 0 });
   });
 
-  it("count an answer of the cache, without its tokens and times", () => {
+  it("count a cached answer, without its tokens and times", () => {
     const { metrics, complete } = recorder();
     complete("completed", null, "a", answer({ cached: true }));
     expect(metrics.cacheHits).toBe(1);
@@ -162,7 +162,7 @@ describe("the metrics of a client", () => {
     expect(metrics.totals.completed).toBe(MOST_MODELS_MEASURED + 31);
   });
 
-  it("have the latest error, with its age", () => {
+  it("contain the latest error, with its age", () => {
     const { clock, metrics, complete } = recorder();
     complete("failed", "INFERENCE_FAILED");
     complete("cancelled", "CANCELLED");
@@ -175,7 +175,7 @@ describe("the metrics of a client", () => {
     });
   });
 
-  it("say that a model fails until it succeeds, and for a minute at most", () => {
+  it("report a model as failing until it succeeds, for a minute at most", () => {
     const { clock, metrics, complete } = recorder();
     complete("failed", "INFERENCE_FAILED");
     complete("interrupted", "STREAM_INTERRUPTED");
@@ -190,7 +190,7 @@ describe("the metrics of a client", () => {
     expect(metrics.failing).toEqual([]);
   });
 
-  it("say that completions without a known model fail until any succeeds", () => {
+  it("report completions without a known model as failing until any succeeds", () => {
     const { metrics, complete } = recorder();
     complete("failed", "SERVICE_UNREACHABLE", null);
     expect(metrics.failing).toMatchObject([{ model: null, count: 1 }]);
@@ -199,7 +199,7 @@ describe("the metrics of a client", () => {
   });
 
   it.each(["INVALID_REQUEST", "MODEL_NOT_FOUND", "CONTEXT_LENGTH_EXCEEDED", "QUEUE_FULL"] as const)(
-    "do not say that a model fails after a caller's mistake: %s",
+    "do not report a model as failing after a caller's mistake: %s",
     (code) => {
       const { metrics, complete } = recorder();
       complete("failed", code);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { terminalScreen } from "../../src/commands/terminal/screen.js";
+import { terminalScreen } from "../../src/commands/terminal.js";
 import { toFoundryError } from "../../src/lib/errors.js";
 import { SecretMask } from "../../src/lib/secrets.js";
 import { escapeUnprintable } from "../../src/lib/text.js";
@@ -27,9 +27,10 @@ describe("a secret is hidden", () => {
 
   it("also where its end was cut off", () => {
     expect(mask.hide(`bad token ${KEY.slice(0, 9)}`)).toBe("bad token (secret)");
+    expect(mask.hide(`bad token ${KEY.slice(0, 9).toUpperCase()}`)).toBe("bad token (secret)");
   });
 
-  it("and nothing else is: short values, public headers, other texts", () => {
+  it("unlike short values, public headers and other texts", () => {
     const other = SecretMask.ofHeaders({ "x-team": "ai", accept: "text/plain" });
     expect(other.hide("the ai said text/plain")).toBe("the ai said text/plain");
     expect(mask.hide("Bearer of good news")).toBe("Bearer of good news");
@@ -49,7 +50,7 @@ const PLACES: readonly Place[] = [
 const DIALECTS = ["openai", "core1"] as const;
 const CASES = DIALECTS.flatMap((dialect) => PLACES.map((place) => ({ dialect, place })));
 
-/** A service of a dialect that answers each chat with what was sent to it. */
+/** A service of a dialect that answers each chat with its request. */
 async function quoting(dialect: (typeof DIALECTS)[number], place: Place, words: string) {
   return httpService((request, response) => {
     const json = (status: number, body: unknown) => {
@@ -92,7 +93,7 @@ async function failureOf(dialect: (typeof DIALECTS)[number], place: Place, words
 }
 
 describe.each(CASES)("$dialect, $place", ({ dialect, place }) => {
-  it("neither the error nor the log has the key or anything that steers a terminal", async () => {
+  it("neither the error nor the log contains the key or characters that control a terminal", async () => {
     const words = `bad ${forms(KEY).join(" ")} ${STEERING}`;
     const { error, logged } = await failureOf(dialect, place, words);
     expect(error.code).not.toBe("INTERNAL");
@@ -104,7 +105,7 @@ describe.each(CASES)("$dialect, $place", ({ dialect, place }) => {
     expect(shown.length).toBeLessThanOrEqual(2000);
   });
 
-  it("a message of a megabyte takes next to no time", async () => {
+  it("a message of a megabyte is handled in short time", async () => {
     const before = process.cpuUsage();
     const { error } = await failureOf(dialect, place, "context length ".repeat(70_000));
     const { user, system } = process.cpuUsage(before);
@@ -113,7 +114,7 @@ describe.each(CASES)("$dialect, $place", ({ dialect, place }) => {
   });
 });
 
-it("a screen shows no control characters of what it is given, and keeps line breaks", () => {
+it("a screen removes control characters, and keeps line breaks", () => {
   let shown = "";
   const screen = terminalScreen({ write: (text: string) => (shown += text) }, {});
   screen.say(STEERING);

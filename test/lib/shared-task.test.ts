@@ -13,12 +13,12 @@ function deferred<T>() {
 }
 
 describe("a shared task", () => {
-  it("gives its result to every waiter", async () => {
+  it("returns its result to every waiter", async () => {
     const task = new SharedTask(async () => "done");
     expect(await Promise.all([task.wait(), task.wait()])).toEqual(["done", "done"]);
   });
 
-  it("fails for every waiter, and is no unhandled rejection without one", async () => {
+  it("rejects for every waiter, without an unhandled rejection if there is none", async () => {
     const { promise, reject } = deferred<never>();
     const task = new SharedTask(() => promise);
     const waits = [task.wait(), task.wait()];
@@ -66,7 +66,7 @@ describe("a shared task", () => {
     await Promise.all(waits);
   });
 
-  it("fails for the waiter whose listener throws, and for no other", async () => {
+  it("fails only for the waiter whose listener throws", async () => {
     const { promise, resolve } = deferred<string>();
     const task = new SharedTask<string, number>(() => promise);
     const onUpdate = (): void => {
@@ -97,7 +97,7 @@ describe("shared tasks", () => {
     ).toEqual([2, 3]);
   });
 
-  it("start anew for a key whose task was aborted", async () => {
+  it("start again for a key whose task was aborted", async () => {
     const tasks = new SharedTasks<string>();
     const leaving = new AbortController();
     const wait = tasks.get("key", () => new Promise(() => {})).wait({ signal: leaving.signal });
@@ -106,7 +106,7 @@ describe("shared tasks", () => {
     expect(await tasks.get("key", async () => "new").wait()).toBe("new");
   });
 
-  it("start anew after they were cleared, while the former one ends", async () => {
+  it("start again after a clear, while the former task ends", async () => {
     const tasks = new SharedTasks<string>();
     const old = tasks.get("key", async () => "old").wait();
     tasks.clear();

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { withinTime } from "../../src/lib/within-time.js";
 
-/** Waits in the main thread without any CPU time, as on a machine that is busy with something else. */
+/** Waits in the main thread without any CPU time, as on a busy machine. */
 const starve = (): void => {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000);
 };
 
 describe("work within a time", () => {
-  it("is begun again where this process had no time for it", () => {
+  it("is started again where this process was too busy", () => {
     let begun = 0;
     const found = withinTime(1000, () => {
       begun += 1;
@@ -17,11 +17,11 @@ describe("work within a time", () => {
     expect({ begun, found }).toEqual({ begun: 2, found: { value: "done" } });
   });
 
-  it("is ended where it takes too much, also in a regular expression", () => {
+  it("is ended where it takes too long, also in a regular expression", () => {
     expect(withinTime(100, () => /^(a+)+$/.test(`${"a".repeat(50)}b`))).toBeNull();
   });
 
-  it("may begin other work, and goes on after work that was ended", () => {
+  it("may start other work, and continues after work that was ended", () => {
     const inner = () => withinTime(100, () => /^(a+)+$/.test(`${"a".repeat(50)}b`));
     const work = () => [inner(), withinTime(1000, () => 2), inner()];
     expect(withinTime(10_000, work)).toEqual({ value: [null, { value: 2 }, null] });

@@ -16,7 +16,7 @@ const answerSchema = z.object({
   pending: z.array(z.string()),
 });
 
-test("500 items of which every tenth fails, over ten calls: each result once, in its place", async () => {
+test("ten calls return the results of 500 items, every tenth failed, each once in its place", async () => {
   const simulator = await startSimulator({
     models: [
       {
@@ -54,6 +54,6 @@ test("500 items of which every tenth fails, over ten calls: each result once, in
     else expect(text.startsWith(`Item ${index}. and so on`)).toBe(true);
   }
   expect(answer.counts).toMatchObject({ completed: 450, failed: 25, interrupted: 25 });
-  // What is refused before it is sent costs the device nothing, and nothing is sent twice.
+  // Items refused by the client send no request, and no request is sent twice.
   expect(simulator.requests.filter(({ path }) => path.includes("/chat/"))).toHaveLength(475);
 });

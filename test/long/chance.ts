@@ -2,7 +2,7 @@
 export interface Chance {
   /** From 0 to less than `most`. */
   upTo(most: number): number;
-  /** One of the whole numbers from 0 on, so many of them. */
+  /** A whole number from 0 to less than `most`. */
   oneOf(count: number): number;
 }
 

@@ -3,14 +3,14 @@ import { expect } from "vitest";
 import type { Answer, Host } from "../e2e/host.js";
 import { answerTo, LOADS, SAYS, type ServiceLife } from "./chaos-life.js";
 
-/** No call takes so long, whatever happens meanwhile. */
+/** Longer than any call takes under any fault. */
 const LONGEST_CALL_MS = 60_000;
-/** From the beginning of a call to its arrival, and from its end to our seeing it, on a loaded machine. */
+/** The delay from the start of a call to its arrival, and from its end to this test, on a loaded machine. */
 const BLUR_MS = 1000;
 /** A search that found nothing answers for a second. */
 const REMEMBERED_MS = 1000 + BLUR_MS;
 
-/** What a call may fail with while the service is away. */
+/** The codes that a call may fail with while the service is away. */
 const ALLOWED = new Set([
   "NO_ENDPOINT",
   "SERVICE_UNREACHABLE",
@@ -19,7 +19,7 @@ const ALLOWED = new Set([
   "CIRCUIT_OPEN",
 ]);
 
-/** The calls of a host, each of which is held against what was true while it ran. */
+/** The calls of a host, each compared with the state of the service while it ran. */
 export class Calls {
   readonly #told = new Map<string, number>();
   #prompts = 0;
@@ -70,7 +70,7 @@ export class Calls {
     );
   };
 
-  /** The service is back, and everything works: health tells where it is now, and a completion is whole. */
+  /** The service is back, and everything works: health reports its address, and a completion is complete. */
   async settled(): Promise<void> {
     const until = performance.now() + 5000;
     for (;;) {
@@ -79,7 +79,7 @@ export class Calls {
         expect(result["dialect"]).toBe(this.life.now.dialect);
         break;
       }
-      // It may still be looked for where it was, but never be said to answer there.
+      // It may still be searched for at its old address, but never be reported there.
       expect(result).toMatchObject({ status: "unavailable" });
       if (performance.now() > until) throw new Error(`not found: ${JSON.stringify(result)}`);
       await delay(50);
@@ -88,7 +88,7 @@ export class Calls {
     expect({ isError, text }).toEqual({ isError: false, text: answerTo("now") });
   }
 
-  /** All that was said of failures, and how often. */
+  /** All messages of failures, and how often each occurred. */
   told(): string {
     return [...this.#told].map(([words, times]) => `${times} × ${words}`).join("\n");
   }
@@ -108,7 +108,7 @@ export class Calls {
     return answer;
   }
 
-  /** Whether the failure may be, and its words are true. */
+  /** Whether the failure is allowed, and its message is true. */
   #judge(name: string, { code, text }: Answer, begin: number): void {
     const now = performance.now();
     const what = `${name} failed with: ${text}`;

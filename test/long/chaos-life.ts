@@ -12,14 +12,14 @@ import { FoundryMachine, type Installation } from "../e2e/foundry-machine.js";
 import type { Chance } from "./chance.js";
 
 export interface Lives {
-  /** What takes turns on the machine; mostly one. */
+  /** The services that take turns on the machine; mostly only one. */
   readonly installations: readonly [Installation, ...Installation[]];
   readonly autostart: boolean;
 }
 
 const LONGEST_START_MS = 60_000;
 
-/** Says what it was asked. */
+/** Repeats its prompt. */
 export const SAYS = "tells-its-prompt-generic-cpu:1";
 /** Takes a moment to load. */
 export const LOADS = "loads-for-a-while-generic-cpu:2";
@@ -34,7 +34,7 @@ const MODELS = [
   { id: LOADS, script: { text: "Loaded." }, loadMs: 60 },
 ];
 
-/** Where the service was, and when. */
+/** The addresses of the service, with their times. */
 interface Stay {
   readonly url: string;
   readonly dialect: string;
@@ -59,7 +59,7 @@ async function commanded(
   return { dialect, simulator, cli };
 }
 
-/** The service of a machine, which dies and comes back, with its command line. */
+/** The service of a machine, which crashes and comes back, with its command line. */
 export class ServiceLife {
   readonly stays: Stay[] = [];
   #turn = 0;
@@ -113,7 +113,7 @@ export class ServiceLife {
     const stay = this.stays.at(-1);
     await simulator.stop();
     if (stay !== undefined) stay.to = performance.now();
-    // What was in memory went with it.
+    // The loaded models are lost with it.
     for (const id of simulator.loaded) simulator.setLoaded(id, false);
   }
 
@@ -136,7 +136,7 @@ export class ServiceLife {
     return this.stays.filter((stay) => stay.from <= to && stay.to >= from);
   }
 
-  /** Waits until it was started. The command line of the one before may have been at it, too. */
+  /** Waits until the service is started. The former service's command line may have started that one. */
   async #isStarted(awaited: Simulator): Promise<void> {
     const since = this.stays.at(-1)?.to ?? 0;
     while (!awaited.listening) {
@@ -147,7 +147,7 @@ export class ServiceLife {
         await simulator.stop();
         stay.to = performance.now();
       }
-      if (performance.now() - since > LONGEST_START_MS) throw new Error("nobody started it");
+      if (performance.now() - since > LONGEST_START_MS) throw new Error("not started in time");
       await delay(20);
     }
   }
@@ -157,7 +157,7 @@ export class ServiceLife {
     this.stays.push({ url: simulator.url, dialect, from: performance.now(), to: Infinity });
   }
 
-  /** Puts the command line of the service that is installed now in the place of the one before. */
+  /** Replaces the command line by that of the service that is installed now. */
   async #install(): Promise<void> {
     const text = await readFile(this.now.cli.script, "utf8");
     await writeFile(`${this.program}.new`, text);

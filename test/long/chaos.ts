@@ -10,13 +10,13 @@ export interface Chaos extends Lives {
   readonly seed: number;
 }
 
-/** Another seed than its own for every machine, to look for more. */
+/** A seed for all machines instead of their own, to search for more failures. */
 const SEED = process.env["FOUNDRY_TEST_SEED"];
-/** Whether to print what the calls came to. */
+/** Whether to print the outcomes of the calls. */
 const TELLS = process.env["FOUNDRY_TEST_TELL"] !== undefined;
 
 /**
- * Services are killed and come back at random moments, while calls of all kinds are under way: several
+ * Services are killed and come back at random moments, while calls of all kinds are in flight: several
  * machines at the same time, since most of it is waiting.
  */
 export function chaos(name: string, machines: readonly Chaos[]): void {
@@ -46,7 +46,7 @@ async function survive(machine: Chaos): Promise<void> {
   if (TELLS) process.stdout.write(`${machine.name}\n${calls.told()}\n`);
 }
 
-/** Calls go on all the time, while the service goes and comes. */
+/** Calls continue all the time, while the service goes and comes back. */
 async function manyLives(
   { autostart, restarts }: Chaos,
   life: ServiceLife,
@@ -56,7 +56,7 @@ async function manyLives(
   const over = new AbortController();
   const { complete, list, load, health } = calls;
   const callers = [complete, complete, complete, list, load, health].map(async (call, index) => {
-    // Each has a chance of its own: those of the others come in any order.
+    // Each has its own random numbers, as the order among them varies.
     const chance = seeded(seed * 100 + index);
     while (!over.signal.aborted) {
       await call();
@@ -64,7 +64,7 @@ async function manyLives(
     }
   });
   const ended = Promise.all(callers);
-  // The first failure of any of them ends the whole.
+  // The first failure of any of them ends the test.
   ended.catch(() => over.abort());
   const chance = seeded(seed);
   try {

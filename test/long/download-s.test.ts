@@ -18,7 +18,7 @@ const downloadsOf = ({ requests }: { readonly requests: readonly { path: string 
   requests.filter(({ path }) => path === "/openai/download");
 
 describe("a download through S", () => {
-  it("tells how far it is, and ends with the model in memory", async () => {
+  it("reports its progress, and ends with the model in memory", async () => {
     const machine = await machineToDownloadOn(S);
     const host = await machine.host();
 
@@ -33,7 +33,7 @@ describe("a download through S", () => {
     await assertUsable(host, machine.simulator);
   });
 
-  it("that stands still says so and how far it was, and goes on from there when asked again", async () => {
+  it("that stalls is reported with its percentage, and resumes there at the next call", async () => {
     const machine = await machineToDownloadOn({
       ...S,
       simulator: { switches: { downloadTrouble: { atPercent: 40, kind: "stalls" } } },
@@ -51,7 +51,7 @@ describe("a download through S", () => {
   });
 
   it.each(["fails", "breaks"] as const)(
-    "that %s says so, and goes on from there when asked again",
+    "that %s is reported, and resumes there at the next call",
     async (kind) => {
       const machine = await machineToDownloadOn({
         ...S,
@@ -71,7 +71,7 @@ describe("a download through S", () => {
   );
 
   it.each(["goes_on", "stops"] as const)(
-    "that is cancelled, which the service %s at, is completed by the next call",
+    "that is cancelled is completed by the next call (the service %s)",
     async (downloadOnDisconnect) => {
       const machine = await machineToDownloadOn({
         ...S,
@@ -90,7 +90,7 @@ describe("a download through S", () => {
     },
   );
 
-  it("of one model waits for that of another, and says so", async () => {
+  it("waits for a download of another model, and reports it", async () => {
     const machine = await machineToDownloadOn(S);
     const host = await machine.host();
     const first = await downloadUnderWay(host);
@@ -105,7 +105,7 @@ describe("a download through S", () => {
     assertRises(second.notes);
   });
 
-  it("that two hosts want at once is done once", async () => {
+  it("runs once for two hosts that request it at the same time", async () => {
     const machine = await machineToDownloadOn(S);
     const [one, two] = await Promise.all([machine.host(), machine.host()]);
 
@@ -117,7 +117,7 @@ describe("a download through S", () => {
     await assertUsable(two, machine.simulator);
   });
 
-  it("that the service dies of says how far it came, and goes on where the service is then", async () => {
+  it("is reported with its percentage when the service crashes, and resumes at the service's new port", async () => {
     const machine = await machineToDownloadOn(S);
     const host = await machine.host();
     const { answer, notes } = await downloadUnderWay(host);
@@ -133,7 +133,7 @@ describe("a download through S", () => {
     await assertUsable(host, machine.simulator);
   });
 
-  it("is not begun by a completion, which says how to get the model", async () => {
+  it("is not started by a completion, whose error says how to get the model", async () => {
     const machine = await machineToDownloadOn(S);
     const host = await machine.host();
 

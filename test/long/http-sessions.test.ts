@@ -24,7 +24,7 @@ async function served() {
   return httpServer(simulator.url);
 }
 
-/** A session that is begun and left alone. */
+/** A session that is opened and then not used. */
 async function begun(url: string): Promise<{ status: number; id: string }> {
   const answer = await fetch(url, { method: "POST", headers: HEADERS, body: INITIALIZE });
   await answer.text();
@@ -39,7 +39,7 @@ async function sessionsOf(url: string): Promise<unknown> {
 const fullLines = (stderr: string): number =>
   stderr.split(`There are ${MOST_SESSIONS} sessions`).length - 1;
 
-test("10,000 sessions are bounded, which is logged once, and the newest works", async () => {
+test("the number of sessions is bounded, which is logged once, and the newest of 10,000 works", async () => {
   const { url, server } = await served();
   for (let count = 0; count < 10_000; count += 20) {
     const some = await Promise.all(Array.from({ length: 20 }, () => begun(url)));
@@ -55,7 +55,7 @@ test("10,000 sessions are bounded, which is logged once, and the newest works", 
   expect((await client.callTool(call)).structuredContent).toMatchObject({ text: ANSWER });
 });
 
-test("a session that is in use is not ended for a new one, which is refused", async () => {
+test("a session in use is not ended for a new one, which is refused", async () => {
   const { url, server } = await served();
   const streams: Response[] = [];
   for (let count = 0; count < MOST_SESSIONS; count += 1) {

@@ -32,20 +32,20 @@ const ALLOWED = [
   "CIRCUIT_OPEN",
 ];
 
-/** The one completion that an answer tells of. */
+/** The only completion in a result. */
 const toldOf = ({ result }: Answer): Readonly<Record<string, unknown>> =>
   Object(Array.isArray(result["completions"]) ? result["completions"][0] : result);
 
-/** What was received of a completion by its end, and what it came to. */
+/** The text received of a completion until its end, and its status. */
 interface Lived {
   readonly prompt: string;
   readonly received: string;
   readonly last: Answer;
-  /** Where a result named it. */
+  /** The id, where a result contained it. */
   readonly id?: unknown;
 }
 
-/** One call that waits for the end and is told the text as progress. */
+/** One call that waits for the end and gets the text as progress. */
 async function inOneCall(host: Host, prompt: string): Promise<Lived> {
   let received = "";
   const last = await host.complete(
@@ -60,7 +60,7 @@ async function inOneCall(host: Host, prompt: string): Promise<Lived> {
   return { prompt, received, last };
 }
 
-/** Many short looks, each for what is new. */
+/** Many short calls of get_completion, each for the new text. */
 async function inManyLooks(host: Host, prompt: string): Promise<Lived> {
   let received = "";
   let last = await host.complete({ prompt, model: MODEL, max_tokens: 1000, reply_within: 0 });
@@ -77,7 +77,7 @@ async function inManyLooks(host: Host, prompt: string): Promise<Lived> {
   return { prompt, received: received + String(toldOf(last)["text"] ?? ""), last, id };
 }
 
-/** Nothing that was received is lost, whatever became of it. Returns how it ended. */
+/** No received text is lost, whatever the outcome. Returns the status. */
 async function assertKept(
   host: Host,
   { prompt, received, last, id = toldOf(last)["completion_id"] }: Lived,
@@ -130,7 +130,7 @@ async function survive({ host, simulator, comeBack, kills, chance }: Outages) {
     const under = [inOneCall(host, `${kill} one`), inManyLooks(host, `${kill} many`)];
     await delay(chance.upTo(350));
     await simulator.stop();
-    // What was in memory went with it.
+    // The loaded models are lost with it.
     for (const id of simulator.loaded) simulator.setLoaded(id, false);
     await delay(chance.oneOf(3) === 0 ? chance.upTo(100) : 0);
     await comeBack();
@@ -143,7 +143,7 @@ async function survive({ host, simulator, comeBack, kills, chance }: Outages) {
   return Object.fromEntries(ends);
 }
 
-test("the service is killed a hundred times, and nothing that was received is lost", {
+test("no received text is lost when the service is killed a hundred times", {
   timeout: 120_000,
 }, async () => {
   const settings = { FOUNDRY_AUTOSTART: "false", FOUNDRY_EMBEDDED: "false" };
@@ -164,7 +164,7 @@ test("the service is killed a hundred times, and nothing that was received is lo
       comeBack: () => machine.simulator.start(0),
     };
   };
-  // Those that give one place only take twice as long for each.
+  // Services with one place take twice as long for each.
   const machines = await Promise.all([
     atEndpoint({ version: "2.2.1" }, 26),
     atEndpoint({ version: "2.0.1" }, 26),
@@ -187,7 +187,7 @@ test("the service is killed a hundred times, and nothing that was received is lo
 
   if (process.env["FOUNDRY_TEST_TELL"] !== undefined)
     process.stdout.write(`${JSON.stringify(ends)}\n`);
-  // Otherwise it would not have shown anything.
+  // Otherwise the test would not have shown anything.
   for (const { interrupted = 0 } of ends) expect(interrupted).toBeGreaterThan(5);
 });
 
@@ -204,8 +204,8 @@ const endlessly = (number: number) => ({
   max_tokens: 2000,
 });
 
-describe("five running completions whose service dies", () => {
-  test("each end interrupted with its text, which stays to be read", async () => {
+describe("five running completions whose service crashes", () => {
+  test("each end interrupted with their text, which can still be read", async () => {
     const simulator = await simulated({ models: ENDLESS_MODELS });
     const host = await hostOn(simulator.url, { FOUNDRY_CONCURRENCY: "5" });
     const calls = [1, 2, 3, 4, 5].map((number) => host.complete(endlessly(number)));
@@ -237,9 +237,9 @@ describe("five running completions whose service dies", () => {
   });
 });
 
-describe("SIGTERM with work under way", () => {
+describe("SIGTERM with work in flight", () => {
   test.skipIf(process.platform === "win32")(
-    "answers each caller: who runs with the text so far, who looks, who waits and who loads",
+    "answers each call: a running one with the text so far, get_completion, a queued one and a load",
     async () => {
       const simulator = await simulated({ models: ENDLESS_MODELS });
       const host = await wireHostOn(simulator.url, { FOUNDRY_CONCURRENCY: "1" });

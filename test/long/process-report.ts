@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import * as z from "zod";
 
-/** Collects garbage at SIGUSR2, and writes on stderr what is left. */
+/** Collects garbage at SIGUSR2, and writes the remaining memory to stderr. */
 const REPORT = `
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";

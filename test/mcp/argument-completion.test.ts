@@ -28,13 +28,13 @@ const PROMPT = { type: "ref/prompt", name: "ask_local" } as const;
 const COMPLETION = { type: "ref/resource", uri: "foundry://completions/{id}" } as const;
 
 describe("the completion of an argument", () => {
-  it("is the names of models that can chat, those on the machine first", async () => {
+  it("lists the models that can chat, downloaded ones first", async () => {
     const { valuesFor } = await completing();
 
     expect(await valuesFor("model", "")).toEqual(["tiny", "not-tiny", "absent"]);
   });
 
-  it("begins with what was typed, or contains it", async () => {
+  it("lists values that begin with the typed text or contain it", async () => {
     const { valuesFor } = await completing();
 
     expect(await valuesFor("model", "TINY")).toEqual(["tiny", "not-tiny"]);
@@ -47,7 +47,7 @@ describe("the completion of an argument", () => {
     expect(await valuesFor("models", "tiny, n")).toEqual(["tiny, not-tiny", "tiny, absent"]);
   });
 
-  it("is the ids of completions in the URI of a completion", async () => {
+  it("lists the ids of completions for the URI of a completion", async () => {
     const { host, foundry, valuesFor } = await completing();
     await host.callTool({ name: "complete", arguments: { prompt: "Hi", model: "tiny" } });
     const ids = foundry.completions.list().map(({ id }) => id);

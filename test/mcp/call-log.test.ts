@@ -41,7 +41,7 @@ async function hostWithLog() {
 }
 
 describe("the log of a server", () => {
-  it("begins with who is served, how, and with which settings", async () => {
+  it("begins with the host, the transport and the settings", async () => {
     const { call, lines } = await hostWithLog();
     await call("list_models");
     await call("list_models");
@@ -56,7 +56,7 @@ describe("the log of a server", () => {
     expect(lines.filter(({ msg }) => msg === "serving")).toHaveLength(1);
   });
 
-  it("has one line for a completion, with its id, its model and its costs", async () => {
+  it("has one line for a completion, with its id, model, tokens and times", async () => {
     const { call, lines, service } = await hostWithLog();
     const { completion_id: id } = await call("complete", { prompt: "A secret", model: MODEL });
     const chat = service.requests.find(({ path }) => path === "/v1/chat/completions");
@@ -90,7 +90,7 @@ describe("the log of a server", () => {
     ]);
   });
 
-  it("has one line at info for a call that failed, and a warning of its completion", async () => {
+  it("has one line at info for a failed call, and a warning about its completion", async () => {
     const { call, lines } = await hostWithLog();
     await call("complete", { prompt: "A secret", model: "there-is-none" });
     await call("complete", { prompt: "A secret", temperature: 9 });

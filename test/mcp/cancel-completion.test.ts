@@ -17,7 +17,7 @@ const cancel = ({ host }: Connected, id: string) =>
   host.callTool({ name: "cancel_completion", arguments: { completion_id: id } });
 
 describe("cancel_completion", () => {
-  it("stops it, keeps its text, and says that the device is free", async () => {
+  it("stops a completion, keeps its text, and reports that the device is free", async () => {
     const connected = await runningCompletion(FOREVER);
     await connected.host.listTools();
     const id = await started(connected);
@@ -35,21 +35,21 @@ describe("cancel_completion", () => {
     await connected.service.waitFor(({ generating }) => generating === 0);
   });
 
-  it("says so when the service generates on", async () => {
+  it("reports that the service continues to generate", async () => {
     const connected = await runningCompletion(FOREVER, "auto", { version: "2.0.1" });
     const answer = await cancel(connected, await started(connected));
     expect(textOf(answer)).toContain("The device stays busy with it for a while");
     expect(structured(answer)).toMatchObject({ device_busy: true });
   });
 
-  it("says so when that is not known", async () => {
+  it("reports that it is unknown whether the service continues", async () => {
     const connected = await runningCompletion(FOREVER, "auto", { dialect: "openai" });
     const answer = await cancel(connected, await started(connected));
     expect(textOf(answer)).toContain("It is unknown whether the device still works on it.");
     expect(structured(answer)).not.toHaveProperty("device_busy");
   });
 
-  it("answers a call that waits for it with an error and the text so far", async () => {
+  it("ends a waiting call with an error and the text so far", async () => {
     const connected = await runningCompletion(FOREVER);
     const id = await started(connected);
     const waiting = connected.host.callTool({
@@ -64,7 +64,7 @@ describe("cancel_completion", () => {
     expect(textOf(answer)).toContain("On and");
   });
 
-  it("says of one that has ended that it had, and of none that there is none", async () => {
+  it("reports a completion that had already ended, and an unknown one", async () => {
     const connected = await runningCompletion(FOREVER);
     const id = await started(connected);
     await cancel(connected, id);

@@ -60,11 +60,11 @@ async function hostOf(script: object, setting: Setting = {}) {
   return { ...connected, service, call, batch, chats };
 }
 
-/** A long text in few tokens: what these tests look at is its length, not its tokens. */
+/** A long text in few tokens: these tests check its length, not its tokens. */
 const inPieces = (text: string) => ({ tokens: text.match(/.{1,1000}/gs) ?? [] });
 
 describe("complete_batch", () => {
-  it("returns all results in the order of the input when they come in time", async () => {
+  it("returns all results in the order of the input when they end in time", async () => {
     const { batch, chats } = await hostOf(echo);
     const answer = await batch({ prompts: prompts(12), max_tokens: 50, system: "Be brief." });
     expect(answer.results.map(({ index, text }) => [index, text])).toEqual(
@@ -79,7 +79,7 @@ describe("complete_batch", () => {
     expect(chats()[0]?.body).toMatchObject({ messages: [{ content: "Be brief." }, {}] });
   });
 
-  it("takes whole requests, whose own settings come before those that are shared", async () => {
+  it("accepts whole requests, whose settings take precedence over shared ones", async () => {
     const { batch, chats } = await hostOf(echo, { client: { concurrency: 1 } });
     const messages = [{ role: "user", content: "Two." }];
     await batch({
@@ -93,7 +93,7 @@ describe("complete_batch", () => {
     ]);
   });
 
-  it("lets a bad item fail alone, in words about this item", async () => {
+  it("lets an invalid item fail alone, with an error about this item", async () => {
     const { batch, chats } = await hostOf(echo);
     const answer = await batch({
       requests: [{ prompt: "Good." }, { prompt: "" }, "text", { prompt: "x", modle: "m" }, {}],
@@ -134,7 +134,7 @@ describe("complete_batch", () => {
     expect(JSON.stringify(answer).length).toBeLessThan(8000);
   });
 
-  it("ignores a long unknown setting of an item, in few words", async () => {
+  it("ignores a long unknown setting of an item, with a short warning", async () => {
     const { batch } = await hostOf(echo);
     const item = { prompt: "Good.", ["x".repeat(1_000_000)]: 1 };
     const answer = await batch({ requests: [item, item] });
@@ -175,7 +175,7 @@ describe("complete_batch", () => {
   });
 
   it.each([{}, { prompts: [] }, { prompts: [], requests: [], batch_id: "", cancel: false }])(
-    "says what to give where nothing was given: %j",
+    "reports what to give where no item was given: %j",
     async (given) => {
       const { call, chats } = await hostOf(echo);
       const next = "Give prompts or requests to start a batch, or batch_id to continue one.";
@@ -186,7 +186,7 @@ describe("complete_batch", () => {
     },
   );
 
-  it("takes a conversation before a prompt, and empty values as absent, in an item", async () => {
+  it("prefers a conversation to a prompt, and treats empty values as absent, in an item", async () => {
     const { batch, chats } = await hostOf(echo, { client: { concurrency: 1 } });
     const messages = [
       { role: "user", content: "One." },
@@ -200,7 +200,7 @@ describe("complete_batch", () => {
     });
   });
 
-  it("answers at once when told to, and goes on with the batch_id alone", async () => {
+  it("returns at once with reply_within 0, and continues with the batch_id alone", async () => {
     const { batch, chats } = await hostOf(echo, {
       simulator: { tokensPerSecond: 100 },
       client: { concurrency: 1 },
@@ -223,7 +223,7 @@ describe("complete_batch", () => {
   });
 
   it.each(["Request timed out", "user stopped"])(
-    "returns its results again where the call ends during the handover to the keeper: %s",
+    "returns its results again after a call that ended during the handover to the keeper: %s",
     async (reason) => {
       let handovers = 0;
       const answeredBatch = async (): Promise<void> => {
@@ -247,7 +247,7 @@ describe("complete_batch", () => {
     },
   );
 
-  it("returns all of more results than are kept again, after a call that ended in the handover", async () => {
+  it("returns more results again than the limit, after a call that ended in the handover", async () => {
     let handovers = 0;
     const answeredBatch = async (): Promise<void> => {
       handovers += 1;
@@ -275,7 +275,7 @@ describe("complete_batch", () => {
     expect(handovers).toBe(3);
   });
 
-  it("counts the calls of tools, too", async () => {
+  it("includes tool calls in the limit of characters", async () => {
     const city = "x".repeat(10_000);
     const text = JSON.stringify([{ name: "f", arguments: { city } }]);
     const { batch } = await hostOf(() => inPieces(text), { contextLength: 200_000 });
@@ -286,7 +286,7 @@ describe("complete_batch", () => {
     expect(first.pending.length).toBeGreaterThan(0);
   });
 
-  it("counts the thinking, of which a result has a part, too", async () => {
+  it("includes the returned part of the thinking in the limit of characters", async () => {
     const tokens = [`<think>${"a thought ".repeat(2000)}</think>`, "Yes."];
     const { batch } = await hostOf({ tokens }, { contextLength: 200_000 });
     const first = await batch({ prompts: prompts(5) });
@@ -294,7 +294,7 @@ describe("complete_batch", () => {
     expect(first.pending.length).toBeGreaterThan(0);
   });
 
-  it("continues under a name of the caller's own, also with the same prompts, not with others", async () => {
+  it("continues under a name set by the caller, also with the same prompts, not with others", async () => {
     const { batch, call, chats } = await hostOf(echo);
     const given = { prompts: prompts(3), batch_id: "my.batch-1", seed: 4 };
     expect((await batch(given)).results).toHaveLength(3);
@@ -306,7 +306,7 @@ describe("complete_batch", () => {
     expect(chats()).toHaveLength(3);
   });
 
-  it("says what an id is that names no batch", async () => {
+  it("explains an id that names no batch", async () => {
     const { batch, call, host } = await hostOf(echo);
     const { results, batch_id } = await batch({ prompts: ["One."], batch_id: "named" });
     const completion = results[0]?.completion_id ?? "";
@@ -324,7 +324,7 @@ describe("complete_batch", () => {
     expect(textOf(cancelled)).toContain('"named" is the id of a batch, not of a completion');
   });
 
-  it("does not flood the host: what exceeds 60,000 characters comes with the next calls", async () => {
+  it("returns at most 60,000 characters, and the rest with the next calls", async () => {
     const long = `${"word ".repeat(5000)}end.`;
     const { batch } = await hostOf(() => inPieces(long), { contextLength: 200_000 });
     const first = await batch({ prompts: prompts(5), max_tokens: 100_000 });
@@ -338,7 +338,7 @@ describe("complete_batch", () => {
     expect(third.pending).toEqual([]);
   });
 
-  it("cuts a single text that is longer than that, and says where to read on", async () => {
+  it("cuts a single longer text, and says where to read on", async () => {
     const long = `${"word ".repeat(13_000)}end.`;
     const { batch, host } = await hostOf(() => inPieces(long), { contextLength: 200_000 });
     const { results, next } = await batch({ prompts: ["Go."], max_tokens: 100_000 });
@@ -356,7 +356,7 @@ describe("complete_batch", () => {
     expect(`${part?.text}${read?.text}`).toBe(long);
   });
 
-  it("counts items in its progress", async () => {
+  it("reports the number of items as progress", async () => {
     const script = ({ text }: { readonly text: string }) =>
       text === "Item 1." ? { text: "I fail.", failAfterTokens: 1 } : { text };
     const { host } = await hostOf(script, {
@@ -391,7 +391,7 @@ describe("complete_batch", () => {
     expect(indexes.size).toBe(30);
   });
 
-  it("of 60 items of which every tenth fails, over many calls, each result comes once and in its place", async () => {
+  it("returns each result of 60 items, every tenth failed, once and in its place over many calls", async () => {
     const script = ({ text }: { readonly text: string }) => {
       const index = Number(/\d+/.exec(text));
       const answer = inPieces(`${text} ${"and-so-on-".repeat(1000)}`);
@@ -428,7 +428,7 @@ describe("complete_batch", () => {
   });
 });
 
-describe("a batch that is cancelled", () => {
+describe("a cancelled batch", () => {
   const running = async (policy: CallPolicy["onCancel"]) => {
     const world = await hostOf(FOREVER, {
       simulator: { tokensPerSecond: 100 },
@@ -467,7 +467,7 @@ describe("a batch that is cancelled", () => {
     }
   });
 
-  it("by its batch_id stops what runs, never starts the rest, and keeps the text", async () => {
+  it("by its batch_id stops running items, never starts the rest, and keeps the text", async () => {
     const { batch, service, chats, foundry } = await hostOf(FOREVER, {
       simulator: { tokensPerSecond: 100 },
       client: { concurrency: 1 },
@@ -482,7 +482,7 @@ describe("a batch that is cancelled", () => {
     expect(chats()).toHaveLength(1);
   });
 
-  it("by an identical call without an id is taken over where a host's timeout had cut it off", async () => {
+  it("by a host's timeout is taken over by an identical call without an id", async () => {
     const { host, batch, service, chats } = await hostOf(echo, {
       simulator: { tokensPerSecond: 40 },
       client: { concurrency: 1 },

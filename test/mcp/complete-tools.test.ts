@@ -13,7 +13,7 @@ const tools = [
 ];
 const CALL = '{"name":"get_weather","arguments":{"city":"Oslo"}}';
 
-it("the calls of tools are as the model wrote them, and in the text, too", async () => {
+it("tool calls are returned as the model wrote them, also in the text", async () => {
   const given = { city: null, note: "use `loadModel`" };
   const script = { text: JSON.stringify([{ name: "get_weather", arguments: given }]) };
   const parameters = { type: "object", properties: { city: {}, note: { type: "string" } } };
@@ -35,7 +35,7 @@ it("the calls of tools are as the model wrote them, and in the text, too", async
   expect(textOf(answer)).toContain(`tool_calls: ${JSON.stringify([call])}`);
 });
 
-it("complete gives the calls of tools, says what to do with them, and takes their results", async () => {
+it("complete returns tool calls, says what to do with them, and accepts their results", async () => {
   const script = ({ messages }: PromptSeen) => {
     const last = messages.at(-1);
     return { text: last?.role === "tool" ? `It is ${last.content}.` : `[${CALL}]` };

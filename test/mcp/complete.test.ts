@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { chatEngine, events } from "../foundry/dialects/chat-engine.js";
 import { connectedHost, runningCompletion, simulatedService, textOf } from "./host.js";
 
-/** Named in each call, since the choice of another one is a note. */
+/** Named in each call, since the choice of a default causes a note. */
 const TALKER = "talker-generic-cpu:1";
 const json = (value: unknown): string => JSON.stringify(value);
 const model = (script: object) => ({ id: TALKER, loaded: true, script });
 
 describe("complete", () => {
-  it("answers with the model's text and nothing around it", async () => {
+  it("returns the model's text alone", async () => {
     const service = await simulatedService({ models: [model({ text: "It is blue." })] });
     const { host } = await connectedHost({ endpoint: service.url });
     const answer = await host.callTool({
@@ -30,7 +30,7 @@ describe("complete", () => {
     expect(Object.keys(structured(answer)).slice(0, 3)).toEqual(["next", "notes", "text"]);
   });
 
-  it("puts at most 240 bytes of JSON around a finished answer", async () => {
+  it("adds at most 240 bytes of JSON to a finished answer", async () => {
     const id = "Phi-3.5-mini-instruct-generic-gpu:1";
     const service = await simulatedService({ models: [{ ...model({ text: "It is blue." }), id }] });
     const { host } = await connectedHost({ endpoint: service.url });
@@ -45,7 +45,7 @@ describe("complete", () => {
     ["omit", undefined],
     ["include", "Two and two."],
     ["off", undefined],
-  ])("has the thinking where reasoning is %s: %s", async (reasoning, thought) => {
+  ])("returns the thinking where reasoning is %s: %s", async (reasoning, thought) => {
     const thinker = { ...model({ think: "Two and two.", text: "4" }), id: "thinker-generic-cpu:1" };
     const service = await simulatedService({ models: [thinker] });
     const { host } = await connectedHost({ endpoint: service.url });
@@ -62,7 +62,7 @@ describe("complete", () => {
     expect(Object(many.structuredContent).results[0].reasoning).toBe(thought);
   });
 
-  it("says so when the answer is empty", async () => {
+  it("reports an empty answer", async () => {
     const service = await simulatedService({ models: [model({ tokens: [] })] });
     const { host } = await connectedHost({ endpoint: service.url });
     const answer = await host.callTool({
@@ -76,7 +76,7 @@ describe("complete", () => {
   });
 
   it.each(["content_filter", "SAFETY", "recitation", "guardrail_intervened", "blocklist"])(
-    "says that a filter ended the answer (%s), also where no text came",
+    "reports that a filter ended the answer (%s), also without any text",
     async (finish_reason) => {
       for (const content of ["It is", ""]) {
         const { url } = await chatEngine(() =>
@@ -100,7 +100,7 @@ describe("complete", () => {
     },
   );
 
-  it("tells the text as it grows to a caller who asked for progress, and nothing after the result", async () => {
+  it("sends the growing text to a caller with a progress token, and nothing after the result", async () => {
     const text = "One two three four five six seven eight nine ten.";
     const service = await simulatedService({ models: [model({ text })], tokensPerSecond: 40 });
     const { host, received } = await connectedHost({ endpoint: service.url });
@@ -120,7 +120,7 @@ describe("complete", () => {
     expect(received.at(-1)).toHaveProperty("result");
   });
 
-  it("sends no progress to a caller who did not ask", async () => {
+  it("sends no progress to a caller without a progress token", async () => {
     const service = await simulatedService({ models: [model({ text: "Hello there." })] });
     const { host, received } = await connectedHost({ endpoint: service.url });
     await host.callTool({ name: "complete", arguments: { prompt: "Hi" } });
@@ -128,7 +128,7 @@ describe("complete", () => {
     expect(methods).not.toContain("notifications/progress");
   });
 
-  it("tells of a load while it lasts", async () => {
+  it("reports a load while it runs", async () => {
     const service = await simulatedService({
       models: [{ ...model({ text: "Hi." }), loaded: false }],
       loadMs: 1300,
@@ -142,7 +142,7 @@ describe("complete", () => {
     expect(messages).toContain("Loading talker-generic-cpu:1, 1 s");
   });
 
-  it("keeps the text of a generation that fails, and marks it as not the whole", async () => {
+  it("keeps the text of a failed generation, and marks it as incomplete", async () => {
     const script = { text: "A long story about the sea and more.", failAfterTokens: 6 };
     const service = await simulatedService({ models: [model(script)] });
     const { host } = await connectedHost({ endpoint: service.url });
@@ -160,7 +160,7 @@ describe("complete", () => {
     });
   });
 
-  it("ends the request when its user stops it, and answers nothing", async () => {
+  it("aborts the request when the user cancels it, without an answer", async () => {
     const service = await simulatedService({
       models: [model({ text: "On and on. ", forever: true })],
       tokensPerSecond: 50,
@@ -191,8 +191,8 @@ const completeWith = (given: object) => ({
   arguments: { prompt: "Go", model: TALKER, max_tokens: 3000, ...given },
 });
 
-describe("a completion that takes longer than its call", () => {
-  it("answers in time with the text so far, and with what to call next", async () => {
+describe("a completion that outlives its call", () => {
+  it("is returned in time with the text so far and the next call", async () => {
     const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
     const { host } = await connectedHost({ endpoint: service.url });
     await host.listTools();
@@ -213,7 +213,7 @@ describe("a completion that takes longer than its call", () => {
     expect(rest.next).toBe(line);
   });
 
-  it("answers at once when asked to, before anything is known", async () => {
+  it("is returned at once with reply_within 0, before anything is known", async () => {
     const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
     const { host } = await connectedHost({ endpoint: service.url });
     const answer = await host.callTool(completeWith({ reply_within: 0 }));
@@ -223,14 +223,14 @@ describe("a completion that takes longer than its call", () => {
     );
   });
 
-  it("waits as long as the setting says where the call does not", async () => {
+  it("is waited for as long as the setting says where the call does not", async () => {
     const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
     const policy = { replyWithinMs: 100, onCancel: "auto" } as const;
     const { host } = await connectedHost({ endpoint: service.url }, policy);
     expect(textOf(await host.callTool(completeWith({})))).toMatch(/^Not finished: /);
   });
 
-  it("says that it loads, and that it waits with its place, in the answer and in progress", async () => {
+  it("reports its load, and its place in the queue, in the result and in progress", async () => {
     const service = await simulatedService({
       models: [{ ...model(FOREVER), loaded: false }],
       loadMs: 600_000,
@@ -250,7 +250,7 @@ describe("a completion that takes longer than its call", () => {
     expect(messages).toContain("Waiting, place 1");
   });
 
-  it("says that it shares the answer of an identical call, unless that is not wanted", async () => {
+  it("reports that it shares the answer of an identical call, unless `join` is false", async () => {
     const service = await simulatedService({ models: [model(FOREVER)], tokensPerSecond: 50 });
     const { host } = await connectedHost({ endpoint: service.url });
     const call = (given = {}) =>
@@ -266,7 +266,7 @@ describe("a completion that takes longer than its call", () => {
     expect(structured(other).completion_id).not.toBe(structured(first).completion_id);
   });
 
-  it("cuts a text that would flood the host, and says how to read on", async () => {
+  it("has a too long text cut, with how to read on", async () => {
     const text = "🌍 around and around. ".repeat(4000);
     const service = await simulatedService({ models: [model({ tokens: [text] })] });
     const { host } = await connectedHost({ endpoint: service.url });
@@ -290,8 +290,8 @@ describe("a completion that takes longer than its call", () => {
   });
 });
 
-describe("a call of complete that the host cancels", () => {
-  it("goes on after the host's own timeout, and an identical call takes it over", async () => {
+describe("a call of complete cancelled by the host", () => {
+  it("continues after the host's own timeout, and an identical call takes it over", async () => {
     const { host, service, foundry } = await runningCompletion(FOREVER);
     const call = host.callTool(completeWith({}), undefined, { timeout: 1000 });
     await expect(call).rejects.toMatchObject({ code: -32001 });
@@ -325,7 +325,7 @@ describe("a call of complete that the host cancels", () => {
     await expect.poll(() => foundry.completions.list()[0]?.status).toBe(status);
   });
 
-  it("does not stop what another call waits for", async () => {
+  it("does not stop a completion that another call waits for", async () => {
     const { host, foundry } = await runningCompletion(FOREVER);
     const cancel = new AbortController();
     const given = completeWith({ temperature: 0 });

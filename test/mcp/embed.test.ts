@@ -26,7 +26,7 @@ async function embedding() {
 }
 
 describe("embed", () => {
-  it("ranks texts by a query, in the result and in words", async () => {
+  it("ranks texts by a query, in the structured result and in the text", async () => {
     const embed = await embedding();
 
     const { text, result } = await embed({ texts: TEXTS, query: "cat on mat", limit: 2 });
@@ -37,7 +37,7 @@ describe("embed", () => {
     expect(text).toMatch(/^0\.\d{3} \[0\] the cat sat on the mat\n0\.\d{3} \[2\] a cat/);
   });
 
-  it("repeats only the beginning of a long text", async () => {
+  it("returns only the beginning of a long text", async () => {
     const embed = await embedding();
 
     const { result } = await embed({ texts: ["word ".repeat(1000)], query: "word" });
@@ -45,7 +45,7 @@ describe("embed", () => {
     expect(result?.ranking?.[0]?.text.length).toBeLessThan(250);
   });
 
-  it("gives vectors when they are asked for, and says in words what there is", async () => {
+  it("returns vectors on request, with a summary in the text", async () => {
     const embed = await embedding();
 
     const { text, result } = await embed({ texts: TEXTS, vectors: true });
@@ -55,7 +55,7 @@ describe("embed", () => {
     expect(text).not.toContain("0.");
   });
 
-  it("refuses more vectors than one result can hold, with the number that it can", async () => {
+  it("refuses more vectors than one result can contain, with the maximum", async () => {
     const embed = await embedding();
     const texts = Array.from({ length: 300 }, (_, index) => `text ${index}`);
 
@@ -87,7 +87,7 @@ describe("embed", () => {
     expect(text).toContain(words);
   });
 
-  it("takes one text as a list of one, and texts as JSON", async () => {
+  it("accepts one text as a list of one, and texts as JSON", async () => {
     const embed = await embedding();
 
     expect((await embed({ texts: "a cat", query: "cat" })).result?.ranking).toHaveLength(1);

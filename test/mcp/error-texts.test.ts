@@ -18,7 +18,7 @@ const LONG_WORDS = [
 ] as const;
 
 describe("the text of a failure", () => {
-  it.each(LONG_WORDS)("has at most 2,000 characters for every code, from %s", (_what, words) => {
+  it.each(LONG_WORDS)("has at most 2,000 characters for every code, for %s", (_what, words) => {
     for (const code of CODES) {
       const error = new FoundryError(code, words, { action: words, retryAfterMs: 1e9 });
       expect(failureText(error, "", [words]).length).toBeLessThanOrEqual(LONGEST);
@@ -45,7 +45,7 @@ describe("the text of a batch", () => {
 });
 
 describe("the text of several completions", () => {
-  it("words a few failures, and names the codes of the others", async () => {
+  it("describes a few failures, and names the codes of the others", async () => {
     const { url } = await chatEngine(() =>
       json({ error: { message: `no: ${"it failed ".repeat(100)}` } }, 400),
     );
@@ -65,7 +65,7 @@ describe("the text of several completions", () => {
   });
 });
 
-/** What engines write around the words that matter. */
+/** The text that engines write around the relevant message. */
 const RAW: readonly (readonly [string, string])[] = [
   ["a path of Linux", "cannot open /var/lib/secret-place/models/m/model.onnx: it is broken"],
   [
@@ -119,7 +119,7 @@ const WAYS: readonly (readonly [string, (message: string) => ChatAnswer])[] = [
   ["another whole answer", (message) => json({ detail: message })],
 ];
 
-describe.each(WAYS)("what an agent gets of %s", (_how, way) => {
+describe.each(WAYS)("the result of %s for an agent", (_how, way) => {
   const calling = async (message: string) => {
     const { url } = await chatEngine(() => way(message));
     const retry = { retries: 0 };
@@ -129,13 +129,13 @@ describe.each(WAYS)("what an agent gets of %s", (_how, way) => {
     return { text: textOf(result), all: JSON.stringify(result) };
   };
 
-  it.each(RAW)("has the words and not the raw text of %s", async (_what, message) => {
+  it.each(RAW)("contains the message and not the raw text of %s", async (_what, message) => {
     const { text, all } = await calling(message);
     expect(text).toContain("it is broken");
     expect(all).not.toMatch(LEAKS);
   });
 
-  it.each(LONG_WORDS)("is short where the engine says %s", async (_what, message) => {
+  it.each(LONG_WORDS)("is short where the engine sends %s", async (_what, message) => {
     const { all } = await calling(message);
     // With the fields of the structured result around it.
     expect(all.length).toBeLessThanOrEqual(LONGEST + 1000);

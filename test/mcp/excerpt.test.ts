@@ -4,7 +4,7 @@ import { excerptOf } from "../../src/mcp/tools/shared/completion-result.js";
 
 const GLOBE = "🌍";
 
-it("gives a stretch of a text, and says whether there is more", () => {
+it("returns a part of a text, and whether there is more", () => {
   const options = { longest: 4, isGrowing: false };
   expect(excerptOf("abcdefgh", { ...options, from: 2 })).toEqual({
     text: "cdef",
@@ -19,7 +19,7 @@ it("gives a stretch of a text, and says whether there is more", () => {
   expect(excerptOf("abcdefgh", { ...options, from: 8 })).toMatchObject({ text: "", isCut: false });
 });
 
-it("cuts no character in half, wherever it begins and ends, and loses none", () => {
+it("splits no character, wherever it begins and ends, and loses none", () => {
   const whole = `a${GLOBE}${GLOBE}b${GLOBE}`;
   for (const longest of [2, 3, 4]) {
     let joined = "";
@@ -38,7 +38,7 @@ it("cuts no character in half, wherever it begins and ends, and loses none", () 
   expect(truncate(whole, 2)).toBe("a");
 });
 
-it("leaves half a character at the end of a growing text for the next time", () => {
+it("leaves half a character at the end of a growing text for the next excerpt", () => {
   const half = `ab${GLOBE.charAt(0)}`;
   expect(excerptOf(half, { from: 0, longest: 9, isGrowing: true })).toMatchObject({
     text: "ab",

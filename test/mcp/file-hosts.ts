@@ -18,7 +18,7 @@ const FILES = {
   "outside/secret.md": "the secret",
 };
 
-/** A host that may use `notes`, before a service whose model answers as the script says. */
+/** A host that may use `notes`, with a service whose model answers as the script says. */
 export async function hostWithFiles(
   script: Script = { text: "Done." },
   allowed = ["notes"],
@@ -41,7 +41,7 @@ export async function hostWithFiles(
     host.callTool({ name, arguments: { model: TALKER, ...given } }, undefined, {
       timeout: 170_000,
     });
-  /** What the service was asked, in order. */
+  /** The prompts sent to the service, in order. */
   const prompts = (): string[] =>
     service.requests
       .filter(({ path }) => path === "/v1/chat/completions")

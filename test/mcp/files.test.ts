@@ -10,7 +10,7 @@ import { EMBEDDER, hostWithFiles, hostWithImages, structured } from "./file-host
 import { textOf } from "./host.js";
 
 describe("files of complete", () => {
-  it("stand before the prompt, framed as data, and the result says what was read", async () => {
+  it("are put in front of the prompt, framed as data, and the result names them", async () => {
     const { call, prompts } = await hostWithFiles();
 
     const answer = await call("complete", { prompt: "Sum up.", files: ["a.md:2-3", "b.md"] });
@@ -33,7 +33,7 @@ describe("files of complete", () => {
     });
   });
 
-  it("stand before the last message of the user, and a path alone is a list of one", async () => {
+  it("are put in front of the last message of the user, and a single path is a list of one", async () => {
     const { call, prompts } = await hostWithFiles();
     await call("complete", {
       messages: [
@@ -48,7 +48,7 @@ describe("files of complete", () => {
     );
   });
 
-  it("are joined by no call that wants them whole", async () => {
+  it("are not shared with a call that requires them whole", async () => {
     const { notes, call } = await hostWithFiles(finder);
     await writeFile(join(notes, "log.txt"), linesWith("The secret is amber.", 1500, 2000));
     const given = { prompt: "Which secret?", files: ["log.txt"], temperature: 0 };
@@ -61,7 +61,7 @@ describe("files of complete", () => {
     expect(textOf(whole)).toContain("CONTEXT_LENGTH_EXCEEDED");
   });
 
-  it("say what a glob left out", async () => {
+  it("report what a glob omitted", async () => {
     const { call } = await hostWithFiles();
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
     expect(structured(answer)["notes"]).toEqual([
@@ -77,7 +77,7 @@ describe("files of complete", () => {
     ["complete_batch", { requests: [{ prompt: "a", files: ["a.md"] }] }],
     ["embed", { query: "a", files: ["a.md"] }],
     ["ask_documents", { question: "a", files: ["a.md"] }],
-  ])("of %s are refused with how to allow a folder where none is: %j", async (name, given) => {
+  ])("of %s are refused with how to allow a folder: %j", async (name, given) => {
     const { call, prompts } = await hostWithFiles({}, []);
     const answer = await call(name, given);
     expect(textOf(answer)).toContain("FILE_NOT_ALLOWED");
@@ -86,7 +86,7 @@ describe("files of complete", () => {
   });
 
   it.each(["../outside/secret.md", "../outside/none.md", "link.md", "/etc/passwd"])(
-    "outside of the folder are refused: %s",
+    "outside of the allowed folder are refused: %s",
     async (path) => {
       const { notes, call, prompts } = await hostWithFiles();
       // Windows lets only some users make links.
@@ -100,7 +100,7 @@ describe("files of complete", () => {
 });
 
 describe("images in files", () => {
-  /** Adds two images to the allowed folder, before an engine whose models take images. */
+  /** Adds two images to the allowed folder, with an engine whose models accept images. */
   const image = (data: string, type: string) => ({
     type: "image_url",
     image_url: { url: dataUrl(data, type) },
@@ -108,7 +108,7 @@ describe("images in files", () => {
   const RED = image(PNG, "image/png");
   const BLUE = image(GIF, "image/gif");
 
-  it("are seen by the model before the prompt, and the result says which", async () => {
+  it("are sent in front of the prompt, and the result names them", async () => {
     const { call, contents } = await hostWithImages();
     const one = await call("complete", { prompt: "What is it?", files: ["plain"] });
     const several = await call("complete", { prompt: "Compare.", files: ["*.{png,gif}", "a.md"] });
@@ -139,7 +139,7 @@ describe("images in files", () => {
     });
   });
 
-  it("stand with the last message of the user, beside its own", async () => {
+  it("are added to the last message of the user, beside its own images", async () => {
     const { call, contents } = await hostWithImages();
     const content = [
       { type: "text", text: "Compare:" },
@@ -149,7 +149,7 @@ describe("images in files", () => {
     expect(contents()).toEqual([[RED, { type: "text", text: "Compare:" }, BLUE]]);
   });
 
-  it("belong to an item of a batch", async () => {
+  it("may belong to an item of a batch", async () => {
     const { call, contents } = await hostWithImages();
     await call("complete_batch", {
       requests: [{ prompt: "First?", files: ["red.png"] }, { prompt: "Second?" }],
@@ -159,7 +159,7 @@ describe("images in files", () => {
     );
   });
 
-  it("make another request when they change", async () => {
+  it("change the request when they change", async () => {
     const { folder, call, contents } = await hostWithImages();
     const given = { requests: [{ prompt: "What?", files: ["red.png"] }], batch_id: "b" };
     await call("complete_batch", given);
@@ -202,14 +202,14 @@ describe("images in files", () => {
     [["*", "*.{md,gif}"], ["blue.gif"]],
     [["*.{md,gif}", "*"], ["blue.gif"]],
     [["r*.png", "*.p?g"], ["red.png"]],
-  ])("are meant by the clearest of several patterns: %j", async (files, images) => {
+  ])("are selected by the most specific of several patterns: %j", async (files, images) => {
     const { call } = await hostWithImages();
     const answer = structured(await call("complete", { prompt: "?", files }));
     const listed = z.array(z.looseObject({ path: z.string() })).parse(answer["files"]);
     expect(listed.filter((file) => "image" in file).map(({ path }) => path)).toEqual(images);
   });
 
-  it("that are only left out count for no limit", async () => {
+  it("that are only omitted do not count towards a limit", async () => {
     const { folder, call } = await hostWithImages();
     const photo = Buffer.concat([Buffer.from(PNG, "base64"), Buffer.alloc(7 * 1024 * 1024)]);
     for (let n = 1; n <= 5; n += 1) await writeFile(join(folder, `photo-${n}.png`), photo);
@@ -217,7 +217,7 @@ describe("images in files", () => {
     expect(structured(answer)["notes"]).toContain("Read 1 file, 2 lines: a.md.");
   });
 
-  it("are an image by their bytes, whatever their name", async () => {
+  it("are recognised by their bytes, whatever their name", async () => {
     const { folder, call } = await hostWithImages();
     await writeFile(join(folder, "gif.md"), "GIF89a begins each such file.");
     await writeFile(join(folder, "notes.png"), "a text");
@@ -225,7 +225,7 @@ describe("images in files", () => {
     expect(structured(answer)["notes"]).toEqual(["Read 2 files, 2 lines: gif.md, notes.png."]);
   });
 
-  it("outside are refused like texts", async () => {
+  it("outside of the allowed folder are refused like texts", async () => {
     const { folder, call, contents } = await hostWithImages();
     const outside = await realpath(await temporaryFolder("outside-"));
     await writeFile(join(outside, "secret.png"), Buffer.from(PNG, "base64"));
@@ -238,7 +238,7 @@ describe("images in files", () => {
     expect(contents()).toEqual([]);
   });
 
-  it("are named as images where they and a long text leave no room", async () => {
+  it("are named in the error where they and a long text exceed the context", async () => {
     const { folder, call } = await hostWithImages();
     await writeFile(join(folder, "long.txt"), "word ".repeat(20_000));
     for (let n = 1; n <= 12; n += 1) {
@@ -248,7 +248,7 @@ describe("images in files", () => {
     expect(textOf(answer)).toMatch(/CONTEXT_LENGTH_EXCEEDED.*, but with its images, has about/s);
   });
 
-  it("that a glob for all files matches are left out, and a note says so", async () => {
+  it("that a glob for all files matches are omitted, with a note", async () => {
     const { call, contents } = await hostWithImages();
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
     expect(structured(answer)["notes"]).toEqual([
@@ -260,7 +260,7 @@ describe("images in files", () => {
 });
 
 describe("files of complete_batch", () => {
-  it("belong to an item, or to all, and a refusal fails its item alone", async () => {
+  it("belong to one item or to all, and a refusal fails only its item", async () => {
     const { call, prompts } = await hostWithFiles();
 
     const answer = await call("complete_batch", {
@@ -306,7 +306,7 @@ describe("files of complete_batch", () => {
     expect(prompts().length).toBeGreaterThan(5);
   });
 
-  it("that are longer than the context fail their item where they are wanted whole", async () => {
+  it("that are longer than the context fail their item where they must be read whole", async () => {
     const { notes, call } = await hostWithFiles(finder);
     await writeFile(join(notes, "log.txt"), linesWith("The secret is amber.", 1500, 2000));
     const requests = [{ ...LONG, whole: true }, { prompt: "Hi" }];
@@ -316,7 +316,7 @@ describe("files of complete_batch", () => {
     });
   });
 
-  it("that changed make another batch", async () => {
+  it("that have changed start another batch", async () => {
     const { notes, call } = await hostWithFiles();
     const given = { prompts: ["Sum up."], files: ["a.md"], batch_id: "sums" };
     await call("complete_batch", given);
@@ -327,7 +327,7 @@ describe("files of complete_batch", () => {
 });
 
 describe("files of embed", () => {
-  it("are texts behind the texts, and the ranking names them", async () => {
+  it("are appended to the texts, and the ranking names them", async () => {
     const { notes, call } = await hostWithFiles();
     await writeFile(join(notes, "cat.md"), "a cat on a mat");
     await writeFile(join(notes, "empty.md"), "");
@@ -354,7 +354,7 @@ describe("files of embed", () => {
     );
   });
 
-  it("need no texts beside them, but one that is not empty", async () => {
+  it("need no other texts, but not only empty files", async () => {
     const { notes, call } = await hostWithFiles();
     await writeFile(join(notes, "empty.md"), "\n");
     const embed = { model: EMBEDDER.id, query: "one" };
@@ -367,7 +367,7 @@ describe("files of embed", () => {
 const LONG = `${"All that is to be said. ".repeat(100)}The end.`;
 
 describe("write_to", () => {
-  it("writes the whole answer to a new file, and returns its beginning", async () => {
+  it("writes the whole answer to a new file, and returns the answer's beginning", async () => {
     const { notes, call } = await hostWithFiles({ text: LONG });
 
     const answer = await call("complete", {
@@ -398,7 +398,7 @@ describe("write_to", () => {
     ]);
   });
 
-  it("writes JSON for an answer by a schema, and returns a short value", async () => {
+  it("writes JSON for an answer with a schema, and returns a short value", async () => {
     const { notes, call } = await hostWithFiles({ text: '{"a":1}' });
     const answer = await call("complete", {
       prompt: "Write.",
@@ -412,7 +412,7 @@ describe("write_to", () => {
   it.each([
     ["cut off at its token limit", { text: LONG }, { max_tokens: 5 }],
     ["interrupted", { text: LONG, failAfterTokens: 5 }, {}],
-  ])("writes nothing of an answer that is %s", async (_, script, given) => {
+  ])("does not write an answer that is %s", async (_, script, given) => {
     const { notes, call } = await hostWithFiles(script);
     const answer = await call("complete", { prompt: "Write.", write_to: "out.md", ...given });
     if (answer.isError !== true) {
@@ -423,7 +423,7 @@ describe("write_to", () => {
     expect(await readdir(notes)).not.toContain("out.md");
   });
 
-  it("leaves the answer to the keeper where it cannot be written", async () => {
+  it("hands the answer to the keeper where it cannot be written", async () => {
     const promised: string[] = [];
     const answered = async (what: Answered): Promise<void> => void promised.push(...what.promised);
     const options = { tokensPerSecond: 100 };
@@ -441,7 +441,7 @@ describe("write_to", () => {
     expect(textOf(answer)).toContain(`completion_ids ["${promised[0]}"]`);
   });
 
-  it("says to repeat the call where the answer is not finished, which then writes the file", async () => {
+  it("asks to repeat the call for an unfinished answer; the repeated call writes the file", async () => {
     const { notes, call, prompts } = await hostWithFiles({ text: LONG }, ["notes"], {
       tokensPerSecond: 300,
     });

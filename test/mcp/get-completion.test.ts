@@ -34,7 +34,7 @@ describe("get_completion", () => {
     expect(structured(answer)).toMatchObject({
       completions: [{ completion_id: id, status: "completed", text: TEXT, finish_reason: "stop" }],
     });
-    // What says nothing is absent.
+    // Members without information are absent.
     const [read] = structured(answer).completions;
     for (const name of ["from", "next_from", "total_chars", "place", "attempts", "reasoning"]) {
       expect(read).not.toHaveProperty(name);
@@ -42,7 +42,7 @@ describe("get_completion", () => {
     expect(structured(answer)).not.toHaveProperty("errors");
   });
 
-  it("returns each part once: joined, they are the text", async () => {
+  it("returns each part once, and the parts add up to the text", async () => {
     const text = `${TEXT} 🌍🌍 ${TEXT}`;
     const { host } = await runningCompletion({ text }, "auto", { tokensPerSecond: 60 });
     const id = await started(host);
@@ -61,7 +61,7 @@ describe("get_completion", () => {
     expect(joined).toBe(text);
   });
 
-  it("gives no offset into an answer by a schema, which its value replaces", async () => {
+  it("returns no offset into an answer with a schema, which its value replaces", async () => {
     const value = Array.from({ length: 40 }, (_, at) => `item ${at}`);
     const { host } = await runningCompletion({ text: JSON.stringify(value, null, 8) });
     const id = await started(host, { response_schema: { type: "array" } });
@@ -83,7 +83,7 @@ describe("get_completion", () => {
     expect(textOf(whole)).toBe(JSON.stringify(value));
   });
 
-  it("bounds the thinking of several completions, too", async () => {
+  it("limits the thinking of several completions, too", async () => {
     const thought = "a thought ".repeat(2000);
     const { host } = await runningCompletion(
       { tokens: [`<think>${thought}</think>`, "Yes."] },
@@ -102,7 +102,7 @@ describe("get_completion", () => {
     expect(lengths.reduce((sum, length) => sum + length, 0)).toBeLessThan(61_000);
   });
 
-  it("says that nothing is left where all was read", async () => {
+  it("reports that nothing is left where everything was read", async () => {
     const { host } = await runningCompletion({ text: TEXT });
     const id = await started(host);
     const answer = await get(host, { completion_ids: [id], from: 0 });
@@ -111,7 +111,7 @@ describe("get_completion", () => {
     expect(textOf(rest)).toBe("Note: Finished: there is no text after character 49.");
   });
 
-  it("tells progress to a host that asks for it, as complete does", async () => {
+  it("sends progress to a host that requests it, as complete does", async () => {
     const { host } = await runningCompletion({ text: TEXT }, "auto", { tokensPerSecond: 10 });
     const id = await started(host);
     let told = "";
@@ -128,7 +128,7 @@ describe("get_completion", () => {
     expect(TEXT.endsWith(told)).toBe(true);
   });
 
-  it("refuses an offset beyond the end at once, and says how long the text is", async () => {
+  it("refuses an offset beyond the end at once, with the length of the text", async () => {
     const { host } = await runningCompletion({ text: TEXT });
     const id = await started(host);
     await get(host, { completion_ids: [id] });
@@ -148,8 +148,8 @@ describe("get_completion", () => {
     expect(textOf(await get(host))).toContain(", 1 character: A");
   });
 
-  it("goes back to the beginning where what was read turned out to be thinking", async () => {
-    // A model whose template opens the thought by itself only closes it.
+  it("returns to the beginning where the text that was read turned out to be thinking", async () => {
+    // A model whose template opens the thinking sends only the end tag.
     const thought = "I have to think about this for a while. ".repeat(10);
     const text = `${thought}\n</think>\n\nIt is blue.`;
     const { host, foundry } = await runningCompletion({ text });
@@ -184,7 +184,7 @@ describe("get_completion", () => {
     ["hello", 'There is no completion "hello".'],
     ["c-000000-1", "from an earlier run of this program"],
     ["b-000000-1", "the id of a batch"],
-  ])("says what is wrong with the id %s", async (id, said) => {
+  ])("reports what is wrong with the id %s", async (id, said) => {
     const { host } = await runningCompletion({ text: TEXT });
     const answer = await get(host, { completion_ids: [id] });
     expect(answer.isError).toBe(true);
@@ -192,7 +192,7 @@ describe("get_completion", () => {
     expect(textOf(answer)).toContain(said);
   });
 
-  it("is an error with the text so far where the completion failed", async () => {
+  it("returns an error with the text so far where the completion failed", async () => {
     const script = { text: TEXT, failAfterTokens: 4 };
     const { host } = await runningCompletion(script);
     await host.listTools();
@@ -204,8 +204,8 @@ describe("get_completion", () => {
   });
 });
 
-describe("get_completion for several", () => {
-  it("waits for all, tells each apart, and what is wrong with an id beside them", async () => {
+describe("get_completion for several ids", () => {
+  it("waits for all, and returns each completion by its id, with the errors of invalid ids", async () => {
     const { host } = await runningCompletion({ text: "Short." });
     await host.listTools();
     const ids = [await started(host), await started(host, { prompt: "Another" })];
@@ -232,7 +232,7 @@ describe("get_completion for several", () => {
     expect(messages[0]).toBe("Waiting for 1 completion…");
   });
 
-  it("says which go on, and is an error only where none is known", async () => {
+  it("names running completions, and is an error only where every id is unknown", async () => {
     const { host, foundry } = await runningCompletion(FOREVER);
     const ids = [await started(host), await started(host, { prompt: "Another" })];
     await expect.poll(() => foundry.completions.get(ids[1] ?? "").place).toBe(1);
@@ -247,7 +247,7 @@ describe("get_completion for several", () => {
     expect(textOf(none).match(/COMPLETION_NOT_FOUND: /g)).toHaveLength(2);
   });
 
-  it("shares what fits one result among them", async () => {
+  it("divides the space of one result among them", async () => {
     const long = "Around and around. ".repeat(4000);
     const { host } = await runningCompletion({ tokens: [long] });
     const ids = [await started(host), await started(host, { prompt: "Another" })];
@@ -264,7 +264,7 @@ describe("get_completion for several", () => {
 });
 
 describe("get_completion without ids", () => {
-  it("lists the latest, so that one whose id never reached the caller is found again", async () => {
+  it("lists the latest completions, so that a lost id can be found", async () => {
     const { host } = await runningCompletion({ text: TEXT });
     await host.listTools();
     const id = await started(host);
@@ -281,7 +281,7 @@ describe("get_completion without ids", () => {
   });
 
   it.each([{ completion_ids: [] }, { completion_ids: [""], from: 0 }, { from: 0 }])(
-    "is a call with %j, too",
+    "is also a call with %j",
     async (given) => {
       const { host } = await runningCompletion({ text: TEXT });
       await host.listTools();
@@ -289,7 +289,7 @@ describe("get_completion without ids", () => {
     },
   );
 
-  it("says so where there are none", async () => {
+  it("reports that there are none", async () => {
     const { host } = await runningCompletion({ text: TEXT });
     expect(textOf(await get(host))).toMatch(/^There are no completions/);
   });

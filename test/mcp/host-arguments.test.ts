@@ -16,7 +16,7 @@ function given(tool: string, sent: unknown) {
   return hostArguments(schema, sent);
 }
 
-it("an empty text is refused where the result counts the texts", () => {
+it("an empty text is refused where results refer to texts by index", () => {
   const texts = ["", "cat", "dog"];
   expect(() => given("embed", { query: "cat", texts })).toThrow("texts.0");
   expect(given("get_completion", { completion_ids: ["", "c-1"] })).toEqual({
@@ -61,7 +61,7 @@ describe("null for an optional argument", () => {
     ["load_model", { model: "m", device: null, download: null, force: null }, { model: "m" }],
     ["unload_model", { model: "m", force: null }, { model: "m" }],
     ["health_check", { random_string: null }, {}],
-  ])("of %s is as if it were absent: %j", (tool, sent, taken) => {
+  ])("of %s counts as absent: %j", (tool, sent, taken) => {
     const read = (): unknown => given(tool, sent);
     if (Object.keys(taken).length === 0 && tool === "complete") {
       expect(read).toThrow("Neither prompt nor messages came");
@@ -87,7 +87,7 @@ describe("null for an optional argument", () => {
     expect(entries).toEqual([{ prompt: "Hi", maxTokens: undefined, topP: undefined }]);
   });
 
-  it.each([null, [], "{}", undefined])("as all arguments, or %j, is no argument", async (sent) => {
+  it.each([null, [], "{}", undefined])("for all arguments, or %j, is like none", async (sent) => {
     const { host } = await connectedHost(NOWHERE);
     const params = { name: "health_check", arguments: sent };
     const answer = await host.request({ method: "tools/call", params }, z.looseObject({}));
@@ -131,11 +131,11 @@ describe("an empty value of an optional argument", () => {
     ["list_models", { filter: "", search: "", task: "", limit: 0 }, {}],
     ["load_model", { model: "m", device: "" }, { model: "m" }],
     ["unload_model", { model: "m", force: "" }, { model: "m" }],
-  ])("of %s is as if it were absent: %j", (tool, sent, taken) => {
+  ])("of %s counts as absent: %j", (tool, sent, taken) => {
     expect(given(tool, sent)).toEqual({ given: taken, warnings: [] });
   });
 
-  it("that is allowed is taken: 0 of temperature, top_p, seed and reply_within, and false", () => {
+  it("that is allowed is kept: 0 for temperature, top_p, seed and reply_within, and false", () => {
     const zeros = { prompt: "Hi", temperature: 0, top_p: 0, seed: 0, reply_within: 0, join: false };
     expect(given("complete", zeros).given).toEqual(zeros);
   });
@@ -203,7 +203,7 @@ describe("prompt and messages", () => {
   });
 
   it.each(["input_audio", "file", "tool_result", "video"])(
-    "refuse a part of type %s in words",
+    "refuse a part of type %s with a message",
     (type) => {
       const messages = [{ role: "user", content: [{ type: "text", text: "Hi" }, { type }] }];
       expect(() => given("complete", { messages })).toThrow(
@@ -246,7 +246,7 @@ describe("the id of a completion", () => {
   });
 });
 
-describe("a value that came as a JSON string", () => {
+describe("a value sent as a JSON string", () => {
   it.each<[string, object, object]>([
     ["complete", { max_tokens: "100" }, { max_tokens: 100 }],
     ["complete", { temperature: "0.2", top_p: " 1 " }, { temperature: 0.2, top_p: 1 }],
@@ -280,14 +280,14 @@ describe("a value that came as a JSON string", () => {
     expect(given("complete", { messages }).given).toEqual({ messages: taken });
   });
 
-  it("is read in the items of a batch", async () => {
+  it("is parsed in the items of a batch", async () => {
     const requests = ['{"prompt":"a","max_tokens":"5","stop":"x"}'];
     const { entries } = await batchInputOf({ requests, settings: {}, aboutFiles: Object });
     expect(entries).toEqual([{ prompt: "a", stop: ["x"], maxTokens: 5, topP: undefined }]);
   });
 
   it.each(["123", "true", "null", '["a"]', '{"prompt":"x"}', "0.5"])(
-    "stays a string where a string is allowed: %s",
+    "remains a string where a string is allowed: %s",
     (text) => {
       expect(given("complete", { prompt: text, system: text, model: text }).given).toEqual({
         prompt: text,
@@ -310,11 +310,11 @@ describe("a value that came as a JSON string", () => {
       { messages: `[${"0,".repeat(600_000)}0]` },
       "Invalid value for messages",
     ],
-  ])("that is none is refused: %s", (_, sent, words) => {
+  ])("that is invalid JSON is refused: %s", (_, sent, words) => {
     expect(() => given("complete", { prompt: "Hi", ...sent })).toThrow(words);
   });
 
-  it("of one id that no list was made of is refused with the word list", () => {
+  it("for completion_ids that is no list is refused with the word list", () => {
     expect(() => given("get_completion", { completion_ids: 5 })).toThrow(
       expect.objectContaining({
         action: "Give completion_ids as allowed: a list of 1 to 50 completion_ids.",
@@ -323,7 +323,7 @@ describe("a value that came as a JSON string", () => {
   });
 });
 
-describe("a list of one string where a string is wanted", () => {
+describe("a list of one string in place of a string", () => {
   it.each<[string, object, object]>([
     ["cancel_completion", { completion_id: ["c-1"] }, { completion_id: "c-1" }],
     ["load_model", { model: ["m"] }, { model: "m" }],
@@ -335,14 +335,14 @@ describe("a list of one string where a string is wanted", () => {
   });
 
   it.each([{ model: [] }, { model: ["a", "b"] }, { model: [1] }, { model: [["a"]] }])(
-    "is refused where it has another content: %j",
+    "is refused with other content: %j",
     (sent) => {
       expect(() => given("load_model", sent)).toThrow("Invalid value for model");
     },
   );
 });
 
-describe("an argument that a host adds", () => {
+describe("an unknown argument added by a host", () => {
   it.each([
     "toolCallId",
     "tool_call_id",
@@ -450,14 +450,14 @@ describe("an argument that a host adds", () => {
     [10, '"x9".'],
     [11, '"x9" and 1 more.'],
     [15, '"x9" and 5 more.'],
-  ])("is counted where there are many: %i", (count, end) => {
+  ])("is only counted where there are many: %i", (count, end) => {
     const names = Array.from({ length: count }, (_, n) => [`x${n}`, 1]);
     const [warning] = given("complete", { prompt: "Hi", ...Object.fromEntries(names) }).warnings;
     expect(warning).toMatch(/^Unknown arguments were ignored: "x0", /);
     expect(warning?.endsWith(end)).toBe(true);
   });
 
-  it("is ignored in messages, and named with its place", () => {
+  it("is ignored in messages, and named with its position", () => {
     const messages = [{ role: "user", content: "Hi", id: "msg_1", type: "message" }];
     expect(given("complete", { messages }).warnings).toEqual([
       'Unknown arguments were ignored: "messages.id", "messages.type".',
@@ -470,7 +470,7 @@ describe("an argument that a host adds", () => {
     );
   });
 
-  it("is named where another argument is missing", () => {
+  it("is named in the error where another argument is missing", () => {
     expect(() => given("complete", { query: "Hi" })).toThrow(
       'Neither prompt nor messages came, but a completion needs one of them. Unknown arguments were ignored: "query".',
     );
@@ -526,7 +526,7 @@ const listedSchema = z.looseObject({
   required: z.array(z.string()).default([]),
 });
 
-/** What frameworks make of a listed schema where their model has nothing to say. */
+/** The values that frameworks fill in for a listed schema where their model gives none. */
 const FILLED: readonly (readonly [string, (type: string, values: readonly string[]) => unknown])[] =
   [
     ["empty values", (type) => ({ string: "", array: [], boolean: false })[type] ?? 0],
@@ -536,9 +536,9 @@ const FILLED: readonly (readonly [string, (type: string, values: readonly string
   ];
 
 describe.each(TOOLS.map((tool) => [tool.name, tool] as const))(
-  "a call of %s that a framework makes from the listed schema",
+  "a call of %s that a framework builds from the listed schema",
   (_, tool) => {
-    it.each(FILLED)("is taken with the required arguments and %s for the others", (_how, fill) => {
+    it.each(FILLED)("is accepted with required arguments and %s for others", (_how, fill) => {
       const { properties, required } = listedSchema.parse(listingOf(tool).inputSchema);
       const sent = Object.fromEntries(
         Object.entries(properties)

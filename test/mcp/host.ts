@@ -25,7 +25,7 @@ export async function cacheFolder(): Promise<string> {
 }
 
 /**
- * Our server in front of a service, and the SDK's client connected to it in memory. `received` is
+ * The server with a service, and the SDK's client connected to it in memory. `received` is
  * every message that the server sent.
  */
 export async function connectedHost(
@@ -57,7 +57,7 @@ export async function connectedHost(
   return { host, received, foundry };
 }
 
-/** A host before a service whose model writes what the script says, slow enough to be looked at. */
+/** A host with a service whose model follows the script, slow enough to be read while it runs. */
 export async function runningCompletion(
   script: object,
   onCancel: CallPolicy["onCancel"] = "auto",

@@ -19,7 +19,7 @@ async function list(given: Record<string, unknown>) {
 }
 
 describe("list_models", () => {
-  it("counts a model as downloaded when nobody knows, and says so", async () => {
+  it("includes models whose download state is unknown, with a note", async () => {
     const { ids, result, text } = await list({});
     expect(ids.length).toBe(4);
     expect(result.models[1]).not.toHaveProperty("downloaded");
@@ -27,7 +27,7 @@ describe("list_models", () => {
     expect(text).toMatch(/does not report which of these models are downloaded/);
   });
 
-  it("shows only the loaded ones where that is asked", async () => {
+  it("lists only loaded models with filter `loaded`", async () => {
     const { ids, text } = await list({ filter: "loaded" });
     expect(ids).toEqual(["alpha-generic-cpu:1"]);
     expect(text).toContain("loaded");
@@ -38,7 +38,7 @@ describe("list_models", () => {
     expect(ids).toEqual(["beta-generic-cpu:1", "beta-embed-generic-cpu:2"]);
   });
 
-  it("says how many more there are than the limit", async () => {
+  it("reports how many models exceed the limit", async () => {
     const { ids, result, text } = await list({ limit: 1 });
     expect(ids.length).toBe(1);
     expect(result.truncated).toBe(true);
@@ -46,7 +46,7 @@ describe("list_models", () => {
   });
 
   it.each([{}, { filter: "all" }, { filter: "loaded" }, { search: "x" }, { task: "chat" }])(
-    "says that a model can be tried by its name where nothing is listed: %j",
+    "advises to try a model by its name where the list is empty: %j",
     async (given) => {
       const service = await simulatedService({ dialect: "openai", models: [] });
       const { host } = await connectedHost({ endpoint: service.url });
@@ -58,7 +58,7 @@ describe("list_models", () => {
     },
   );
 
-  it("says so when nothing fits", async () => {
+  it("reports that no model matches", async () => {
     const { ids, result, text } = await list({ search: "no-such-model" });
     expect(ids).toEqual([]);
     expect(result).not.toHaveProperty("truncated");
@@ -68,19 +68,19 @@ describe("list_models", () => {
 
   it.each([
     [
-      "matches, but is not downloaded",
+      "a match is not downloaded",
       { search: "beta" },
       'No matching model is downloaded; filter "all" lists 1 model.',
     ],
-    ["is for another task", { task: "embeddings" }, "leave search and task out."],
+    ["no model has the task", { task: "embeddings" }, "leave search and task out."],
     [
-      "matches, but is not loaded",
+      "a match is not loaded",
       { search: "beta", filter: "loaded" },
       'No matching model is loaded; filter "all" lists 1 model.',
     ],
-    ["is downloaded", {}, 'No model is downloaded; filter "all" lists 2 models.'],
-    ["is loaded", { filter: "loaded" }, "No model is known to be loaded."],
-  ])("says which filter lists more where none %s", async (_, given, words) => {
+    ["no model is downloaded", {}, 'No model is downloaded; filter "all" lists 2 models.'],
+    ["no model is loaded", { filter: "loaded" }, "No model is known to be loaded."],
+  ])("says what lists more where %s", async (_, given, words) => {
     const service = await simulatedService({
       models: [
         { id: "beta-generic-cpu:1", downloaded: false },

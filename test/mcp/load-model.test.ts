@@ -10,7 +10,7 @@ const call = (args: Record<string, unknown>) => ({ name: "load_model", arguments
 const structured = (answer: object): object => Object(Reflect.get(answer, "structuredContent"));
 
 describe("load_model", () => {
-  it("answers when the model is in memory", async () => {
+  it("returns when the model is in memory", async () => {
     const service = await simulatedService({ models: [talker] });
     const { host } = await connectedHost({ endpoint: service.url });
     const answer = await host.callTool(call({ model: "talker" }));
@@ -27,7 +27,7 @@ describe("load_model", () => {
     expect(textOf(again)).toBe("talker-generic-cpu:1 was already loaded.");
   });
 
-  it("answers within reply_within with how it stands, and goes on waiting when called again", async () => {
+  it("returns within reply_within with the state, and continues to wait when called again", async () => {
     const modelCachePath = await cacheFolder();
     const models = [{ ...talker, loadMs: 2000 }];
     const service = await simulatedService({ models, modelCachePath });
@@ -45,7 +45,7 @@ describe("load_model", () => {
     expect(service.requests.filter(({ path }) => path.startsWith(LOADS))).toHaveLength(1);
   });
 
-  it("answers by the setting where the call does not say", async () => {
+  it("waits as long as the setting says where the call does not", async () => {
     const service = await simulatedService({ models: [{ ...talker, loadMs: 60_000 }] });
     const policy = { replyWithinMs: 30, onCancel: "auto" } as const;
     const { host } = await connectedHost({ endpoint: service.url }, policy);
@@ -53,7 +53,7 @@ describe("load_model", () => {
     expect(structured(answer)).toMatchObject({ status: "loading" });
   });
 
-  it("says whose load it waits for", async () => {
+  it("reports which load it waits for", async () => {
     const walker = { id: "walker-generic-cpu:1", alias: "walker", loadMs: 60_000 };
     const service = await simulatedService({ dialect: "C1", models: [talker, walker] });
     const { host, foundry } = await connectedHost({ endpoint: service.url });
@@ -70,7 +70,7 @@ describe("load_model", () => {
     expect(textOf(answer)).toContain(GO_ON);
   });
 
-  it("lets a completion say whose load it waits for, and leave the device alone when cancelled", async () => {
+  it("makes a waiting completion report the load, and leave the device free when it is cancelled", async () => {
     const walker = { id: "walker-generic-cpu:1", alias: "walker", loadMs: 60_000 };
     const service = await simulatedService({ dialect: "C1", models: [talker, walker] });
     const { host, foundry } = await connectedHost({ endpoint: service.url });
@@ -104,7 +104,7 @@ describe("load_model", () => {
     expect(service.requests.filter(({ path }) => path.startsWith(LOADS))).toHaveLength(1);
   });
 
-  it("refuses what no memory holds, with the figures, and goes ahead when it is forced", async () => {
+  it("refuses a model that exceeds the memory, with the sizes, unless it is forced", async () => {
     const giant = { ...talker, sizeMb: 1e9 };
     const modelCachePath = await cacheFolder();
     const service = await simulatedService({ models: [giant], modelCachePath });
@@ -122,7 +122,7 @@ describe("load_model", () => {
     });
   });
 
-  it("reports the progress of a download, and what to do next", async () => {
+  it("reports the progress of a download, and the next call", async () => {
     const missing = { ...talker, downloaded: false };
     const service = await simulatedService({
       dialect: "S",

@@ -33,7 +33,7 @@ describe("the refusal to unload a model in use", () => {
 });
 
 describe("a variant for a device that the service does not load", () => {
-  it("is answered with the variant that it loaded instead", async () => {
+  it("is refused with the variant that was loaded instead", async () => {
     const service = await simulatedService({
       models: [
         { id: "talker-cuda-gpu:1", alias: "talker" },
@@ -75,7 +75,7 @@ describe("the list of the latest completions", () => {
   });
 });
 
-describe("figures that are not known yet", () => {
+describe("values that are not known yet", () => {
   const stateOf = async ({ host }: Pick<Connected, "host">, id: string): Promise<unknown> => {
     const { contents } = await host.readResource({ uri: `foundry://completions/${id}/state` });
     return JSON.parse(String(Object(contents[0]).text));
@@ -157,7 +157,7 @@ describe("a generation that fails midway", () => {
     });
   });
 
-  it("has the words of the runtime once in the text, and once in the structured result", async () => {
+  it("has the runtime's message once in the text, and once in the structured result", async () => {
     const service = await simulatedService({
       models: [
         {
@@ -181,7 +181,7 @@ describe("a generation that fails midway", () => {
 });
 
 describe("a stop string that is a line break", () => {
-  it.each([["\n"], [["\n"]], ['["\\n"]']])("is a stop string: %j", async (stop) => {
+  it.each([["\n"], [["\n"]], ['["\\n"]']])("is accepted: %j", async (stop) => {
     const service = await simulatedService({
       dialect: "openai",
       models: [{ id: "m:1", loaded: true, script: { text: "First.\nSecond." } }],

@@ -115,7 +115,7 @@ async function newHost({ url }: Simulator) {
     return {
       /** `null` where the list failed. */
       ids: models?.map(({ id }) => String(id)) ?? null,
-      /** What a host can rely on, without what changes from call to call. */
+      /** The values that a host can rely on, without those that change from call to call. */
       facts: {
         models,
         status: health.status,
@@ -131,7 +131,7 @@ async function newHost({ url }: Simulator) {
 
 type Answers = Awaited<ReturnType<Awaited<ReturnType<typeof newHost>>>>;
 
-/** What holds of any answer, whatever the service said. */
+/** The properties of any answer, whatever the service sent. */
 function expectFit({ ids, facts, texts }: Answers, body: string): void {
   const said = `after ${body.slice(0, 200)}`;
   expect(facts.status, said).toMatch(/^(healthy|degraded|unavailable)$/);
@@ -146,7 +146,7 @@ function expectFit({ ids, facts, texts }: Answers, body: string): void {
   }
 }
 
-/** A service, and what a host learns of it while it answers as it should. */
+/** A service, and what a host learns from its correct answers. */
 async function honestService(dialect: DialectName) {
   const service = await simulatedService({ dialect, models: MODELS });
   const honest = await (await newHost(service))();
@@ -158,7 +158,7 @@ describe.each(LISTS)("a service %s whose %s", (dialect, path, entryOf) => {
   it.each([
     ["no names", NO_NAMES],
     ["unusual names", ODD_NAMES],
-  ])("has entries with %s is listed with all its own models", async (_, names) => {
+  ])("has entries with %s is listed with all valid models", async (_, names) => {
     const { service, honest } = await honestService(dialect);
     const own = await honestBody(service, path);
     for (const name of names) {
@@ -167,7 +167,7 @@ describe.each(LISTS)("a service %s whose %s", (dialect, path, entryOf) => {
       const end = answering(service, path, body);
       const odd = await ask();
       expectFit(odd, body);
-      // A list without models of its own has none whose shape shows what kind of list it is.
+      // Without valid models, the list has no entry that shows its kind.
       if (own.includes("alpha") || own.includes("beta")) {
         expect(odd.ids, body.slice(0, 200)).toEqual(
           expect.arrayContaining([...(honest.ids ?? [])]),
@@ -182,7 +182,7 @@ describe.each(LISTS)("a service %s whose %s", (dialect, path, entryOf) => {
     }
   });
 
-  it("is no list is right again with the next answer that is one", async () => {
+  it("is no list is valid again with the next correct answer", async () => {
     const { service, honest } = await honestService(dialect);
     for (const body of NO_ANSWERS) {
       const ask = await newHost(service);
@@ -195,7 +195,7 @@ describe.each(LISTS)("a service %s whose %s", (dialect, path, entryOf) => {
 });
 
 describe.each(STATUSES)("a service %s whose %s", (dialect, path) => {
-  it("is none, or has members of other types, is right again with the next one", async () => {
+  it("is invalid, or has members of other types, is valid again with the next one", async () => {
     const { service, honest } = await honestService(dialect);
     const own = await honestBody(service, path);
     const withOdd = ["5", "null", "[]", "{}", JSON.stringify(LONG), '"a\\u0000b"'].map((value) =>
@@ -213,7 +213,7 @@ describe.each(STATUSES)("a service %s whose %s", (dialect, path) => {
 });
 
 it.each(NO_PIDS)(
-  "the pid %s of a service C2 is none, and nothing else is wrong with it",
+  "the pid %s of a service C2 is ignored, and has no effect on other values",
   async (pid) => {
     const { service, honest } = await honestService("C2");
     const own = await honestBody(service, "/status");

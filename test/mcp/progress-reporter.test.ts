@@ -17,7 +17,7 @@ function recorded(): { sent: Sent[]; progress: ProgressReporter } {
 }
 
 describe("the progress of a call", () => {
-  it("is told at most ten times in any second, the last one included", async () => {
+  it("is sent at most ten times in any second, including the last one", async () => {
     const { sent, progress } = recorded();
     for (let token = 0; token < 1000; token++) {
       progress.token("x");
@@ -31,7 +31,7 @@ describe("the progress of a call", () => {
     expect(sent.length).toBeGreaterThan(20);
   });
 
-  it("loses no text, and ends with the number of all tokens", async () => {
+  it("loses no text, and ends with the total number of tokens", async () => {
     const { sent, progress } = recorded();
     const words = Array.from({ length: 300 }, (_, index) => `word${index} `);
     for (const word of words) {
@@ -46,7 +46,7 @@ describe("the progress of a call", () => {
   it.each([
     ["while it waits", 200, ["wrong", "The text so far is dropped", "right", " one"]],
     ["at once", 0, ["wrong", "The text so far is dropped", "right one"]],
-  ])("says where text is dropped, and sends none of it that waits: %s", async (_, ms, messages) => {
+  ])("reports dropped text, and sends none that is pending: %s", async (_, ms, messages) => {
     const { sent, progress } = recorded();
     progress.token("wrong");
     progress.token(" answer \ud83d");
@@ -73,7 +73,7 @@ describe("the progress of a call", () => {
     expect(sent.map(({ message }) => message)).toEqual(["Thinking, 1 token", "Thinking, 2 tokens"]);
   });
 
-  it("forgets the percentage of a download with the first token", async () => {
+  it("resets the percentage of a download at the first token", async () => {
     const { sent, progress } = recorded();
     progress.news({ step: "downloading", message: "Downloading phi", percent: 99 });
     await vi.advanceTimersByTimeAsync(300);
@@ -91,7 +91,7 @@ describe("the progress of a call", () => {
     expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
   });
 
-  it("gives text whole numbers also after a thousand signs of life", async () => {
+  it("uses whole numbers for text also after a thousand heartbeats", async () => {
     const { sent, progress } = recorded();
     progress.waiting("Loading phi");
     await vi.advanceTimersByTimeAsync(1_500_000);
@@ -100,7 +100,7 @@ describe("the progress of a call", () => {
     expect(sent.at(-1)).toMatchObject({ message: "One", progress: 2 });
   });
 
-  it("leaves to the result what follows dropped text at its end", async () => {
+  it("leaves text after dropped text to the result", async () => {
     const { sent, progress } = recorded();
     progress.token("wrong");
     progress.textDropped();
@@ -109,7 +109,7 @@ describe("the progress of a call", () => {
     expect(sent.map(({ message }) => message)).toEqual(["wrong", "The text so far is dropped"]);
   });
 
-  it("does not speak of dropped text that was never sent", async () => {
+  it("does not report dropped text that was never sent", async () => {
     const { sent, progress } = recorded();
     progress.waiting("Reading the prompt");
     progress.token("wrong");
@@ -125,7 +125,7 @@ describe("the progress of a call", () => {
     ["alone", ["\ud83d", "\ude00"], ["😀"]],
     ["with another pair", ["😀\ud83d", "\ude00"], ["😀", "😀"]],
     ["twice", ["\ud83d", "\ude00\ud83d", "\ude00"], ["😀", "😀"]],
-  ])("never splits a character that comes in two tokens: %s", async (_, tokens, messages) => {
+  ])("never splits a character that is spread over two tokens: %s", async (_, tokens, messages) => {
     const { sent, progress } = recorded();
     for (const token of tokens) {
       progress.token(token);
@@ -136,14 +136,14 @@ describe("the progress of a call", () => {
     expect(texts.filter((text) => !text.startsWith("Thinking"))).toEqual(messages);
   });
 
-  it("shows at the end a half of a character whose other half never came", () => {
+  it("sends half a character at the end if its other half never came", () => {
     const { sent, progress } = recorded();
     progress.token("a\ud83d");
     progress.finish();
     expect(sent.map(({ message }) => message)).toEqual(["a", "\ud83d"]);
   });
 
-  it("grows with every notification, waiting or not", async () => {
+  it("increases with every notification, waiting or not", async () => {
     const { sent, progress } = recorded();
     progress.waiting("Loading phi-4-mini");
     await vi.advanceTimersByTimeAsync(5000);
@@ -156,7 +156,7 @@ describe("the progress of a call", () => {
     expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
   });
 
-  it("says each second how long a load has taken", async () => {
+  it("reports each second how long a load has taken", async () => {
     const { sent, progress } = recorded();
     progress.waiting("Loading phi-4-mini");
     await vi.advanceTimersByTimeAsync(3000);
@@ -169,7 +169,7 @@ describe("the progress of a call", () => {
     progress.finish();
   });
 
-  it("gives whole numbers to text and fractions to signs of life", async () => {
+  it("uses whole numbers for text and fractions for heartbeats", async () => {
     const { sent, progress } = recorded();
     progress.waiting("Reading the prompt");
     await vi.advanceTimersByTimeAsync(1500);
@@ -182,7 +182,7 @@ describe("the progress of a call", () => {
     expect(texts).toMatchObject([{ progress: 2, message: "Yes" }]);
   });
 
-  it("leaves no timer behind and says nothing after its end", async () => {
+  it("leaves no timer and sends nothing after its end", async () => {
     const { sent, progress } = recorded();
     progress.waiting("Loading phi-4-mini");
     progress.token("a");
@@ -196,7 +196,7 @@ describe("the progress of a call", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("tells news again that came before something else was waited for", async () => {
+  it("repeats an earlier status after a different one", async () => {
     const { sent, progress } = recorded();
     const finding = {
       step: "finding",
@@ -212,7 +212,7 @@ describe("the progress of a call", () => {
     expect(sent.at(-1)?.message).toContain("Looking for Foundry Local");
   });
 
-  it("goes on to what the call is about once the service is found", async () => {
+  it("continues with the call's own status once the service is found", async () => {
     const { sent, progress } = recorded();
     const waiting = "Loading phi-4-mini";
     progress.waiting(waiting);
@@ -227,7 +227,7 @@ describe("the progress of a call", () => {
     expect(sent.at(-1)?.message).toMatch(/^Loading phi-4-mini, \d s$/);
   });
 
-  it("does nothing for a caller who did not ask", () => {
+  it("does nothing for a caller without a progress token", () => {
     const progress = new ProgressReporter(null);
     progress.waiting("Loading phi-4-mini");
     progress.token("a");
@@ -235,7 +235,7 @@ describe("the progress of a call", () => {
     progress.finish();
   });
 
-  it("gives a host that does not read nothing more to read, and the rest at the end", async () => {
+  it("sends nothing more to a host that does not read, and the rest at the end", async () => {
     const sent: string[] = [];
     const progress = new ProgressReporter(({ message }) => {
       sent.push(message);

@@ -29,7 +29,7 @@ const ATTEMPTS: readonly (readonly [string, string])[] = [
 ];
 
 it.each(ATTEMPTS)(
-  "%s in an answer comes back as data, and nothing acts on it",
+  "%s in an answer is returned as data, without any effect",
   async (_what, text) => {
     const service = await simulatedService({
       models: [
@@ -44,7 +44,7 @@ it.each(ATTEMPTS)(
       arguments: { prompt: "Summarize the document.", model: MODEL },
     });
 
-    // In its own member, beside the words of the server, which are none.
+    // The text is in its own member; the server's own texts are empty.
     expect(Object(structuredContent)).toMatchObject({
       next: null,
       status: "completed",
@@ -53,7 +53,7 @@ it.each(ATTEMPTS)(
     expect(structuredContent).not.toHaveProperty("tool_calls");
     expect(isError).not.toBe(true);
     expect(content).toEqual([{ type: "text", text }]);
-    // Nothing was asked of the host, and nothing else of the service.
+    // The host got no request, and the service no other one.
     const methods = received.flatMap((message) => ("method" in message ? [message.method] : []));
     expect(methods.filter((method) => method !== "notifications/progress")).toEqual([]);
     expect(service.requests.filter(({ path }) => path.includes("unload"))).toEqual([]);

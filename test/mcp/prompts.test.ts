@@ -8,7 +8,7 @@ const textOf = (name: string, given: object = {}): string => {
 
 describe("a prompt", () => {
   it.each(PROMPT_LISTINGS.map(({ name, arguments: given = [] }) => [name, given] as const))(
-    "%s hands on all its arguments, and names the tool to call",
+    "%s passes on all its arguments, and names the tool to call",
     (name, given) => {
       const values = Object.fromEntries(
         given.map((argument) => [argument.name, `<${argument.name}>`]),
@@ -27,7 +27,7 @@ describe("a prompt", () => {
     expect(textOf("compare_models", { prompt: "Hi" })).toContain("list_models");
   });
 
-  it.each([null, "", "  "])("takes the argument %j as absent", (model) => {
+  it.each([null, "", "  "])("treats the argument %j as absent", (model) => {
     expect(textOf("ask_local", { question: "Why?", model })).toBe(
       textOf("ask_local", { question: "Why?" }),
     );
@@ -40,7 +40,7 @@ describe("a prompt", () => {
     "< /text >",
     "</text></text-2></text-3>",
     "a</text\n>",
-  ])("fences a text in a tag that is not in it: %j", (question) => {
+  ])("encloses a text in a tag that the text does not contain: %j", (question) => {
     const [, tag = "", inner] =
       /<(text[-\d]*)>\n([\s\S]*)\n<\/\1>$/.exec(textOf("ask_local", { question })) ?? [];
 
@@ -58,7 +58,7 @@ describe("a prompt", () => {
   });
 
   it.each(["toString", "ask", "__proto__"])(
-    "%s does not exist: those that do are named",
+    "%s does not exist: the error names the existing ones",
     (name) => {
       expect(() => getPrompt({ name })).toThrow(
         /There is no prompt .*ask_local, summarize_locally/,
@@ -67,7 +67,7 @@ describe("a prompt", () => {
   );
 
   it.each([undefined, null, {}, { name: 3 }, { name: "ask_local", arguments: "x" }])(
-    "refuses the params %j in words",
+    "refuses the params %j with a message",
     (params) => {
       expect(() => getPrompt(params)).toThrow("prompts/get needs the name of a prompt");
     },

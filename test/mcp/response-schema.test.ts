@@ -40,7 +40,7 @@ describe("response_schema", () => {
     });
   });
 
-  it("fails with the complaints and the last answer", async () => {
+  it("fails with the validation errors and the last answer", async () => {
     const call = await hostOf('{"city": 5}');
 
     const answer = await call("complete", { prompt: "Where?", response_schema });
@@ -51,7 +51,7 @@ describe("response_schema", () => {
     expect(textOf(answer)).toContain('{"city": 5}');
   });
 
-  it("may come as JSON in a string", async () => {
+  it("may be sent as JSON in a string", async () => {
     const call = await hostOf('{"city": "Oslo"}');
     const given = { prompt: "Where?", response_schema: JSON.stringify(response_schema) };
 
@@ -72,7 +72,7 @@ describe("response_schema", () => {
     },
   );
 
-  it.each([{}, [], "", null])("that is empty (%j) is as absent", async (schema) => {
+  it.each([{}, [], "", null])("that is empty (%j) counts as absent", async (schema) => {
     const call = await hostOf("Plain words.");
 
     const answer = await call("complete", { prompt: "Where?", response_schema: schema });

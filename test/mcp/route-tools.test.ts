@@ -5,17 +5,17 @@ import { listingsWith } from "../../src/mcp/route-tools.js";
 const description = "Writes code with the local model for it";
 
 describe("the list of tools with routes", () => {
-  it("is the usual one without any", () => {
+  it("is unchanged without routes", () => {
     expect(listingsWith(TOOL_LISTINGS, {})).toEqual(TOOL_LISTINGS);
   });
 
-  it("names the routes where a model is given, and nothing else has changed", () => {
+  it("names the routes in the argument `model`, and is otherwise unchanged", () => {
     const [complete, ...others] = listingsWith(TOOL_LISTINGS, { code: {}, creative: {} });
     expect(JSON.stringify(complete)).toContain(". Or a purpose: code, creative");
     expect(others).toEqual(TOOL_LISTINGS.slice(1));
   });
 
-  it("has a tool for each route that is one, without a choice of the model", () => {
+  it("has a tool for each route with `tool`, without the argument `model`", () => {
     const listed = listingsWith(TOOL_LISTINGS, { code: { tool: true, description }, plain: {} });
     const own = listed.slice(TOOL_LISTINGS.length);
     const [complete] = TOOL_LISTINGS;

@@ -27,7 +27,7 @@ async function hostOn(url: string): Promise<Client> {
 }
 
 it.each(["list_models", "health_check", "load_model"])(
-  "%s shows neither the key nor control characters that a service puts into a name",
+  "%s shows neither the key nor control characters from a name of the service",
   async (name) => {
     const { url } = await httpService((request, response) => {
       const isList = request.url === "/v1/models";

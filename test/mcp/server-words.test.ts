@@ -30,7 +30,7 @@ const CASES: readonly Case[] = [
   ["an item", "complete_batch", { prompts: ["Hi"], model: "tiny" }, MISSING, "load_model"],
 ];
 
-describe("an answer that names what to use next", () => {
+describe("a result that names what to use next", () => {
   it.each(CASES)(
     "%s of %s names tools and settings",
     async (_what, name, given, service, named) => {
@@ -61,7 +61,7 @@ describe("an answer that names what to use next", () => {
     });
   });
 
-  it("is a resource, too", async () => {
+  it("is also read as a resource", async () => {
     const { url } = await simulatedService(MISSING);
     const { host, foundry } = await connectedHost({ endpoint: url });
     const { id } = foundry.completions.start({ prompt: "Hi", model: "tiny" }).state;

@@ -10,7 +10,7 @@ const listed = z.object({ skills: z.array(SkillSchema) });
 const one = z.object({ skill: SkillSchema });
 
 describe("the skill", () => {
-  it("is listed, described and read with the digest that its entry says", async () => {
+  it("is listed, described and read with the digest of its entry", async () => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:1" });
 
     const { skills } = await host.request({ method: "skills/list" }, listed);
@@ -32,7 +32,7 @@ describe("the skill", () => {
     });
   });
 
-  it("of another name does not exist", async () => {
+  it("with another name does not exist", async () => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:1" });
 
     await expect(

@@ -41,7 +41,7 @@ function world() {
 }
 
 describe("a task", () => {
-  it("is kept for 30 minutes after its end, however long it worked", async () => {
+  it("is kept for 30 minutes after its end, whatever its duration", async () => {
     const { get, begin, pass } = world();
     const { end } = await begin("c-1");
     pass(300 * MINUTE);
@@ -54,7 +54,7 @@ describe("a task", () => {
     await expect(get("c-1")).rejects.toMatchObject({ code: -32602 });
   });
 
-  it("is evicted when 200 later ones have ended, but not while it works", async () => {
+  it("is evicted when 200 later ones have ended, but not while it runs", async () => {
     const { get, begin, pass } = world();
     await begin("working");
     for (let number = 0; number <= 200; number += 1) {
@@ -68,7 +68,7 @@ describe("a task", () => {
     expect(await get("working")).toMatchObject({ status: "working" });
   });
 
-  it("has failed where its call was answered with an error of the protocol", async () => {
+  it("has the status failed where its call ended with a protocol error", async () => {
     const { get, begin } = world();
     const { fail } = await begin("c-1");
     fail(new Error("a path /home/x and a stack"));
@@ -126,13 +126,13 @@ describe("a task that asks its host", () => {
     expect(task.describe()).toMatchObject({ status: "working" });
   });
 
-  it("goes on without an answer when the time for it is over", async () => {
+  it("continues without an answer when the time for it is over", async () => {
     const task = new TaskCall(Date.now);
     expect(await task.ask({ one: request }, 1)).toEqual({});
     expect(task.describe()).not.toHaveProperty("inputRequests");
   });
 
-  it("gives up when it is cancelled", async () => {
+  it("stops waiting when it is cancelled", async () => {
     const task = new TaskCall(Date.now);
     const asked = task.ask({ one: request }, MINUTE);
     task.cancel();

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { connectedHost } from "./host.js";
 
-/** Nothing listens there; a list of tools needs nobody to. */
+/** Nothing listens there: the list of tools needs no service. */
 const NOWHERE = { endpoint: "http://127.0.0.1:9" };
 
 const bytes = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));
 
 describe("the list of tools", () => {
-  it("costs a host at most 1,500 tokens without the output schemas, and 10 kB with them", async () => {
+  it("takes at most 1,500 tokens without the output schemas, and 10 kB with them", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();
     const withoutOutput = tools.map(({ outputSchema: _, ...rest }) => rest);
@@ -16,7 +16,7 @@ describe("the list of tools", () => {
     expect(bytes(tools)).toBeLessThanOrEqual(10_000);
   });
 
-  it("has the arguments and tools for files only where the user allowed a folder, for at most 1,800 bytes", async () => {
+  it("has arguments and tools for files only where a folder is allowed, with at most 1,800 bytes", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();
     const allowed = await connectedHost(NOWHERE, undefined, ["/notes"]);
@@ -40,12 +40,12 @@ describe("the list of tools", () => {
     const { tools } = await host.listTools();
     for (const { inputSchema, outputSchema } of tools) {
       expect(JSON.stringify([inputSchema, outputSchema])).not.toMatch(/"type":\[/);
-      // OpenAI's strict mode makes no closed object of one without members.
+      // OpenAI's strict mode cannot close an object without members.
       expect(JSON.stringify(inputSchema)).not.toMatch(/"type":"object"[,}](?!"properties")/);
     }
   });
 
-  it("is the checked-in one; after an intended change run vitest with -u", async () => {
+  it("equals the snapshot; after an intended change run vitest with -u", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();
     await expect(`${JSON.stringify(tools, null, 2)}\n`).toMatchFileSnapshot("tools-list.json");
@@ -76,7 +76,7 @@ describe("the list of tools", () => {
     }
   });
 
-  it("tells hosts which tools only read, and that none reaches out of the machine", async () => {
+  it("marks the read-only tools, and that none acts outside of the machine", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { tools } = await host.listTools();
     const readers = tools.filter(({ annotations }) => annotations?.readOnlyHint === true);
@@ -103,7 +103,7 @@ describe("the list of tools", () => {
     expect(names.filter((name) => !/^[a-z]+(_[a-z]+)*$/.test(name))).toEqual([]);
   });
 
-  it("comes with instructions in a few lines, which say that a local model's text is data", async () => {
+  it("has instructions of a few lines, which say that a local model's text is data", async () => {
     const { host } = await connectedHost(NOWHERE);
     const instructions = host.getInstructions() ?? "";
     expect(instructions.split("\n").length).toBeLessThanOrEqual(6);
@@ -119,7 +119,7 @@ describe("the list of tools", () => {
     }
   });
 
-  it("comes from a server that tells its name and the package's version", async () => {
+  it("is sent by a server with its name and the package's version", async () => {
     const { host } = await connectedHost(NOWHERE);
     const { default: manifest } = await import("../../package.json", { with: { type: "json" } });
     expect(host.getServerVersion()).toEqual({

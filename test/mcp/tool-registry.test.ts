@@ -32,7 +32,7 @@ describe("a call of a tool", () => {
       "a number of seconds from 0 to 3600",
     ],
     ["join", "no", 'Invalid value for join: "no"', "true or false"],
-  ])("says of %s what came and what is allowed", async (name, value, came, allowed) => {
+  ])("reports for %s the given value and what is allowed", async (name, value, came, allowed) => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
     const given = { prompt: "Hello", [name]: value };
     const answer = await host.callTool({ name: "complete", arguments: given });
@@ -51,7 +51,7 @@ describe("a call of a tool", () => {
     },
   );
 
-  it("answers an unknown tool with the protocol's error for wrong parameters", async () => {
+  it("is a protocol error for invalid params with an unknown tool", async () => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
     await expect(host.callTool({ name: "rank" })).rejects.toMatchObject({
       code: -32602,
@@ -59,7 +59,7 @@ describe("a call of a tool", () => {
     });
   });
 
-  it("answers arguments that are no object, and a call without a name, the same way", async () => {
+  it("is the same error with arguments that are no object, or without a name", async () => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
     const call = (params?: Record<string, unknown>) =>
       host.request({ method: "tools/call", params }, CallToolResultSchema);
@@ -71,7 +71,7 @@ describe("a call of a tool", () => {
     await expect(call()).rejects.toMatchObject({ code: -32602 });
   });
 
-  it("says what went wrong, what to do and whether to repeat it when the service is not there", async () => {
+  it("reports what happened, what to do and whether to retry when there is no service", async () => {
     const { host } = await connectedHost({
       endpoint: "http://127.0.0.1:9",
       retry: { retries: 0 },
@@ -83,7 +83,7 @@ describe("a call of a tool", () => {
     );
   });
 
-  it("checks health without an error, service or not", async () => {
+  it("checks health without an error, with or without a service", async () => {
     const { host } = await connectedHost({ endpoint: "http://127.0.0.1:9" });
     await host.listTools();
     const answer = await host.callTool({ name: "health_check" });
@@ -103,7 +103,7 @@ describe("a call of a tool", () => {
     ["complete", { model: "qwen2.5-0.5b", prompt: "Hello", reply_within: 0 }],
     ["get_completion", {}],
     ["unload_model", { model: "qwen2.5-0.5b" }],
-  ])("%s gives a result that fits its schema, and a text beside it", async (name, given) => {
+  ])("%s returns a result that fits its schema, and a text", async (name, given) => {
     const service = await simulatedService({ modelCachePath: await cacheFolder() });
     const { host } = await connectedHost({ endpoint: service.url });
     await host.listTools();

@@ -50,7 +50,7 @@ async function answeringHost(replyWithinMs: number) {
   return { complete, updates };
 }
 
-it("a question to the user is part of its call, whose progress goes on", async () => {
+it("a question to the user is part of its call, whose progress continues", async () => {
   const { complete, updates } = await answeringHost(45_000);
   expect(textOf(await complete())).toBe("It is blue.");
   const numbers = updates.map(({ progress }) => progress);
@@ -60,7 +60,7 @@ it("a question to the user is part of its call, whose progress goes on", async (
 it.each([
   [1000, {}],
   [45_000, { reply_within: 1 }],
-])("the time of the user's answer counts as time of the call: %i, %j", async (limit, given) => {
+])("the time until the user's answer counts as time of the call: %i, %j", async (limit, given) => {
   const { complete } = await answeringHost(limit);
   expect(textOf(await complete(given))).toMatch(/^MODEL_NOT_CACHED: .* is being downloaded/);
 });

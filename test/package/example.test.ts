@@ -19,7 +19,7 @@ const example = z.strictObject({
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-test("mcp.json.example starts the server, once the path in it is one's own", async () => {
+test("mcp.json.example starts the server with the user's path in it", async () => {
   const { mcpServers } = example.parse(
     JSON.parse(readFileSync(new URL("../../mcp.json.example", import.meta.url), "utf8")),
   );

@@ -38,7 +38,7 @@ let simulator: Simulator;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "foundry-local-mcp-pack-"));
   const { PATH, HOME, SystemRoot, APPDATA, USERPROFILE, TEMP } = process.env;
-  // Nothing of npm's that this run of the tests may have set, and nothing from the network.
+  // Without npm's variables from this test run, and without network access.
   environment = {
     ...{ PATH, HOME, SystemRoot, APPDATA, USERPROFILE, TEMP },
     npm_config_cache: join(folder, "cache"),
@@ -66,7 +66,7 @@ afterAll(async () => {
   await removeFolder(folder);
 });
 
-/** An empty folder, as somebody has it who has just heard of this package. */
+/** An empty folder, as of a new user of this package. */
 async function emptyFolder(name: string): Promise<string> {
   const path = join(folder, name);
   await mkdir(path);
@@ -74,7 +74,7 @@ async function emptyFolder(name: string): Promise<string> {
 }
 
 describe("the package", () => {
-  test("holds what a user needs", () => {
+  test("contains the files that a user needs", () => {
     expect(files).toEqual(
       expect.arrayContaining([
         "package.json",
@@ -101,7 +101,7 @@ describe("the package", () => {
     );
   });
 
-  test("holds nothing else", () => {
+  test("contains no other files", () => {
     const known =
       /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|mcp\.json\.example|docs\/[\w-]+\.(md|svg)|skills\/[\w-]+\/SKILL\.md|examples\/([\w-]+\.(js|py)|README\.md|answers\.json|scaling\/(config\.yaml|haproxy\.cfg))|dist\/(main|serve|index|simulator|embedded)\.js|dist\/chunks\/[\w-]+\.js|dist\/types\/[\w/-]+\.d\.ts|dist\/THIRD-PARTY-LICENSES\.txt)$/;
 
@@ -109,9 +109,9 @@ describe("the package", () => {
     expect(size).toBeLessThan(3_300_000);
   });
 
-  test("depends on nothing, so that it installs without a registry", () => {
+  test("has no dependencies, so that it installs without a registry", () => {
     expect(manifest).not.toHaveProperty("dependencies");
-    // It is used where somebody has installed it, and never installed for us.
+    // Peers are used where they are installed, and npm never installs them.
     const peers = Object.keys(manifest.peerDependencies);
     expect(peers).toEqual(Object.keys(manifest.peerDependenciesMeta));
     expect(Object.values(manifest.peerDependenciesMeta)).toEqual([{ optional: true }]);
@@ -185,7 +185,7 @@ test.each(["demo", "doctor"])(
   60_000,
 );
 
-test("the server loads the SDK once up to its first call, and nothing of serve-http", async () => {
+test("the server loads the SDK once before its first call, and none of serve-http", async () => {
   const loaded = new Map<string, string>();
   const load = async (path: string): Promise<void> => {
     if (loaded.has(path)) return;
@@ -240,7 +240,7 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     });
   });
 
-  test("brings neither MCP nor a command into a bundle of FoundryClient", async () => {
+  test("adds neither MCP nor a command to a bundle of FoundryClient", async () => {
     const { metafile, outputFiles } = await build({
       stdin: { contents: 'export { FoundryClient } from "./dist/index.js";', resolveDir: root },
       absWorkingDir: root,
@@ -262,7 +262,7 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     expect(used.filter((path) => /main|serve|handlers|demo|doctor|simulat/.test(path))).toEqual([]);
   });
 
-  test("is tested by its users on the simulator with scripted answers", async () => {
+  test("can be tested by its users on the simulator with scripted answers", async () => {
     await writeFile(
       join(project, "simulated.js"),
       `import { FoundryClient } from "foundry-local-mcp";
@@ -350,7 +350,7 @@ export const url = async (): Promise<string> => (await startSimulator()).url;
     expect(stdout).toBe("");
   }, 60_000);
 
-  test("is typed: so is the simulator", async () => {
+  test("is typed: the simulator, too", async () => {
     const { stdout } = await compile(
       "simulated.ts",
       `import { type ScriptedAnswer, type SimulatorOptions, startSimulator } from "foundry-local-mcp/simulator";
@@ -372,7 +372,7 @@ export async function prompts(): Promise<number> {
     expect(stdout).toBe("");
   }, 60_000);
 
-  test("is typed: a mistake in its use does not compile", async () => {
+  test("is typed: wrong use does not compile", async () => {
     const compiling = compile(
       "wrong.ts",
       `import { FoundryClient } from "foundry-local-mcp";

@@ -30,7 +30,7 @@ const resultSchema = z.looseObject({
   tool_calls: z.array(z.object({ name: z.string(), arguments: argumentsSchema })).optional(),
 });
 
-/** What the model gave, for the server to return so much. */
+/** The model's answer that leads to this result. */
 function answerFor(returned: string) {
   if (!returned.startsWith("{")) return { text: returned.replace(/\n\nNote: [\s\S]*$/, "") };
   const { data, text, reasoning, tool_calls } = resultSchema.parse(JSON.parse(returned));
@@ -39,15 +39,15 @@ function answerFor(returned: string) {
   return { text: `${thinking}${text ?? JSON.stringify(data)}` };
 }
 
-test("the pages have calls of these tools", () => {
+test("the pages contain calls of these tools", () => {
   const names = CALLS.map(({ name }) => name);
   expect(new Set(names)).toEqual(new Set(["complete", "embed", "ask_documents"]));
 });
 
-test.each(CALLS)("$name $given returns what the page says", async ({ name, given, returned }) => {
+test.each(CALLS)("$name $given returns the page's result", async ({ name, given, returned }) => {
   const simulator = await startSimulator({
     dialect: "C2",
-    // With the catalog, which says what a model can do.
+    // With the catalog, which contains the abilities of the models.
     modelCachePath: await temporaryFolder("models-"),
     models: [
       { id: "talker-generic-cpu:1", loaded: true, script: answerFor(returned) },

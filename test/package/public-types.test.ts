@@ -60,7 +60,7 @@ describe("the types of the library", () => {
   const exported = namesFrom(join(types, "index.d.ts"), "export").map(declaring);
   const names = new Set(exported.map(({ name }) => name));
 
-  test("are exported if a signature uses them", () => {
+  test("are all exported that a signature uses", () => {
     const missing = exported.flatMap(({ name, file: declaredIn }) => {
       const statements = statementsOf(declaredIn);
       const statement = statements.get(name) ?? "";

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { z } from "zod";
 import manifest from "../../package.json" with { type: "json" };
 import { TYPED_COMMANDS } from "../../src/commands/command-line.js";
-import { typedCommand } from "../../src/commands/terminal/typed-command.js";
+import { typedCommand } from "../../src/commands/typed-command.js";
 import { Executable, environmentWith, MAIN, run, type Settings } from "../e2e/executable.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import {
@@ -95,7 +95,7 @@ const COMMANDS = [
 describe("a command of the pages", () => {
   test.each(COMMANDS)("%s runs", async (line) => {
     if (/^npm(\.cmd)? ci$/.test(line)) {
-      // Only whether the lock file fits: the packages are in use.
+      // Check only the lock file, as the packages are in use.
       await exec("npm", ["ci", "--dry-run", "--offline"], { cwd: ROOT, shell: isWindows });
     } else if (line.startsWith("npm ")) {
       const script: string = Reflect.get(manifest.scripts, line.replace(/^npm run /, "")) ?? "";
@@ -133,7 +133,7 @@ describe("a command of the pages", () => {
   });
 });
 
-/** What stands behind the program. */
+/** The arguments behind the program. */
 const argumentsIn = (command: string): string[] =>
   [...command.replace(OWN, "").matchAll(/"([^"]*)"|\S+/g)].map(([word, quoted]) => quoted ?? word);
 
@@ -159,7 +159,7 @@ async function expectToRun(given: readonly string[]): Promise<void> {
     );
     return;
   }
-  // There is no terminal to ask on, and only one model to measure.
+  // Without a terminal there is no question, and there is only one model to measure.
   const args =
     given[0] === "setup"
       ? [...given, "--dry-run"]
@@ -231,7 +231,7 @@ test.each(WITH_COMMANDS)("$path names commands as they are typed in this folder"
   ).toEqual([]);
 });
 
-test("the recorded demo is of this version", () => {
+test("the recorded demo shows this version", () => {
   expect(page("docs/demo.svg").text).toContain(`foundry-local-mcp ${manifest.version} started`);
 });
 

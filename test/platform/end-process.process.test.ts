@@ -20,12 +20,12 @@ async function endOf(...args: readonly string[]) {
 }
 
 describe("the end of this process", () => {
-  it("is an ordinary one with its exit code", async () => {
+  it("is a normal exit with its exit code", async () => {
     expect(await endOf()).toEqual({ code: 3, signal: null, said: "exit 3" });
   });
 
   it.skipIf(process.platform === "win32")(
-    "comes although a thread waits for a file for ever, after the last words",
+    "comes after the last output although a thread waits for a file for ever",
     async () => {
       const folder = await temporaryFolder("ending-");
       execFileSync("mkfifo", [join(folder, "pipe")]);
@@ -43,7 +43,7 @@ describe("the end of this process", () => {
     [["TCPSocketWrap", "FSReqPromise"], true],
     [["GetAddrInfoReqWrap"], true],
     [[], false],
-  ])("with %j in flight waits for threads: %s", (resources, waits) => {
+  ])("with the handles %j waits for threads: %s", (resources, waits) => {
     expect(isWaitingForThreads(resources)).toBe(waits);
   });
 });

@@ -12,41 +12,41 @@ const machine = (
   environment: Machine["environment"] = {},
 ): Machine => ({ platform, arch: "x64", environment, home: HOMES[platform] });
 
-describe("where a program would be on Linux", () => {
+describe("the candidate paths of a program on Linux", () => {
   const USUAL = [
     "/usr/local/bin/foundry",
     "/home/ada/.local/bin/foundry",
     "/home/linuxbrew/.linuxbrew/bin/foundry",
   ];
 
-  it("is the folders of PATH in their order, then the usual ones", () => {
+  it("are the folders of PATH in their order, then the usual ones", () => {
     const found = executableCandidates("foundry", machine("linux", { PATH: "/opt/a:/usr/bin" }));
     expect(found).toEqual(["/opt/a/foundry", "/usr/bin/foundry", ...USUAL]);
   });
 
-  it("is the usual folders where there is no PATH", () => {
+  it("are the usual folders where PATH is not set", () => {
     expect(executableCandidates("foundry", machine("linux"))).toEqual(USUAL);
   });
 
-  it("is never the folder we are in, nor one beside it", () => {
+  it("are never in the working directory, nor relative to it", () => {
     const PATH = ".::bin:./bin:../bin:~/bin:/usr/bin:";
     const found = executableCandidates("foundry", machine("linux", { PATH }));
     expect(found).toEqual(["/usr/bin/foundry", ...USUAL]);
   });
 
-  it("names each place once", () => {
+  it("contain each path once", () => {
     const PATH = "/usr/local/bin:/usr/bin:/usr/bin/";
     const found = executableCandidates("foundry", machine("linux", { PATH }));
     expect(found).toEqual(["/usr/local/bin/foundry", "/usr/bin/foundry", ...USUAL.slice(1)]);
   });
 
-  it("is told by PATH alone, in capitals", () => {
+  it("depend only on the variable PATH, in capitals", () => {
     expect(executableCandidates("foundry", machine("linux", { Path: "/opt/a" }))).toEqual(USUAL);
   });
 });
 
-describe("where a program would be on macOS", () => {
-  it("is Homebrew's folders too, which programs with a window lack in PATH", () => {
+describe("the candidate paths of a program on macOS", () => {
+  it("include Homebrew's folders, which are missing in the PATH of graphical programs", () => {
     const found = executableCandidates("foundry", machine("darwin", { PATH: "/usr/bin:/bin" }));
     expect(found).toEqual([
       "/usr/bin/foundry",
@@ -59,7 +59,7 @@ describe("where a program would be on macOS", () => {
   });
 });
 
-describe("where a program would be on Windows", () => {
+describe("the candidate paths of a program on Windows", () => {
   const LOCALAPPDATA = "C:\\Users\\ada\\AppData\\Local";
   /** Below the home, where no variable says so. */
   const USUAL = [
@@ -67,7 +67,7 @@ describe("where a program would be on Windows", () => {
     `${LOCALAPPDATA}\\Microsoft\\WinGet\\Links\\foundry.exe`,
   ];
 
-  it("is the folders of PATH, the aliases of packages, and winget's links", () => {
+  it("are the folders of PATH, the app execution aliases, and winget's links", () => {
     const Path = "C:\\Windows\\system32;D:/tools";
     const found = executableCandidates("foundry", machine("win32", { Path, LOCALAPPDATA }));
     expect(found).toEqual([
@@ -77,12 +77,12 @@ describe("where a program would be on Windows", () => {
     ]);
   });
 
-  it.each(["PATH", "Path", "path"])("reads the variable as %s", (name) => {
+  it.each(["PATH", "Path", "path"])("use the variable %s", (name) => {
     const found = executableCandidates("foundry", machine("win32", { [name]: "C:\\a" }));
     expect(found).toEqual(["C:\\a\\foundry.exe", ...USUAL]);
   });
 
-  it("has the packages of another drive where the variable says so", () => {
+  it("include the packages of another drive where the variable names it", () => {
     const found = executableCandidates("foundry", machine("win32", { LocalAppData: "D:\\L" }));
     expect(found).toEqual([
       "D:\\L\\Microsoft\\WindowsApps\\foundry.exe",
@@ -90,7 +90,7 @@ describe("where a program would be on Windows", () => {
     ]);
   });
 
-  it("takes quotes off, with the semicolon that may be within", () => {
+  it("remove quotes, also around a semicolon", () => {
     const Path = '"C:\\Program Files\\a;b";C:\\c;"C:\\d"';
     expect(executableCandidates("foundry", machine("win32", { Path }))).toEqual([
       "C:\\Program Files\\a;b\\foundry.exe",
@@ -100,13 +100,13 @@ describe("where a program would be on Windows", () => {
     ]);
   });
 
-  it("is never the folder we are in, the drive we are on, or another machine", () => {
+  it("are never in the working directory, on the current drive, or on another machine", () => {
     const Path = ".;;bin;\\bin;C:bin;\\\\server\\share;%TOOLS%;C:\\a; ;";
     const found = executableCandidates("foundry", machine("win32", { Path }));
     expect(found).toEqual(["C:\\a\\foundry.exe", ...USUAL]);
   });
 
-  it("has only the endings that run without a shell, in the user's order", () => {
+  it("have only extensions that run without a shell, in the user's order", () => {
     const PATHEXT = ".COM;.EXE;.BAT;.CMD;.JS";
     const found = (variables: Machine["environment"]) =>
       executableCandidates("foundry", machine("win32", { Path: "C:\\a", ...variables }));
@@ -114,7 +114,7 @@ describe("where a program would be on Windows", () => {
     expect(found({ PATHEXT: ".BAT" })).toEqual(["C:\\a\\foundry.exe", ...USUAL]);
   });
 
-  it("names each place once, however it is written", () => {
+  it("contain each path once, whatever its spelling", () => {
     const Path = `${LOCALAPPDATA.toUpperCase()}\\Microsoft\\WindowsApps;C:\\a;c:\\A\\`;
     const found = executableCandidates("foundry", machine("win32", { Path, LOCALAPPDATA }));
     expect(found.map((each) => each.toLowerCase())).toEqual([
@@ -125,14 +125,14 @@ describe("where a program would be on Windows", () => {
   });
 });
 
-describe("the first that is there", () => {
+describe("the first existing candidate", () => {
   let programs: ProgramFolder;
   beforeEach(async () => {
     programs = await ProgramFolder.make();
   });
   afterEach(() => programs.remove());
 
-  it.skipIf(process.platform === "win32")("may be executed", async () => {
+  it.skipIf(process.platform === "win32")("is executable", async () => {
     const plain = join(programs.path, "plain");
     await writeFile(plain, "");
     await chmod(plain, 0o644);
@@ -150,7 +150,7 @@ describe("the first that is there", () => {
   });
 
   it.skipIf(process.platform === "win32")(
-    "may be an alias that cannot be followed on Windows",
+    "may be an app execution alias on Windows, which cannot be followed",
     async () => {
       const alias = join(programs.path, "foundry.exe");
       await symlink("nowhere", alias);
@@ -160,7 +160,7 @@ describe("the first that is there", () => {
   );
 });
 
-describe("a path as typed", () => {
+describe("a path typed by the user", () => {
   it("may begin with the home", () => {
     expect(pathAsTyped("~/bin/foundry", machine("linux"))).toBe("/home/ada/bin/foundry");
     expect(pathAsTyped("~\\foundry.exe", machine("win32"))).toBe("C:\\Users\\ada\\foundry.exe");
@@ -180,7 +180,7 @@ describe("a path as typed", () => {
     expect(pathAsTyped(typed, machine(platform, environment))).toBe(path);
   });
 
-  it("is kept where it is whole", () => {
+  it("is kept where it is absolute", () => {
     expect(pathAsTyped("/opt/foundry", machine("darwin"))).toBe("/opt/foundry");
     expect(pathAsTyped("D:\\foundry.exe", machine("win32"))).toBe("D:\\foundry.exe");
   });

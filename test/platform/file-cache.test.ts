@@ -64,7 +64,7 @@ describe("a damaged file is a miss", () => {
   });
 });
 
-test("the bounds hold for what several processes wrote, and the least recently used goes first", async () => {
+test("the limits apply to all processes together, and the least recently used text is evicted first", async () => {
   // Uses in the same millisecond have no order between processes.
   let seconds = 0;
   const now = () => {
@@ -83,7 +83,7 @@ test("the bounds hold for what several processes wrote, and the least recently u
   expect(await other.get("a")).toBe("a");
 });
 
-test("only files of the cache are removed, and what an ended process left behind", async () => {
+test("only files of the cache are removed, and temporary files of ended processes", async () => {
   const { cache, folder } = await cacheIn({ entries: 1 });
   await cache.set("a", "a");
   const left = join(folder, `${crypto.randomUUID()}.tmp`);
@@ -96,7 +96,7 @@ test("only files of the cache are removed, and what an ended process left behind
   expect(names).toContain("notes.txt");
 });
 
-test("a folder that cannot be written keeps nothing, and is reported once until it can", async () => {
+test("an unwritable folder stores nothing, and is reported once until it is writable", async () => {
   const faults: string[] = [];
   const parent = await temporaryFolder("file-cache-");
   const folder = join(parent, "answers");

@@ -20,7 +20,7 @@ async function leftBehind(text: string): Promise<string> {
 
 const owner = (pid: number, host = hostname()) => JSON.stringify({ pid, host });
 
-/** Looks until it has the lock; how often that took. */
+/** Tries until it gets the lock; returns the number of tries. */
 async function looksOf(locks: FileLocks, most: number): Promise<number> {
   for (let looks = 1; looks <= most; looks += 1) {
     const lock = await locks.tryLock();
@@ -32,7 +32,7 @@ async function looksOf(locks: FileLocks, most: number): Promise<number> {
 }
 
 describe("a lock", () => {
-  it("is held by one at a time", async () => {
+  it("is held by one process at a time", async () => {
     const { home } = await machine();
     const lock = await new FileLocks(home).tryLock();
     expect(lock).not.toBeNull();
@@ -41,7 +41,7 @@ describe("a lock", () => {
     expect(await looksOf(new FileLocks(home), 1)).toBe(1);
   });
 
-  it("is never held by two, however many try at the same time", async () => {
+  it("is never held by two processes, however many try at the same time", async () => {
     const { home } = await machine();
     let holders = 0;
     let most = 0;
@@ -63,7 +63,7 @@ describe("a lock", () => {
   });
 
   it("of a process that has ended is stale", async () => {
-    // Above what any system gives out.
+    // Above the ids that systems assign.
     const home = await leftBehind(owner(2 ** 30));
     expect(await looksOf(new FileLocks(home), 1)).toBe(1);
     expect(await readdir(home)).toEqual([]);
@@ -73,28 +73,28 @@ describe("a lock", () => {
     ["whose process id belongs to another process now", owner(process.pid)],
     ["of another machine that shares the home", owner(2 ** 30, "another-host")],
     ["that cannot be read", "{"],
-  ])("%s counts until it gave no sign of life for many looks", async (_, text) => {
+  ])("%s is valid until many checks have found no sign of life", async (_, text) => {
     const home = await leftBehind(text);
     expect(await looksOf(new FileLocks(home, 0), 100)).toBe(31);
     expect(await readdir(home)).toEqual([]);
   });
 
-  it("is looked at rarely enough that its process can give signs of life in between", async () => {
+  it("is checked rarely enough for its process to refresh it in between", async () => {
     const home = await leftBehind(owner(process.pid));
     expect(await looksOf(new FileLocks(home, 60_000), 100)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  // Windows has no numbers of users.
-  it.skipIf(process.platform === "win32")("of another user holds up none of ours", async () => {
+  // Windows has no user ids.
+  it.skipIf(process.platform === "win32")("of another user does not block this user", async () => {
     const { home } = await machine();
     const uid = process.getuid?.() ?? 0;
-    // The directory belongs to this user; what lies in it, to one whose id is another.
+    // The directory belongs to this user, the file in it to another one.
     await writeFile(join(home, "theirs.lock"), owner(process.pid));
     if (uid === 0) await chown(join(home, "theirs.lock"), 4711, 4711);
     expect(await looksOf(new FileLocks(home), 1)).toBe(uid === 0 ? 1 : Number.POSITIVE_INFINITY);
   });
 
-  it.skipIf(process.platform === "win32")("is a file, no pipe, folder or link", async () => {
+  it.skipIf(process.platform === "win32")("must be a file, no pipe, folder or link", async () => {
     const { home } = await machine();
     const held = await new FileLocks(home).tryLock();
     const [name = ""] = await readdir(home);
@@ -111,24 +111,24 @@ describe("a lock", () => {
     ["of a process id that means a group", owner(0)],
     ["of a process id beyond all numbers", `{"pid":${"9".repeat(400)},"host":"x"}`],
     ["with bytes of no text", "\uFFFD\u0000"],
-  ])("%s counts like one that cannot be read", async (_, text) => {
+  ])("%s is treated like an unreadable one", async (_, text) => {
     const home = await leftBehind(text);
     expect(await looksOf(new FileLocks(home, 0), 100)).toBe(31);
   });
 
-  it("larger than any of ours is none", async () => {
+  it("larger than a valid lock is ignored", async () => {
     const home = await leftBehind("x".repeat(5000));
     expect(await looksOf(new FileLocks(home), 1)).toBe(1);
   });
 
-  it("cannot be made in a directory of another user", async () => {
+  it("cannot be created in a directory of another user", async () => {
     const { home } = await machine();
     const uid = (process.getuid?.() ?? 0) + 1;
     await expect(new FileLocks(home, 0, uid).tryLock()).rejects.toThrow("another user");
   });
 
   it.skipIf(process.platform === "win32").each([0o000, 0o022, 0o277])(
-    "is this user's alone with the umask %i",
+    "is accessible only to this user with the umask %i",
     async (mask) => {
       const { home } = await machine();
       const args = ["--import", "tsx", PROGRAM, join(home, "locks"), String(mask)];
@@ -139,7 +139,7 @@ describe("a lock", () => {
 });
 
 describe("the directory of locks", () => {
-  it.skipIf(process.platform === "win32")("is closed to others where it was open", async () => {
+  it.skipIf(process.platform === "win32")("is made private where it was open", async () => {
     const { home } = await machine();
     await chmod(home, 0o777);
     const lock = await new FileLocks(home).tryLock();

@@ -12,7 +12,7 @@ describe("the address of the keeper", () => {
     expect(keeperAddress({ platform, home }, 1000, "pc").socket).toMatch(socket);
   });
 
-  it("is another one for each user and each machine", () => {
+  it("is different for each user and each machine", () => {
     const addresses = [
       keeperAddress({ platform: "win32", home: "C:\\Users\\one" }, null, "pc"),
       keeperAddress({ platform: "win32", home: "C:\\Users\\two" }, null, "pc"),
@@ -35,7 +35,7 @@ describe("the address of the keeper", () => {
     expect(otherLinux).not.toEqual(linux);
   });
 
-  it("is short enough for a socket where the home is not", () => {
+  it("is short enough for a socket even with a long home", () => {
     const { directory, socket } = keeperAddress({ platform: "linux", home: LONG }, 1000, "pc");
     expect(directory).toMatch(/^\/tmp\/foundry-local-mcp-1000-[0-9a-f]{12}$/);
     expect(socket.length).toBeLessThan(104);

@@ -28,7 +28,7 @@ describe("the socket table of Linux", () => {
     ["on ::1 alone", row("00000000000000000000000001000000:1499", 1000), []],
     ["no more", row("0100007F:1499", 1000, "06"), []],
     ["by a damaged line", "   0: 0100007F:1499 00", []],
-  ])("names the user of what listens %s", (_, rows, uids) => {
+  ])("names the user of the listener %s", (_, rows, uids) => {
     expect(uidsInSocketTable(HEADER + rows, 5273)).toEqual(uids);
   });
 });
@@ -41,7 +41,7 @@ describe("lsof", () => {
     ["elsewhere", "p812\nu501\nf12\nn192.168.0.2:5273\n", []],
     ["without a user", "p812\nf12\nn127.0.0.1:5273\n", []],
     ["not", "", []],
-  ])("names the user of what listens %s", (_, output, uids) => {
+  ])("names the user of the listener %s", (_, output, uids) => {
     expect(uidsInLsof(output, 5273)).toEqual(uids);
   });
 });
@@ -63,7 +63,7 @@ const NETSTAT = [
 const task = (pid: number, user: string, session = "1") =>
   `"foundry, ""x"".exe","${pid}","Console","${session}","48.112 K","Running","${user}","0:00:01","N/A"\r\n`;
 
-describe("the programs of Windows", () => {
+describe("the commands of Windows", () => {
   it.each([
     [5273, [4242]],
     [5764, [77]],
@@ -118,7 +118,7 @@ const OWN = task(7, "PC\\u");
 const table4 = (rows: string) => ({ "/proc/net/tcp": HEADER + rows });
 const table6 = (rows: string) => ({ "/proc/net/tcp6": HEADER + rows });
 
-describe("whose program listens", () => {
+describe("the owner of a listener", () => {
   it.each<[string, Asked, string]>([
     ["this user's on Linux", onLinux(table4(row("0100007F:1499", 1000)), 1000), "own"],
     ["this user's over IPv6", onLinux(table6(row(`${V6_ALL}:1499`, 1000)), 1000), "own"],
@@ -153,7 +153,7 @@ describe("whose program listens", () => {
   });
 
   it.skipIf(process.platform !== "linux").each(["127.0.0.1", "0.0.0.0", "::"])(
-    "is told by this machine for a listener on %s",
+    "is known on this machine for a listener on %s",
     async (host) => {
       const server = createServer();
       onTestFinished(() => void server.close());

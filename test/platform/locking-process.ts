@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { FileLocks } from "../../src/platform/file-lock.js";
 
-/** `node --import tsx locking-process.ts <directory> <umask>`: says how open directory and lock are. */
+/** `node --import tsx locking-process.ts <directory> <umask>`: prints the modes of directory and lock. */
 const [directory = "", mask = ""] = process.argv.slice(2);
 process.umask(Number(mask));
 await new FileLocks(directory).tryLock();

@@ -4,11 +4,11 @@ import { homeFolder } from "../../src/platform/machine.js";
 import { needsFirstChild } from "../../src/platform/program-launch.js";
 
 describe("the home of a user", () => {
-  it("is what the system says", () => {
+  it("is the system's value", () => {
     expect(homeFolder(() => "/home/ada")).toBe("/home/ada");
   });
 
-  it("is the folder of our Node where the system knows none", () => {
+  it("is the folder of the running Node where the system has none", () => {
     const none = () => {
       throw new Error("ENOENT: no such file or directory, uv_os_homedir");
     };
@@ -16,7 +16,7 @@ describe("the home of a user", () => {
   });
 });
 
-describe("something harmless is the first child", () => {
+describe("a harmless program is the first child process", () => {
   it.each([
     ["win32", "1.46.0", true],
     ["win32", "1.47.0", false],

@@ -15,7 +15,7 @@ describe("the directory of this package", () => {
 });
 
 describe.skipIf(process.platform === "win32")("a private directory", () => {
-  it("is made, or made so", async () => {
+  it("is created, or made private", async () => {
     const folder = join(await temporaryFolder("private-"), "a", "b");
     await makePrivateDirectory(folder);
     await chmod(folder, 0o755);
@@ -24,7 +24,7 @@ describe.skipIf(process.platform === "win32")("a private directory", () => {
   });
 
   // Only root can make a link of another user.
-  it.skipIf(process.getuid?.() !== 0)("is not one that another user's link leads to", async () => {
+  it.skipIf(process.getuid?.() !== 0)("is not the target of another user's link", async () => {
     const parent = await temporaryFolder("private-");
     await mkdir(join(parent, "own"), { mode: 0o755 });
     const link = join(parent, "link");

@@ -3,13 +3,13 @@ import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { isProcessAlive } from "../../src/platform/processes.js";
 
-describe("whether a process is there", () => {
-  it("is told of one that runs", () => {
+describe("the check for a running process", () => {
+  it("is true for a running one", () => {
     expect(isProcessAlive(process.pid)).toBe(true);
     expect(isProcessAlive(process.ppid)).toBe(true);
   });
 
-  it("is told of one that has ended", async () => {
+  it("is false for one that has ended", async () => {
     const child = spawn(process.execPath, ["--eval", ""], { stdio: "ignore" });
     const pid = child.pid ?? 0;
     await once(child, "exit");
@@ -17,7 +17,7 @@ describe("whether a process is there", () => {
     expect(isProcessAlive(pid)).toBe(false);
   });
 
-  it("is told of an id that no system gives out", () => {
+  it("is false for an impossible id", () => {
     expect(isProcessAlive(2 ** 30)).toBe(false);
   });
 });

@@ -7,24 +7,24 @@ import {
   processFigures,
 } from "../../src/platform/processes.js";
 
-describe("the figures of a process", () => {
-  it.skipIf(process.platform === "win32")("are those of this one", async () => {
+describe("memory and age of a process", () => {
+  it.skipIf(process.platform === "win32")("are those of this process", async () => {
     const figures = await processFigures(process.pid);
     expect(figures?.memoryMb).toBeGreaterThan(10);
     expect(figures?.uptimeSeconds).toBeGreaterThanOrEqual(0);
     expect(figures?.uptimeSeconds).toBeLessThanOrEqual(process.uptime() + 60);
   });
 
-  it("are not known of a process that is gone", async () => {
+  it("are unknown for a process that has ended", async () => {
     expect(await processFigures(2 ** 22 + 1)).toBeNull();
   });
 
-  it("are read from /proc, whatever the program is called", () => {
+  it("are read from /proc, whatever the program's name", () => {
     const words = ["S", ...Array.from({ length: 18 }, () => "0"), "123456", "0"];
     const stat = `42 (a) b (c d) ${words.join(" ")}`;
     const status = "Name:\ta\nVmHWM:\t  999999 kB\nVmRSS:\t  204800 kB\n";
     expect(figuresFromProc(stat, status, 2000)).toEqual({ memoryMb: 200, uptimeSeconds: 765 });
-    // A container that counts from its own start.
+    // A container whose times count from its own start.
     expect(figuresFromProc(stat, status, 10)).toBeNull();
     // A process of the kernel has no memory of its own.
     expect(figuresFromProc(stat, "Name:\ta\n", 2000)).toBeNull();

@@ -12,7 +12,7 @@ const on = (platform: NodeJS.Platform, outlivesUs = false, mayBeLeft = false) =>
 });
 
 describe("launchOf", () => {
-  it.each(["linux", "darwin"] as const)("starts a file as it is on %s", (platform) => {
+  it.each(["linux", "darwin"] as const)("starts a file directly on %s", (platform) => {
     expect(launchOf("/usr/local/bin/foundry", ["--version"], on(platform))).toEqual({
       command: "/usr/local/bin/foundry",
       args: ["--version"],
@@ -21,7 +21,7 @@ describe("launchOf", () => {
     });
   });
 
-  it("starts an executable as it is on Windows", () => {
+  it("starts an executable directly on Windows", () => {
     const file = "C:\\Users\\a b\\AppData\\Local\\Microsoft\\WindowsApps\\foundry.exe";
     expect(launchOf(file, ["--version"], on("win32"))).toEqual({
       command: file,
@@ -35,7 +35,7 @@ describe("launchOf", () => {
     ["linux", "/tmp/foundry.mjs"],
     ["darwin", "/tmp/foundry.js"],
     ["win32", "C:\\tmp\\foundry.CJS"],
-  ] as const)("has JavaScript run by the Node that runs us on %s", (platform, file) => {
+  ] as const)("runs JavaScript with the current Node on %s", (platform, file) => {
     expect(launchOf(file, ["a"], on(platform))).toMatchObject({
       command: "/usr/bin/node",
       args: [file, "a"],
@@ -55,17 +55,17 @@ describe("launchOf", () => {
     ["win32", "foundry.exe"],
     ["win32", ".\\foundry.exe"],
     ["win32", "C:foundry.exe"],
-  ] as const)("on %s does not have %s looked for", (platform, file) => {
+  ] as const)("on %s does not search for %s", (platform, file) => {
     expect(launchOf(file, [], on(platform))).toEqual({ refused: "its path is not absolute" });
   });
 
-  it("gives what outlives us a session of its own, but on Windows", () => {
+  it("gives a program that outlives this process its own session, except on Windows", () => {
     expect(launchOf("/bin/foundry", [], on("linux", true))).toMatchObject({ detached: true });
     expect(launchOf("/bin/foundry", [], on("darwin", true))).toMatchObject({ detached: true });
     expect(launchOf("C:\\foundry.exe", [], on("win32", true))).toMatchObject({ detached: false });
   });
 
-  it("puts a detached Node in between on Windows where the program may be left", () => {
+  it("starts a detached Node in between on Windows where the program may outlive this process", () => {
     const launch = launchOf("C:\\foundry.exe", ["server", "start"], on("win32", true, true));
     expect(launch).toMatchObject({ command: "/usr/bin/node", detached: true, isLauncher: true });
     expect("args" in launch && launch.args.slice(2)).toEqual([
@@ -89,7 +89,7 @@ describe("the Node in between", () => {
     return { stdout, code: child.exitCode, failure: launchFailure(child.exitCode) };
   };
 
-  it.runIf(process.platform === "win32")("hands on arguments, output and exit code", async () => {
+  it.runIf(process.platform === "win32")("passes on arguments, output and exit code", async () => {
     const code = "console.log(process.argv[1]); process.exitCode = 7";
     expect(await launched(process.execPath, "-e", code, "--", 'a "b" c')).toEqual({
       stdout: 'a "b" c\n',
@@ -99,7 +99,7 @@ describe("the Node in between", () => {
   });
 
   // Node throws this fault, in place of an event. Other systems cut the exit code.
-  it.runIf(process.platform !== "win32")("prints no stack where a start throws", async () => {
+  it.runIf(process.platform !== "win32")("prints no stack trace where a start throws", async () => {
     const launch = launchOf("C:\\foundry.exe", [], {
       ...on("win32", true, true),
       node: process.execPath,
@@ -110,19 +110,19 @@ describe("the Node in between", () => {
     expect(await text(child.stderr)).toBe("");
   });
 
-  it.runIf(process.platform === "win32")("says that there is no such program", async () => {
+  it.runIf(process.platform === "win32")("reports that the program does not exist", async () => {
     expect(await launched("C:\\nowhere\\foundry.exe")).toMatchObject({ failure: "ENOENT" });
   });
 
-  it.each(["ETXTBSY", "EBUSY", "EAGAIN", "EMFILE"])("%s may pass", (code) => {
+  it.each(["ETXTBSY", "EBUSY", "EAGAIN", "EMFILE"])("%s is temporary", (code) => {
     expect(isPassingFault(code)).toBe(true);
   });
 
-  it.each([null, "ENOENT", "EACCES", ""])("%s does not pass", (code) => {
+  it.each([null, "ENOENT", "EACCES", ""])("%s is permanent", (code) => {
     expect(isPassingFault(code)).toBe(false);
   });
 
-  it("is not blamed for the exit codes of programs", () => {
+  it("is not blamed for a program's own exit code", () => {
     for (const code of [null, 0, 1, 255, 3221225786]) expect(launchFailure(code)).toBeNull();
   });
 });

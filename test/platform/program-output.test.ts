@@ -23,18 +23,18 @@ describe("the lines of a program's output", () => {
     expect(linesOf(...pieces)).toEqual(lines);
   });
 
-  it("are whole though a character comes in pieces", () => {
+  it("are intact although a character is split between chunks", () => {
     const bytes = Buffer.from("ab ü\n");
     expect(linesOf(bytes.subarray(0, 4), bytes.subarray(4))).toEqual(["ab ü"]);
   });
 
-  it("keep the beginning of one that never ends, and the line after it", () => {
+  it("keep the beginning of a very long line, and the line after it", () => {
     const piece = "x".repeat(1024 * 1024);
     const lines = linesOf(...Array.from({ length: 20 }, () => piece), "\nnext\n");
     expect(lines).toEqual(["x".repeat(LONGEST_OUTPUT_LINE), "next"]);
   });
 
-  it("never hold half of a character that is cut", () => {
+  it("never contain half of a character that is cut", () => {
     const [line] = linesOf(`a${"🟢".repeat(LONGEST_OUTPUT_LINE)}`);
     expect(line?.isWellFormed()).toBe(true);
   });

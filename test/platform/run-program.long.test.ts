@@ -11,7 +11,7 @@ import { ProgramFolder } from "./program-folder.js";
 
 const onWindows = process.platform === "win32";
 
-/** Runs our own TypeScript in a process of its own. */
+/** Runs TypeScript of this project in a separate process. */
 const TSX = new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url);
 
 /** Of Linux. */
@@ -38,7 +38,7 @@ async function run(
 
 const exited = (code: number) => ({ kind: "exited", code, signal: null });
 
-/** Goes on for a minute, holding whatever pipes it was given. */
+/** Runs for a minute, and holds its pipes open. */
 const GRANDCHILD = `
   import { spawn } from "node:child_process";
   const child = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], {
@@ -57,7 +57,7 @@ function pidIn(text: string): number {
 }
 
 describe("a program that ends by itself", () => {
-  it("tells its exit code and what it wrote to each stream", async () => {
+  it("returns its exit code and its output on each stream", async () => {
     const ended = await run(
       `console.log("out"); console.error("err", ...process.argv.slice(2)); process.exitCode = 3;`,
       { args: ["a b", '"$HOME"', "*"] },
@@ -65,7 +65,7 @@ describe("a program that ends by itself", () => {
     expect(ended).toEqual({ end: exited(3), stdout: "out\n", stderr: 'err a b "$HOME" *\n' });
   });
 
-  it("is heard as it writes, stdout and stderr alike", async () => {
+  it("has its output passed on as it is written, from stdout and stderr", async () => {
     const heard: string[] = [];
     const ended = await run(
       `import { writeSync } from "node:fs"; writeSync(1, "one "); writeSync(2, "two");`,
@@ -75,7 +75,7 @@ describe("a program that ends by itself", () => {
     expect(heard.sort()).toEqual(["one ", "two"]);
   });
 
-  it("is run in the user's home, asked for plain output, with the variables it is given", async () => {
+  it("runs in the user's home, with settings for plain output and the given variables", async () => {
     const ended = await run(
       `console.log(JSON.stringify([process.cwd(), process.env.NO_COLOR, process.env.TERM, process.env.OF_A_TEST]));`,
       { environment: { ...process.env, OF_A_TEST: "yes", TERM: "xterm" } },
@@ -88,7 +88,7 @@ describe("a program that ends by itself", () => {
     expect(ended).toEqual({ end: exited(0), stdout: "", stderr: "" });
   });
 
-  it.skipIf(onWindows)("tells the signal of a crash", async () => {
+  it.skipIf(onWindows)("returns the signal of a crash", async () => {
     const ended = await run(`process.kill(process.pid, "SIGSEGV"); setTimeout(() => {}, 10_000);`);
     expect(ended.end).toEqual({ kind: "exited", code: null, signal: "SIGSEGV" });
   });
@@ -100,14 +100,14 @@ describe("a program that ends by itself", () => {
   });
 });
 
-describe("a program that leaves another one behind", () => {
-  it("has ended when it has exited, though the other one holds its pipes", async () => {
+describe("a program that leaves a child process behind", () => {
+  it("counts as ended when it has exited, although the child holds its pipes open", async () => {
     const ended = await run(GRANDCHILD);
     expect(ended.end).toEqual(exited(0));
     expect(isProcessAlive(pidIn(ended.stdout))).toBe(true);
   });
 
-  it("has ended though the other one never stops writing", async () => {
+  it("counts as ended although the child never stops writing", async () => {
     const ended = await run(
       GRANDCHILD.replace("setTimeout(() => {}, 60_000)", "setInterval(() => console.log(1), 5)"),
     );
@@ -115,7 +115,7 @@ describe("a program that leaves another one behind", () => {
     pidIn(ended.stdout);
   });
 
-  it("is ended alone", async () => {
+  it("is killed without its child", async () => {
     const abort = new AbortController();
     const ended = await run(`${GRANDCHILD}; setInterval(() => {}, 1000);`, {
       signal: abort.signal,
@@ -129,13 +129,13 @@ describe("a program that leaves another one behind", () => {
 describe("a program that does not end", () => {
   const HANGS = `console.log("started " + process.pid); setInterval(() => {}, 1000);`;
 
-  it("is ended when its time is up, and what it wrote is kept", async () => {
+  it("is killed at its time limit, and its output is kept", async () => {
     const ended = await run(HANGS, { timeoutMs: 3000 });
     expect(ended.end).toEqual({ kind: "timed_out" });
     expect(isProcessAlive(pidIn(ended.stdout))).toBe(false);
   });
 
-  it.skipIf(onWindows)("is ended though it will not be asked to", async () => {
+  it.skipIf(onWindows)("is killed although it ignores SIGTERM", async () => {
     const abort = new AbortController();
     const ended = await run(`process.on("SIGTERM", () => {}); ${HANGS}`, {
       signal: abort.signal,
@@ -145,19 +145,19 @@ describe("a program that does not end", () => {
     expect(isProcessAlive(pidIn(ended.stdout))).toBe(false);
   });
 
-  it("is ended when the caller aborts", async () => {
+  it("is killed when the caller aborts", async () => {
     const abort = new AbortController();
     const ended = await run(HANGS, { signal: abort.signal, onOutput: () => abort.abort() });
     expect(ended.end).toEqual({ kind: "aborted" });
     expect(isProcessAlive(pidIn(ended.stdout))).toBe(false);
   });
 
-  it("is not started for a caller who has aborted already", async () => {
+  it("is not started for a caller that has already aborted", async () => {
     const ended = await run(HANGS, { signal: AbortSignal.abort() });
     expect(ended).toEqual({ end: { kind: "aborted" }, stdout: "", stderr: "" });
   });
 
-  it("may take any time where the limit is longer than a timer can be", async () => {
+  it("may take any time where the limit is longer than a timer's maximum", async () => {
     const ended = await run(`setTimeout(() => console.log("late"), 200);`, {
       timeoutMs: Number.POSITIVE_INFINITY,
     });
@@ -165,8 +165,8 @@ describe("a program that does not end", () => {
   });
 });
 
-describe("a program that is left once it has said enough", () => {
-  it("goes on, is not held up by its full pipes, and ends as it likes", async () => {
+describe("a program that is left running once its output suffices", () => {
+  it("continues, is not blocked by full pipes, and ends by itself", async () => {
     const done = join(programs.path, "done");
     const ended = await run(
       `import { writeFileSync } from "node:fs";
@@ -183,7 +183,7 @@ describe("a program that is left once it has said enough", () => {
     expect(await readFile(done, "utf8")).toBe("yes");
   });
 
-  it("does not keep the one who started it from ending", async () => {
+  it("does not keep the process that started it alive", async () => {
     const hangs = await programs.script(
       "hangs",
       `console.log("started " + process.pid); setInterval(() => {}, 1000);`,
@@ -201,8 +201,8 @@ describe("a program that is left once it has said enough", () => {
   });
 });
 
-describe("a program that may be left, where it cannot be started", () => {
-  it("is told as such, though another program stands in between", async () => {
+describe("a program that may be left running and cannot be started", () => {
+  it("is reported as such, although another program starts it", async () => {
     const run = await runProgram(join(programs.path, "missing.exe"), [], {
       timeoutMs: 20_000,
       outlivesUs: true,
@@ -212,15 +212,15 @@ describe("a program that may be left, where it cannot be started", () => {
   });
 });
 
-describe.skipIf(onWindows)("a program that outlives us", () => {
+describe.skipIf(onWindows)("a program that outlives this process", () => {
   const GROUP = `import { execFileSync } from "node:child_process";
     console.log(process.pid === Number(execFileSync("ps", ["-o", "pgid=", "-p", String(process.pid)])));`;
 
-  it("is out of reach of the signals that a terminal sends to us", async () => {
+  it("does not get the signals that a terminal sends to this process", async () => {
     expect((await run(GROUP, { outlivesUs: true })).stdout).toBe("true\n");
   });
 
-  it("is the exception", async () => {
+  it("differs from others, which get them", async () => {
     expect((await run(GROUP)).stdout).toBe("false\n");
   });
 });
@@ -233,13 +233,13 @@ describe("a program that cannot be started", () => {
     stderr: "",
   });
 
-  it("says that there is none", async () => {
+  it("is reported as missing", async () => {
     expect(await start(join(programs.path, "missing"))).toEqual(
       notStarted("there is no such file"),
     );
   });
 
-  it.skipIf(onWindows)("says that it may not be executed", async () => {
+  it.skipIf(onWindows)("is reported as not executable", async () => {
     const file = join(programs.path, "plain");
     await writeFile(file, "text");
     expect(await start(file)).toEqual(notStarted("it may not be executed"));
@@ -249,20 +249,20 @@ describe("a program that cannot be started", () => {
     );
   });
 
-  it("says that a name alone is not looked for", async () => {
+  it("is reported as not searched for by its name alone", async () => {
     expect(await start("node")).toEqual(notStarted("its path is not absolute"));
   });
 
-  it("says that the system refuses a path that no file can have", async () => {
+  it("is reported as refused for an impossible path", async () => {
     expect((await start(join(programs.path, "a\0b"))).end).toMatchObject({ kind: "not_started" });
   });
 });
 
 describe.skipIf(onWindows || !existsSync(PRLIMIT))(
-  "a machine on which no more files can be opened",
+  "a start on a machine where no more files can be opened",
   () => {
-    /** How a run ends that begins then, while `meanwhile` runs; `files` are all that could be opened. */
-    async function endWith(meanwhile: string): Promise<unknown> {
+    /** The end of a run without free file handles; `duringStart` is code that runs beside it, and `files` has all open files. */
+    async function endWith(duringStart: string): Promise<unknown> {
       const runner = new URL("../../src/platform/run-program.ts", import.meta.url).href;
       const starter = await programs.script(
         "starter",
@@ -273,7 +273,7 @@ describe.skipIf(onWindows || !existsSync(PRLIMIT))(
          const files = [];
          try { for (;;) files.push(openSync(process.execPath)); } catch {}
          const starting = start();
-         ${meanwhile}
+         ${duringStart}
          const { end } = await starting;
          process.stdout.write(JSON.stringify([once.end.kind, end]));`,
       );
@@ -282,7 +282,7 @@ describe.skipIf(onWindows || !existsSync(PRLIMIT))(
       return JSON.parse(ended.stdout);
     }
 
-    it("is told as a program that cannot be started at the moment", async () => {
+    it("is reported as temporarily impossible", async () => {
       expect(await endWith("")).toEqual([
         "exited",
         {
@@ -293,7 +293,7 @@ describe.skipIf(onWindows || !existsSync(PRLIMIT))(
       ]);
     });
 
-    it("is waited for a moment", async () => {
+    it("is retried for a moment", async () => {
       const freed = "setTimeout(() => files.splice(0, 50).forEach((file) => closeSync(file)), 20);";
       expect(await endWith(freed)).toEqual(["exited", exited(0)]);
     });
@@ -301,7 +301,7 @@ describe.skipIf(onWindows || !existsSync(PRLIMIT))(
 );
 
 describe("a listener that throws", () => {
-  it("ends the program, and its error is the caller's", async () => {
+  it("ends the program, and its error is passed to the caller", async () => {
     let text = "";
     const running = run(`console.log("started " + process.pid); setInterval(() => {}, 1000);`, {
       onOutput: (piece) => {
@@ -315,8 +315,8 @@ describe("a listener that throws", () => {
   });
 });
 
-describe("what it writes", () => {
-  /** Writes bytes one after the other, each in a piece of its own. */
+describe("the output of a program", () => {
+  /** Writes bytes one after the other, each as a separate chunk. */
   const bytewise = (bytes: readonly number[]) => `
     import { writeSync } from "node:fs";
     for (const byte of ${JSON.stringify(bytes)}) {
@@ -324,7 +324,7 @@ describe("what it writes", () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }`;
 
-  it("is whole though a character comes in pieces", async () => {
+  it("is intact although a character is split between chunks", async () => {
     const heard: string[] = [];
     const ended = await run(bytewise([...Buffer.from("🟢 ü")]), {
       onOutput: (text) => heard.push(text),
@@ -333,7 +333,7 @@ describe("what it writes", () => {
     expect(heard.join("")).toBe("🟢 ü");
   });
 
-  it("loses its byte order mark, and has what is not UTF-8 replaced", async () => {
+  it("loses its byte order mark, and has invalid UTF-8 replaced", async () => {
     const ended = await run(bytewise([0xef, 0xbb, 0xbf, 0x41, 0xff, 0x42, 0xe2, 0x82]));
     expect(ended.stdout).toBe("A\ufffdB\ufffd");
   });
@@ -350,7 +350,7 @@ describe("what it writes", () => {
     expect(ended.stdout).toBe("Service läuft");
   });
 
-  it("is kept by its beginning and its end when it is too much", async () => {
+  it("keeps its beginning and its end when it is too long", async () => {
     const ended = await run(
       `process.stdout.write("beginning " + "x".repeat(5 * 1024 * 1024) + " end");`,
     );
@@ -359,7 +359,7 @@ describe("what it writes", () => {
     expect(ended.stdout.length).toBeLessThan(2 * 1024 * 1024);
   });
 
-  it("costs next to nothing when it is a flood without a line break", async () => {
+  it("is handled in short time when it is a flood without a line break", async () => {
     let heard = 0;
     let asked = 0;
     const before = process.memoryUsage().rss;

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { inPool, LATE, readSmallFile } from "../../src/platform/pool.js";
+import { inPool, LATE, readSmallFile } from "../../src/platform/file-reads.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const LIMITS = { maxBytes: 1000, timeoutMs: 10_000 };
@@ -46,14 +46,14 @@ describe("a small file", () => {
     expect(await readSmallFile(join(path, "a", "b"), LIMITS)).toEqual({ fault: "absent" });
   });
 
-  it("is none when it is a folder", async () => {
+  it("is not read when it is a folder", async () => {
     const path = await folder();
     await mkdir(join(path, "a"));
     expect(await readSmallFile(join(path, "a"), LIMITS)).toEqual({ fault: "not_a_file" });
   });
 
   it.skipIf(!isPosix)(
-    "is none when it is a pipe that has no writer, or a link to one",
+    "is not read when it is a pipe without a writer, or a link to one",
     async () => {
       const path = join(await folder(), "pipe");
       execFileSync("mkfifo", [path]);
@@ -64,13 +64,13 @@ describe("a small file", () => {
   );
 
   it.skipIf(!isPosix).each(["/dev/zero", "/dev/tty", "/dev/random"])(
-    "is none when it is the device %s",
+    "is not read when it is the device %s",
     async (path) => {
       expect(await readSmallFile(path, LIMITS)).toEqual({ fault: "not_a_file" });
     },
   );
 
-  it.skipIf(process.platform !== "linux")("ends although its size is said to be 0", async () => {
+  it.skipIf(process.platform !== "linux")("has a limit although its size is 0", async () => {
     const limits = { ...LIMITS, maxBytes: 10 };
     expect(await readSmallFile("/proc/self/status", limits)).toEqual({ fault: "too_large" });
   });
@@ -87,7 +87,7 @@ describe("a small file", () => {
   });
 });
 
-/** Work whose thread waits until the test lets it go. */
+/** Work whose thread blocks until the test releases it. */
 function blocked() {
   let end = () => {};
   const done = new Promise<string>((resolve) => {
@@ -96,13 +96,13 @@ function blocked() {
   return { work: () => done, end };
 }
 
-describe("work with files that does not answer", () => {
-  it("is given up, holds up other work only for its time, and not after it ended", async () => {
+describe("file access that does not return", () => {
+  it("is abandoned at its time limit, and delays other access only until then", async () => {
     const dead = [blocked(), blocked()];
     const givenUp = dead.map(({ work }) => inPool(work, 20));
     const behind = inPool(async () => "never begun", 20);
     expect(await Promise.all([...givenUp, behind])).toEqual([LATE, LATE, LATE]);
-    // Both places are taken for good, so nothing waits for them.
+    // Both places are occupied for good, so no call waits for them.
     let wasBegun = false;
     const next = inPool(async () => {
       wasBegun = true;
@@ -116,7 +116,7 @@ describe("work with files that does not answer", () => {
     dead[1]?.end();
   });
 
-  it("never has more than two of it in flight", async () => {
+  it("has at most two calls in flight", async () => {
     let inFlight = 0;
     let most = 0;
     const work = async () => {
@@ -129,7 +129,7 @@ describe("work with files that does not answer", () => {
     expect(most).toBe(2);
   });
 
-  it("gives its place back when it fails", async () => {
+  it("releases its place when it fails", async () => {
     for (let count = 0; count < 5; count += 1) {
       await expect(inPool(() => Promise.reject(new Error("no")), 60_000)).rejects.toThrow("no");
     }

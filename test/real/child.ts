@@ -11,7 +11,7 @@ const startSeconds = 60;
 const stopMilliseconds = 6_000;
 const runs = join(realDirectory, "runs");
 
-/** A program that tests talk to over HTTP. Its standard input stays open as long as this process lives. */
+/** A program that tests use over HTTP. Its standard input stays open as long as this process lives. */
 export interface Child {
   readonly pid: number;
   /** The first line of its standard output, which says that it is ready; empty with `isReady`. */
@@ -24,7 +24,7 @@ export interface Child {
 }
 
 export interface ChildOptions {
-  /** What it is called in messages and in the name of its folder. */
+  /** Its name in messages and in the name of its folder. */
   readonly name: string;
   readonly command: string;
   /** Its arguments, given the folder that it may write to. */
@@ -79,7 +79,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   return { pid: child.pid, firstLine, lines, ended, stop };
 }
 
-/** Nothing of the user's is read or written, and nothing but loopback is called. */
+/** The environment keeps the program from the user's files, and from any host but loopback. */
 function environmentIn(folder: string): NodeJS.ProcessEnv {
   const { PATH } = process.env;
   const nowhere = "http://127.0.0.1:1";
@@ -94,7 +94,7 @@ function environmentIn(folder: string): NodeJS.ProcessEnv {
   };
 }
 
-/** Folders begin with the process that made them; those of ended ones go. */
+/** The names of folders begin with the process id of their creator; those of ended processes are removed. */
 export async function removeAbandonedRuns(): Promise<void> {
   await mkdir(runs, { recursive: true });
   for (const name of await readdir(runs)) {

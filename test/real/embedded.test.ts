@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 afterAll(() => removeFolder(root));
 
-/** Nothing of the user's is read or written, and nothing but loopback is called. */
+/** The environment keeps the SDK from the user's files, and from any host but loopback. */
 function embedded(folder: string): EmbeddedService {
   const nowhere = "http://127.0.0.1:1";
   const { platform, arch } = process;
@@ -76,10 +76,10 @@ function describeEmbedded(sdk: NpmSdk): void {
     await expect(fetch(endpoint)).rejects.toThrow();
   });
 
-  test("says of a download that the registry cannot be reached", async () => {
+  test("reports for a download that the registry is unreachable", async () => {
     const service = embedded(join(root, "complete"));
 
-    const download = service.download({ id: "not-here-generic-cpu:2", alias: "not-here" });
+    const download = service.download({ id: "not-here-generic-cpu:2" });
 
     await expect(download).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
@@ -105,7 +105,7 @@ function describeEmbedded(sdk: NpmSdk): void {
   test.each([
     ["a part", 100_000, "ended while it started (signal SIGBUS)"],
     ["hardly anything", 10, "is there but does not load"],
-  ])("says what is wrong where %s of its core was written", async (name, bytes, sentence) => {
+  ])("reports the cause where %s of its core was written", async (name, bytes, sentence) => {
     const folder = join(root, name);
     await installInto(folder, sdk, []);
     const core = join(

@@ -1,7 +1,7 @@
 import { headLength } from "./raw_http.js";
 import type { JsonObject, Recorder } from "./recorder.js";
 
-/** The questions every client asks: who is there, which models, load, chat, unload. */
+/** The requests of every client: status, models, load, chat, unload. */
 export async function recordModels(recorder: Recorder): Promise<void> {
   const { forever, secondVersion, firstVersion, cannotLoad, notCached, plainId } =
     recorder.service.models;
@@ -120,7 +120,7 @@ export async function recordTools(recorder: Recorder): Promise<void> {
   const tools = [weatherTool];
   await recorder.chat("tool-call", callsTool, { tools });
   await recorder.chat("tool-call-stream", callsTool, { tools, stream: true });
-  // 1.x and 2.0 force other tokens than the model's own here: the city is noise, each time anew.
+  // 1.x and 2.0 force tokens here that the model would not choose: the city is random text each time.
   await recorder.chat("tool-call-required", callsTool, {
     tools,
     tool_choice: "required",
@@ -202,7 +202,7 @@ export async function recordRefusals(recorder: Recorder): Promise<void> {
   });
 }
 
-/** What goes wrong while a model runs. */
+/** Failures while a model runs. */
 export async function recordFailures(recorder: Recorder): Promise<void> {
   const { forever, failsMidway, smallContext } = recorder.service.models;
   await recorder.chat("chat-context-overflow", forever, { max_tokens: 1_000_000 });
@@ -249,7 +249,7 @@ export async function recordOtherRoutes(recorder: Recorder): Promise<void> {
   await recorder.post("transcriptions", "/v1/audio/transcriptions", { model: ends.id, filename });
 }
 
-/** What the web server under the service does. */
+/** The behaviour of the web server under the service. */
 export async function recordTransport(recorder: Recorder): Promise<void> {
   await recorder.get("no-route", "/openai/status");
   await recorder.get("no-route-health", "/health");

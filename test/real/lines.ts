@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-/** One build of Foundry Local that tests run against: its name, and what answers there. */
+/** One build of Foundry Local that tests run against: its name and its service. */
 export interface ServiceLine {
   readonly name: "core-1" | "core-2-oldest" | "core-2-newest";
   readonly dialect: "C1" | "C2";

@@ -85,7 +85,7 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
     expect(result).toMatchObject({ status: "healthy", dialect: "openai", problems: [] });
   });
 
-  test("lists its groups as models", async () => {
+  test("lists the proxy's groups as models", async () => {
     const { result } = await host.call("list_models", { limit: 100 });
     expect(result["models"]).toMatchObject([...GROUPS, "limited", "down"].map((id) => ({ id })));
   });
@@ -95,7 +95,7 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
     const answer = await host.complete(
       { prompt: "Say something.", model: "slow" },
       {
-        // A whole number marks new text of the model.
+        // A whole number marks progress with new text.
         onProgress: ({ progress, message }) => Number.isInteger(progress) && pieces.push(message),
       },
     );
@@ -111,15 +111,15 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
     expect(pieces.join("")).toBe(TEXT);
   });
 
-  test("hands on what a model thought", async () => {
+  test("passes on the thinking of a model", async () => {
     const { result } = await complete("thinker");
     expect(result).toMatchObject({ status: "completed", text: TEXT, reasoning: THOUGHT });
   });
 
-  test("its own limit of requests is one clear error with the time to wait", async () => {
+  test("reports the proxy's rate limit as one clear error with the time to wait", async () => {
     const before = requests.length;
     const answers = [];
-    // It counts by the minutes of the clock, so a second request may be in another minute.
+    // Its limit counts by clock minutes, so a second request may be in another minute.
     for (let number = 0; number < 3; number += 1) answers.push(await complete("limited"));
     const refused = answers.find(({ isError }) => isError);
 
@@ -131,7 +131,7 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
     expect(chatsSince(before)).toBe(answers.filter(({ isError }) => !isError).length);
   });
 
-  test("a busy service behind it is asked again, and gives the answer", async () => {
+  test("retries a busy service behind the proxy, and returns its answer", async () => {
     const before = requests.length;
     service.addFault({
       kind: "status",
@@ -149,30 +149,30 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
     expect(chatsSince(before)).toBe(3);
   });
 
-  test("a model that the service behind it does not have is named", async () => {
+  test("names a model that the service behind the proxy does not have", async () => {
     const answer = await complete("unknown");
     expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
   });
 
-  test("a model that no group has is refused with those that there are", async () => {
+  test("refuses a model without a group, with the existing ones", async () => {
     const answer = await complete("no-such-group");
     expect(answer).toMatchObject({ isError: true, code: "MODEL_NOT_FOUND" });
   });
 
-  test("a full context is recognised behind the words of the router", async () => {
+  test("recognises a full context in the router's message", async () => {
     const answer = await complete("small", { prompt: "word ".repeat(200), max_tokens: 16 });
     expect(answer).toMatchObject({ isError: true, code: "CONTEXT_LENGTH_EXCEEDED" });
     expect(answer.text).toContain("64");
   });
 
-  test("a service behind it that is gone is one clear error with its words", async () => {
+  test("reports a stopped service behind the proxy as one clear error with its message", async () => {
     const answer = await complete("down");
     expect(answer.isError).toBe(true);
     expect(answer.text).toContain("Connection error");
     expect(answer.text).toContain("Id of the request in the service's log");
   });
 
-  test("a generation that fails in the middle keeps its text, and is not called whole", async () => {
+  test("keeps the text of a generation that fails in the middle, and marks it as incomplete", async () => {
     const answer = await complete("failing");
     expect(answer).toMatchObject({ isError: true, result: { status: "interrupted" } });
     expect(answer.text).toContain("Hello from behind a router.");
@@ -187,7 +187,7 @@ function describeProxy({ url }: LiteLlm, service: Simulator): void {
       "No connected db",
     ],
     ["no key", {}, "SERVICE_ERROR", "HTTP 500"],
-  ] as const)("%s is one clear error, without the key", async ([_what, settings, code, words]) => {
+  ] as const)("reports %s clearly, without the key", async ([_what, settings, code, words]) => {
     const stranger = await Host.start({ FOUNDRY_ENDPOINT: url, ...settings });
     try {
       const answer = await stranger.complete({ prompt: "Hi", model: "talker" });

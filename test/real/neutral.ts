@@ -1,5 +1,5 @@
 /**
- * Replaces what differs from run to run and machine to machine, so that recording anew changes
+ * Replaces what differs from run to run and machine to machine, so that a new recording changes
  * a recording only where the service changed.
  */
 export class Neutral {

@@ -16,7 +16,7 @@ const LIBRARIES = [
 ] as const;
 export type Library = (typeof LIBRARIES)[number];
 
-/** What Microsoft's npm package needs to run here, none of it in its place yet. */
+/** The parts that Microsoft's npm package needs to run here, not installed yet. */
 export interface NpmSdk {
   /** The package without its native libraries. */
   readonly sdkFolder: string;

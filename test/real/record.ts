@@ -47,7 +47,7 @@ const partsByService: readonly (readonly Part[])[] = [
 ];
 
 async function recordLine(line: ServiceLine): Promise<string> {
-  // Where the same is asked until it comes true, only the last answer says something.
+  // Where a request is repeated until a condition is true, only the last answer is kept.
   const exchanges = new Map<string, Recorded>();
   let models: unknown;
   for (const parts of partsByService) {

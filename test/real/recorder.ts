@@ -22,7 +22,7 @@ export interface Recorded {
     readonly events?: readonly string[];
     readonly connection?: string;
   };
-  /** When the answer came, where that is the point. */
+  /** The time of the answer, where it matters. */
   readonly when?: string;
 }
 
@@ -54,7 +54,7 @@ export class Recorder {
     return model.family === "local" ? "/catalogs/local" : "";
   }
 
-  /** What this service loads and unloads a model by. */
+  /** The name by which this service loads and unloads a model. */
   loadName(model: RealModel): string {
     return this.service.dialect === "C1" ? model.id : model.alias;
   }

@@ -36,7 +36,7 @@ function skipped(title: string, reason: string): void {
 
 /**
  * Two long answers at once, so one on each core; then the first core dies. One answer comes to its
- * end, the other is an error with the text that came: half a text is never called whole.
+ * end, the other is an error with the received text: half a text is never reported as complete.
  *
  * @returns the id of the request in that error.
  */
@@ -65,7 +65,7 @@ async function killedInTheMiddle(
   }
 }
 
-/** The id of the request that an error gives. */
+/** The request id in an error. */
 function idIn(words = ""): string {
   const [, id] = /Id of the request in the service's log: (\S+)/.exec(words) ?? [];
   if (id === undefined) throw new Error(`No id of a request in: ${words}`);
@@ -79,7 +79,7 @@ async function firstText(stream: CompletionStream): Promise<void> {
   }
 }
 
-/** How it ended, with the words of an error for an agent. */
+/** The status, with the error's text for an agent. */
 async function endOf(stream: CompletionStream): Promise<{ completion: Completion; words: string }> {
   let words = "";
   try {
@@ -165,7 +165,7 @@ function describeLiteLlm({ url }: LiteLlm, machines: Machines): void {
     expect(performance.now() - startedAt).toBeLessThan(10_000);
   });
 
-  test("a model that the chosen machine unloaded is an error that names it", async () => {
+  test("a model that the chosen machine has unloaded is an error with its name", async () => {
     const { second } = machines;
     const alone = await Host.start({ FOUNDRY_ENDPOINT: second.url });
     const model = second.models.ends.id;
@@ -183,11 +183,11 @@ function describeLiteLlm({ url }: LiteLlm, machines: Machines): void {
     expect(await host.complete(call)).toMatchObject(ANSWERED);
   });
 
-  test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
+  test("two long answers run on one machine each; the one whose core is killed keeps its text", async () => {
     await killedInTheMiddle({ endpoint: url, apiKey: LITELLM_KEY }, "slow", machines);
   });
 
-  test("after that, each call is answered by the one that is left", async () => {
+  test("later calls are answered by the remaining machine", async () => {
     for (const answer of await answersOf(host, "phi-4-mini", 4)) {
       expect(answer).toMatchObject(ANSWERED);
     }
@@ -256,7 +256,7 @@ function describeHaproxy(command: string, machines: Machines): void {
     expect(load).toMatchObject({ isError: true, code: "UNSUPPORTED_BY_SERVER" });
   });
 
-  test("the requests for one model are spread over both", async () => {
+  test("the requests for one model are distributed over both machines", async () => {
     const served = await headersOf(url, first.models.ends.id, "x-served-by");
     expect(served).toEqual(new Set(["first", "second"]));
   });
@@ -267,7 +267,7 @@ function describeHaproxy(command: string, machines: Machines): void {
     }
   });
 
-  test("the port of one machine is that machine, with its loads", async () => {
+  test("the port of one machine leads to that machine, with its loads", async () => {
     const alone = await Host.start({ FOUNDRY_ENDPOINT: firstAlone });
     const { result } = await alone.call("health_check");
     expect(result).toMatchObject({ dialect: "C2" });
@@ -276,13 +276,13 @@ function describeHaproxy(command: string, machines: Machines): void {
     await alone.close();
   });
 
-  test("of two long answers, one is on each; the one whose core is killed keeps its text", async () => {
+  test("two long answers run on one machine each; the one whose core is killed keeps its text", async () => {
     const id = await killedInTheMiddle({ endpoint: url }, first.models.slow.id, machines);
-    // The machine closed the connection (S) while it sent its answer (D).
+    // HAProxy's code: the machine closed the connection (S) while it sent its answer (D).
     await expect.poll(() => logOf(id)).toEqual([`${id} {} first 200 SD`]);
   });
 
-  test("after that, each call is answered by the one that is left", async () => {
+  test("later calls are answered by the remaining machine", async () => {
     for (const answer of await answersOf(host, first.models.ends.id, 4)) {
       expect(answer).toMatchObject(ANSWERED);
     }

@@ -31,7 +31,7 @@ export async function startMachines(line: ServiceLine["name"]): Promise<Machines
   return { first, second, stop };
 }
 
-/** As an operator does it: on each machine, before the router sends anything there. */
+/** Loads the models as an operator does: on each machine, before the router sends it requests. */
 async function loadModels(service: RealService): Promise<void> {
   const host = await Host.start({ FOUNDRY_ENDPOINT: service.url });
   for (const { id } of [service.models.ends, service.models.slow]) {
@@ -90,7 +90,7 @@ export async function headersOf(
   return new Set(answers.map((answer) => answer.headers.get(header)));
 }
 
-/** Ends a core as a power cut does. */
+/** Kills a core, as a power cut does. */
 export async function kill(service: RealService): Promise<void> {
   process.kill(service.pid, "SIGKILL");
   await service.ended;

@@ -4,7 +4,7 @@ import { removeAbandonedRuns, startChild } from "./child.js";
 import { ownFile, type ServiceLine, serviceLines } from "./lines.js";
 import { findPython, modelsDirectory, pythonWith } from "./python.js";
 
-/** What each tiny model is there for; make_models.py says how it behaves. */
+/** The purpose of each tiny model; make_models.py describes its behaviour. */
 export const modelRoles = [
   "ends",
   "forever",
@@ -52,7 +52,7 @@ export interface RealService {
   readonly pid: number;
   readonly modelCachePath: string;
   readonly models: Readonly<Record<ModelRole, RealModel>>;
-  /** Settles when the process has ended, whoever ended it. */
+  /** Settles when the process has ended, whatever the cause. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Recorder } from "./recorder.js";
 
-/** What is answered while a model loads. `ends` and `forever` are loaded. */
+/** The requests that are answered while a model loads. `ends` and `forever` are loaded. */
 export async function recordDuringLoad(recorder: Recorder): Promise<void> {
   const { ends, slowLoad, thinks } = recorder.service.models;
   const load = recorder.load("load-slow-load", slowLoad).then(() => performance.now());
   const when = async () => {
     const answered = performance.now();
-    // What waits for the load is answered together with it, a moment before or after.
+    // Requests that wait for the load are answered together with it, a moment before or after.
     return answered > (await load) - 200
       ? "when the load had ended"
       : "while the model still loaded";
@@ -36,13 +36,13 @@ export async function recordDuringLoad(recorder: Recorder): Promise<void> {
   });
 }
 
-/** Clients that leave. `slow` is loaded. */
+/** Clients that disconnect. `slow` is loaded. */
 export async function recordLeaving(recorder: Recorder): Promise<void> {
   const { slow } = recorder.service.models;
   const some = { max_tokens: 12, temperature: 0 };
   const stream = { ...some, stream: true };
   await recorder.chat("chat-stream-left-by-the-client", slow, stream, { leaveAfterChunks: 2 });
-  // Versions that notice still finish the token they are at.
+  // Versions that detect the disconnect still finish the current token.
   await sleep(1_500);
   await unloadUntilDone(recorder, "unload-after-left-stream");
   await recorder.load("load-slow-again", slow);
@@ -58,7 +58,7 @@ async function unloadUntilDone(recorder: Recorder, name: string): Promise<void> 
   await waitFor(async () => (await recorder.unload(`${name}-later`, slow)).status === 200);
 }
 
-/** Asks until it is so; each question replaces the recording of the one before. */
+/** Repeats a request until the condition is true; each one replaces the previous recording. */
 async function waitFor(done: () => Promise<boolean>): Promise<void> {
   for (let attempt = 0; attempt < 120; attempt += 1) {
     if (await done()) return;
@@ -67,7 +67,7 @@ async function waitFor(done: () => Promise<boolean>): Promise<void> {
   throw new Error("a model did not reach its expected state within 30 s");
 }
 
-/** Ends some versions. */
+/** Crashes some versions. */
 export async function recordUnloadDuringChat(recorder: Recorder): Promise<void> {
   const { slow } = recorder.service.models;
   await recorder.load("load-before-unload-during-chat", slow);

@@ -31,7 +31,7 @@ describe.runIf(process.platform === "win32")("a host on Windows", () => {
 
   // npm's own shims (npx, an installed foundry-local-mcp) want a newer cmd than wine 8 has.
 
-  it("may never read stdout, and end the server all the same", async () => {
+  it("may never read stdout, and still end the server", async () => {
     const { url } = await simulated();
     const server = await Server.start({ settings: { FOUNDRY_ENDPOINT: url } });
     server.child.stdout.pause();
@@ -39,7 +39,7 @@ describe.runIf(process.platform === "win32")("a host on Windows", () => {
     expect(await server.end()).toBe(0);
   });
 
-  it("may never read stderr at its most talkative, and is answered", async () => {
+  it("may never read stderr at level trace, and is still answered", async () => {
     const { url } = await simulated();
     const settings = { FOUNDRY_ENDPOINT: url, FOUNDRY_LOG_LEVEL: "trace" };
     const server = await Server.start({ settings });

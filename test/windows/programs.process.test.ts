@@ -23,7 +23,7 @@ async function folder(): Promise<string> {
   return path;
 }
 
-describe.runIf(canRun)("programs that lie in the folder that the server is started in", () => {
+describe.runIf(canRun)("programs in the working directory of the server", () => {
   const NAMES = ["wmic", "powershell", "tasklist", "netstat", "cmd", "node", "foundry"];
 
   async function planted(): Promise<string> {
@@ -34,15 +34,15 @@ describe.runIf(canRun)("programs that lie in the folder that the server is start
   const wasRun = async (path: string): Promise<string[]> =>
     (await readdir(path)).filter((name) => name.endsWith(".was-run"));
 
-  it("are seen by this test when they are run", async () => {
+  it("are detected by this test when they are run", async () => {
     const path = await planted();
     await runProgram(join(path, "wmic.exe"), [], { timeoutMs: 20_000 });
     expect(await wasRun(path)).toEqual(["wmic.exe.was-run"]);
   });
 
-  it("are not run for the figures of a service's process", async () => {
+  it("are not run for memory and age of a service's process", async () => {
     const path = await planted();
-    // Its process is looked at only where its models are seen to lie on this machine.
+    // The process is inspected only where its models are on this machine.
     const { url } = await simulated({ modelCachePath: await folder() });
     const server = await Server.start({ settings: { FOUNDRY_ENDPOINT: url }, folder: path });
     expect(await server.call("health_check")).toMatchObject({
@@ -52,7 +52,7 @@ describe.runIf(canRun)("programs that lie in the folder that the server is start
     expect(await wasRun(path)).toEqual([]);
   });
 
-  it("are not run to find a service, though PATH has that folder by a relative name", async () => {
+  it("are not run to find a service, although PATH contains that folder as a relative path", async () => {
     const path = await planted();
     const home = await folder();
     const settings = { PATH: `.;${SYSTEM}`, USERPROFILE: home, LOCALAPPDATA: join(home, "none") };

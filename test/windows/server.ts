@@ -7,7 +7,7 @@ import { environmentWith, MAIN, type Settings } from "../e2e/executable.js";
 
 export interface ServerOptions {
   readonly settings: Settings;
-  /** Default: the Node that runs us, with the built executable. */
+  /** Default: the current Node with the built executable. */
   readonly command?: readonly [string, ...string[]];
   /** The folder that the host starts it in. */
   readonly folder?: string;
@@ -73,7 +73,7 @@ export class Server {
     return this.request("tools/call", { name, arguments: given });
   }
 
-  /** Its exit code after the end of its input. */
+  /** Its exit code after the end of its stdin. */
   async end(): Promise<unknown> {
     const exited = once(this.child, "exit");
     this.child.stdin.end();

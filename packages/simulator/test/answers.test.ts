@@ -17,7 +17,7 @@ const ask = (url: string, content: string, body: object = {}) =>
   chat(url, { messages: [{ role: "user", content }], ...body });
 
 describe("the prompt of a scripted answer", () => {
-  it("contains the text in whatever case, or fits the expression; the first match answers", async () => {
+  it("matches by text in any case or by regular expression; the first match decides", async () => {
     await using service = await simulator([
       { match: "WEATHER", reply: "Sunny." },
       { match: /^sum (\d+)/g, reply: "Forty-two." },
@@ -85,7 +85,7 @@ describe.each(DIALECTS)("as %s, a scripted answer", (dialect) => {
     expect(choices.map(({ finish_reason }) => finish_reason)).toContain("tool_calls");
   });
 
-  it("calls several tools, which a client tells apart", async () => {
+  it("calls several tools, distinguishable by id or index", async () => {
     const toolCalls = [...CALLS, ...CALLS];
     await using service = await simulator([{ toolCalls }], dialect);
     const events = dataOf(await ask(service.url, "Hi", { stream: true }));
@@ -135,7 +135,7 @@ it("an answer that fails counts no tokens as sent", async () => {
   expect(service.requests.at(-1)).toMatchObject({ tokensGenerated: 3, tokensSent: 0 });
 });
 
-it("a delay of more than a timer takes does not end at once", async () => {
+it("a delay longer than a timer's maximum does not end at once", async () => {
   await using service = await simulator([{ reply: "late", delayMs: 2 ** 31 }]);
   const messages = [{ role: "user", content: "Hi" }];
   const answer = chat(service.url, { messages }, { leaveAfterMilliseconds: 100 });
@@ -162,7 +162,7 @@ describe("the delay of a scripted answer", () => {
   });
 });
 
-describe("a scripted answer that does not fit", () => {
+describe("an invalid scripted answer", () => {
   const wrong: [unknown, RegExp][] = [
     ["Hi", /^answers: expected an array/],
     [[{ reply: "a" }, "Hi"], /^answers\[1\]: .*expected object/],
@@ -177,7 +177,7 @@ describe("a scripted answer that does not fit", () => {
     [[{ match: "/(/", reply: "a" }], /^answers\[0\]\.match: Invalid regular expression/],
   ];
 
-  it.each(wrong)("is refused with its place: %j", (answers, message) => {
+  it.each(wrong)("is refused with its position: %j", (answers, message) => {
     expect(() => answersFromJson(answers)).toThrow(message);
   });
 
@@ -187,7 +187,7 @@ describe("a scripted answer that does not fit", () => {
   });
 });
 
-it("may be an expression with flags in JSON", async () => {
+it("may be a regular expression with flags in JSON", async () => {
   const answers = answersFromJson([{ match: "/^HELLO/i", reply: "found" }]);
   await using service = await simulator(answers);
   expect(contentOf(await ask(service.url, "hello there"))).toBe("found");

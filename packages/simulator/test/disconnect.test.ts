@@ -25,7 +25,7 @@ async function leave(version: string, stream: boolean) {
   return request;
 }
 
-describe("a client that leaves", () => {
+describe("a client that disconnects", () => {
   it.each(["2.0.0", "2.0.1"])("does not stop C2 %s, which makes every token", async (version) => {
     const request = await leave(version, true);
     expect(request).toMatchObject({ endedBy: "client-gone", tokensGenerated: TOKENS });
@@ -56,7 +56,7 @@ describe("a client that leaves", () => {
   });
 });
 
-it("is recorded as gone although its answer is ended before the socket says that it closed", async () => {
+it("is recorded as gone although its answer ends before the socket's close event", async () => {
   const log = new RequestLog();
   const server = createServer((socket) => {
     const head = { method: "GET", target: "/", protocol: "HTTP/1.1", headers: [] };
@@ -85,7 +85,7 @@ it("is recorded as gone although its answer is ended before the socket says that
 });
 
 describe("a client that does not read", () => {
-  it("gets an error and an end from the versions that bound their buffer", async () => {
+  it("gets an error and the end of the stream from versions with a bounded buffer", async () => {
     const script = { text: "x".repeat(6), forever: true };
     await using simulator = await startSimulator({
       models: [{ ...SLOW, script, contextLength: 1_000_000 }],

@@ -35,7 +35,7 @@ describe.each(["C1", "C2", "openai"] as const)("simulated embeddings of %s", (di
   });
 });
 
-it("a chat model kills C1 and the older C2, and is refused by others", async () => {
+it("embeddings of a chat model crash C1 and the older C2; other services refuse them", async () => {
   const body = { model: "talker-generic-cpu:1", input: "a" };
 
   await expect((await simulated("C1"))(body)).rejects.toThrow("fetch failed");

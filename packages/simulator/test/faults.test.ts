@@ -46,7 +46,7 @@ describe("a fault instead of an answer", () => {
     expect(answer).toEqual({ chunks: [], connection });
   });
 
-  it("is any status with any body and headers", async () => {
+  it("may be any status with any body and headers", async () => {
     const answer = await getWith("status,status=503,header=Retry-After:2,body=wait");
     expect(answer).toMatchObject({ status: 503, chunks: ["wait"] });
     expect(answer.headers).toContainEqual(["Retry-After", "2"]);
@@ -65,7 +65,7 @@ describe("a fault instead of an answer", () => {
 });
 
 describe("a fault in an answer", () => {
-  it("cuts a JSON body in half and says that is its length", async () => {
+  it("cuts a JSON body in half, with a matching Content-Length", async () => {
     const whole = await getWith({ kind: "slow-body", bytes: 1000, everyMs: 0 });
     const half = await getWith({ kind: "half-json" });
     const text = half.chunks.join("");
@@ -88,7 +88,7 @@ describe("a fault in an answer", () => {
     expect(jsonOf(answer)).toMatchObject({ object: "list" });
   });
 
-  it("resets or closes after so many bytes", async () => {
+  it("resets or closes after a number of bytes", async () => {
     const reset = await getWith({ kind: "reset-after", bytes: 10 });
     expect(reset.chunks.join("")).toBe('{"data":[{'.slice(0, reset.chunks.join("").length));
     expect(reset.connection).toBe("ECONNRESET");
@@ -101,20 +101,20 @@ describe("a fault in an answer", () => {
 });
 
 describe("a fault in a stream", () => {
-  it("closes after so many events", async () => {
+  it("closes after a number of events", async () => {
     const { answer, request } = await streamWith({ kind: "close-after", events: 3 });
     expect(dataOf(answer)).toHaveLength(3);
     expect(answer.connection).toBe("closed by the service before the end of its answer");
     expect(request?.endedBy).toBe("fault");
   });
 
-  it("resets after so many events", async () => {
+  it("resets after a number of events", async () => {
     const { answer } = await streamWith({ kind: "reset-after", events: 2 });
     expect(dataOf(answer).length).toBeLessThanOrEqual(2);
     expect(answer.connection).toBe("ECONNRESET");
   });
 
-  it("ends in order without [DONE], with and without a finish_reason", async () => {
+  it("ends properly without [DONE], with and without a finish_reason", async () => {
     const finished = await streamWith({ kind: "no-done" });
     expect(finished.answer.connection).toBeUndefined();
     expect(finished.text).not.toContain("[DONE]");
@@ -126,13 +126,13 @@ describe("a fault in a stream", () => {
     expect(unfinished.text).toContain('"content":" four"');
   });
 
-  it("ends in order after so many events", async () => {
+  it("ends properly after a number of events", async () => {
     const { answer } = await streamWith({ kind: "end-after", events: 2 });
     expect(answer.connection).toBeUndefined();
     expect(dataOf(answer)).toHaveLength(2);
   });
 
-  it("says an error after so many events and ends", async () => {
+  it("sends an error after a number of events and ends", async () => {
     const { answer } = await streamWith({
       kind: "error-event",
       afterEvents: 2,
@@ -143,19 +143,19 @@ describe("a fault in a stream", () => {
     expect(answer.connection).toBeUndefined();
   });
 
-  it("has garbage between its events", async () => {
+  it("sends garbage between its events", async () => {
     const { text } = await streamWith({ kind: "garbage-sse", afterEvents: 1 });
     expect(text).toContain('data: {"choices":[{"del\nnonsense\n\n');
     expect(text).toMatch(/data: \[DONE\]\n\n$/);
   });
 
-  it("is cut at the given lengths, whatever they hold", async () => {
+  it("is split at the given lengths, regardless of its content", async () => {
     const { answer } = await streamWith({ kind: "split", bytes: [1, 7] });
     expect(answer.chunks.slice(0, 4).map((chunk) => chunk.length)).toEqual([1, 7, 1, 7]);
     expect(dataOf(answer)).toHaveLength(CHUNKS_OF_A_WHOLE_STREAM);
   });
 
-  it("has several events in one piece, and loses none", async () => {
+  it("sends several events in one chunk, and loses none", async () => {
     const { answer } = await streamWith({ kind: "merge", events: 3 });
     expect(answer.chunks.map((chunk) => chunk.split("\n\n").length - 1)).toEqual([3, 3, 1]);
     expect(dataOf(answer)).toHaveLength(CHUNKS_OF_A_WHOLE_STREAM);
@@ -173,7 +173,7 @@ describe("a fault in a stream", () => {
   });
 });
 
-describe("a fault that waits", () => {
+describe("a fault that never answers", () => {
   const waits: [string, Fault, number][] = [
     ["before the headers", { kind: "hang" }, 0],
     ["after the headers", { kind: "hang-after-headers" }, 0],
@@ -195,14 +195,14 @@ describe("a fault that waits", () => {
     await simulator.waitFor((s) => s.requests[0]?.endedBy === "client-gone");
   });
 
-  it("goes on after the time it is given", async () => {
+  it("continues after its time", async () => {
     const started = performance.now();
     const { answer } = await streamWith({ kind: "stall", afterEvents: 2, ms: 80 });
     expect(performance.now() - started).toBeGreaterThanOrEqual(79);
     expect(dataOf(answer)).toHaveLength(CHUNKS_OF_A_WHOLE_STREAM);
   });
 
-  it("does not hold up closing the simulator", async () => {
+  it("does not delay closing the simulator", async () => {
     const simulator = await startSimulator({ models: [TALKER] });
     simulator.addFault({ kind: "hang" });
     const answer = get(simulator.url, "/status");
@@ -213,8 +213,8 @@ describe("a fault that waits", () => {
   });
 });
 
-describe("which requests a fault meets", () => {
-  it("is those of its method and path, as often as it says, the first that was added first", async () => {
+describe("the requests that a fault applies to", () => {
+  it("are those of its method and path, as often as it is set; the fault that was added first comes first", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     simulator.addFault({
       kind: "status",
@@ -230,7 +230,7 @@ describe("which requests a fault meets", () => {
     expect(statuses).toEqual([200, 500, 429, 200]);
   });
 
-  it("is none once it was taken back", async () => {
+  it("are none after it was removed", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     const remove = simulator.addFault({ kind: "reset" });
     remove();

@@ -4,15 +4,15 @@ import { chat, contentOf, dataOf, jsonOf, MODEL } from "./ask.js";
 
 const TALKER = { id: MODEL, loaded: true };
 
-describe("what a simulated model says", () => {
-  it("says of itself that it is simulated", async () => {
+describe("the text of a simulated model", () => {
+  it("states that it is simulated", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     expect(contentOf(await chat(simulator.url))).toMatch(
       /^This is simulated text from the foundry-local-mcp simulator, not from a model\. [A-Z]/,
     );
   });
 
-  it("is the same for the same prompt, streamed or not, and another for another", async () => {
+  it("is the same for the same prompt, streamed or not, and differs between prompts", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     const whole = contentOf(await chat(simulator.url));
     const streamed = contentOf(await chat(simulator.url, { stream: true }));
@@ -23,7 +23,7 @@ describe("what a simulated model says", () => {
     expect(other).not.toBe(whole);
   });
 
-  it("has as many tokens as the stream has chunks, as usage says and as max_tokens allows", async () => {
+  it("has as many tokens as the stream has chunks and `usage` reports, at most max_tokens", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     const request = { stream: true, max_tokens: 7, stream_options: { include_usage: true } };
     const events = dataOf(await chat(simulator.url, request));
@@ -34,7 +34,7 @@ describe("what a simulated model says", () => {
     expect(simulator.requests[0]).toMatchObject({ tokensGenerated: 7, tokensSent: 7 });
   });
 
-  it("ends with stop when it is over before its limit", async () => {
+  it("ends with stop when it is complete before its limit", async () => {
     await using simulator = await startSimulator({
       models: [{ ...TALKER, script: { text: "Yes." } }],
     });
@@ -45,8 +45,8 @@ describe("what a simulated model says", () => {
   });
 });
 
-describe("the time a simulated model takes", () => {
-  it("is the first token's and then the tokens' at their rate", async () => {
+describe("the duration of a simulated answer", () => {
+  it("is the time to the first token plus the tokens at their rate", async () => {
     await using simulator = await startSimulator({
       models: [TALKER],
       firstTokenMs: 100,
@@ -58,7 +58,7 @@ describe("the time a simulated model takes", () => {
     expect(took).toBeGreaterThanOrEqual(300 - 1);
   });
 
-  it("is that of one for twenty at once", async () => {
+  it("is the same for twenty concurrent answers as for one", async () => {
     await using simulator = await startSimulator({ models: [TALKER], tokensPerSecond: 20 });
     const started = performance.now();
     const answers = await Promise.all(

@@ -39,7 +39,7 @@ const NAMES: readonly (readonly [names: RegExp, reason: string])[] = [
   [/^chat-(invalid-utf8|lone-surrogate)$/, "the client sends valid Unicode"],
 ];
 
-/** For the test that each rule leaves out something. */
+/** For the test that each rule matches a recorded exchange. */
 export const RULES_TO_LEAVE_OUT = [...ROUTES, ...NAMES].map(([rule]) => rule);
 
 /** Why an exchange is not replayed; `null`: it is. */

@@ -7,7 +7,7 @@ const BIG = { id: "big-generic-cpu:1", loadMs: 400 };
 const MODELS = [TALKER, BIG];
 
 describe.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {
-  it("answers what needs no models in memory at once, and chats only afterwards", async () => {
+  it("answers requests at once that need no model in memory, and chats only afterwards", async () => {
     await using simulator = await startSimulator({ version, models: MODELS });
     const done: string[] = [];
     const noted = (name: string, answer: Promise<unknown>) => answer.then(() => done.push(name));
@@ -26,7 +26,7 @@ describe.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {
     expect(done.slice(3).sort()).toEqual(["chat", "load", "unload"]);
   });
 
-  it("holds the catalog too once the list of loaded models waits", async () => {
+  it("also delays the catalog once a request for the loaded models waits", async () => {
     await using simulator = await startSimulator({ version, models: MODELS });
     const load = get(simulator.url, "/models/load/big");
     await simulator.waitFor((s) => s.requests.length === 1);
@@ -39,7 +39,7 @@ describe.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {
     await load;
   });
 
-  it("loads it to the end when the client gives up", async () => {
+  it("continues the load when the client disconnects", async () => {
     await using simulator = await startSimulator({ version, models: MODELS });
     await get(simulator.url, "/models/load/big", { leaveAfterMilliseconds: 50 });
     const request = await simulator.waitFor((s) => s.requests.find((r) => r.endedBy !== null));
@@ -49,8 +49,8 @@ describe.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {
   });
 });
 
-describe("what a load takes", () => {
-  it("is an alias, and the best variant that is downloaded", async () => {
+describe("the name in a load", () => {
+  it("is an alias, for which the best downloaded variant is loaded", async () => {
     const variants = [
       { id: "m-cuda-gpu:3", downloaded: false },
       { id: "m-generic-cpu:1" },
@@ -64,8 +64,8 @@ describe("what a load takes", () => {
   });
 });
 
-describe("a model that is in use", () => {
-  it("is not unloaded until the last answer is over", async () => {
+describe("a model in use", () => {
+  it("is unloaded only after its last answer has ended", async () => {
     await using simulator = await startSimulator({ models: [TALKER], tokensPerSecond: 20 });
     const answer = chat(simulator.url, { max_tokens: 6, stream: true });
     await simulator.waitFor((s) => s.generating === 1);

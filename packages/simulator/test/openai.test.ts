@@ -39,7 +39,7 @@ describe("a plain OpenAI-compatible engine", () => {
     expect(events[5]).toBe("[DONE]");
   });
 
-  it("asks for its key, and only when it has one", async () => {
+  it("requires a key only when one is set", async () => {
     await using simulator = await startSimulator({ ...OPTIONS, apiKey: "secret" });
     const refused = await get(simulator.url, "/v1/models");
     expect(refused.status).toBe(401);
@@ -49,7 +49,7 @@ describe("a plain OpenAI-compatible engine", () => {
     expect((await rawExchange(simulator.url, request)).status).toBe(200);
   });
 
-  it("reads what it refuses, so that the connection has the next request", async () => {
+  it("reads the body of a refused request, so that the connection stays usable", async () => {
     await using simulator = await startSimulator({ ...OPTIONS, apiKey: "secret" });
     const socket = connect(simulator.port, "127.0.0.1");
     const body = JSON.stringify({ model: MODEL, messages: [{ role: "user", content: "Hi" }] });
@@ -67,7 +67,7 @@ describe("a plain OpenAI-compatible engine", () => {
     expect(simulator.requests.map(({ status }) => status)).toEqual([401, 200]);
   });
 
-  it("says what is wrong with a request", async () => {
+  it("reports what is wrong with a request", async () => {
     await using simulator = await startSimulator(OPTIONS);
     const unknown = await chat(simulator.url, { model: "nope" });
     expect(unknown.status).toBe(404);

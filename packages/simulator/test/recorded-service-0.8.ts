@@ -3,7 +3,7 @@ import type { RecordedService } from "./recording.js";
 
 const OPENVINO = "qwen2.5-0.5b-instruct-openvino-gpu:2";
 const PHI_4: ModelOptions = { id: "Phi-4-generic-gpu:1", alias: "phi-4", sizeMb: 8570 };
-/** Seen in a list, though in no catalog that was shown with it. */
+/** Seen in a list, but not in the catalog published with it. */
 const outsideCatalog = (model: ModelOptions): ModelOptions => ({ ...model, family: "local" });
 
 const oneMachine: readonly ModelOptions[] = [
@@ -31,8 +31,8 @@ const variousModels: readonly ModelOptions[] = [
 ];
 
 /**
- * A service for each group of exchanges that one could have given. What differs between them was
- * seen on different machines, or is documented only.
+ * A service for each group of exchanges that are consistent with each other. The differences between them were
+ * seen on different machines, or are only documented.
  */
 export const SERVICE_0_8: readonly RecordedService[] = [
   service({ models: oneMachine }, [

@@ -155,7 +155,7 @@ function core1Models(): readonly ModelOptions[] {
   const models = madeModels(false).map((model) => ({
     ...model,
     ...(model.publisher === "system" ? { publisher: "" } : { created }),
-    // It finishes the token it is at when its client leaves, and dies of an unload until then.
+    // When its client disconnects, it finishes the current token; an unload before that crashes it.
     ...(model.firstTokenMs !== undefined && { firstTokenMs: 200 }),
   }));
   return CORE_1_FOUND.flatMap((start) => models.filter(({ id }) => id.startsWith(start)));

@@ -36,7 +36,7 @@ export function readRecording(file: string): RecordedExchange[] {
 export interface RecordedService {
   readonly file: string;
   readonly options: SimulatorOptions;
-  /** The exchanges that it gave, where the file has those of several. */
+  /** The exchanges of this service, where the file has those of several. */
   readonly only?: readonly string[];
   /** Exchange names, each with the reason. */
   readonly onlyShape: Readonly<Record<string, string>>;

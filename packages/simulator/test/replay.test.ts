@@ -27,7 +27,7 @@ describe.each(RECORDED_SERVICES)("against $file, the simulator", (service) => {
     expect(normalAnswer(answer, closeness)).toEqual(normalRecorded(exchange, closeness));
   });
 
-  it("has every exchange that is excused", () => {
+  it("has every exchange in the list of exceptions", () => {
     const names = readRecording(service.file).map(({ name }) => name);
     const excused = [service.onlyShape, service.anyOrder ?? {}].flatMap(Object.keys);
     expect(excused.filter((name) => !names.includes(name))).toEqual([]);
@@ -39,7 +39,7 @@ function closenessOf(service: RecordedService, name: string): Closeness {
   return name in (service.anyOrder ?? {}) ? "any order" : "exact";
 }
 
-it("leaves out nothing that was not recorded", () => {
+it("the list of exceptions names only recorded exchanges", () => {
   const recorded = RECORDED_SERVICES.flatMap(({ file }) => readRecording(file));
   const unused = RULES_TO_LEAVE_OUT.filter(
     (rule) => !recorded.some(({ name, request }) => rule.test(name) || rule.test(request.path)),

@@ -7,7 +7,7 @@ import {
 import type { Simulator } from "../src/index.js";
 import type { RecordedExchange } from "./recording.js";
 
-/** Long enough for a version that notices that its client has gone, too short for one that does not. */
+/** Long enough for a version that detects the disconnect of its client, too short for one that does not. */
 const NOTICE_MS = 300;
 
 /** Where the recorder had a fresh service. */
@@ -17,13 +17,13 @@ const ON_A_FRESH_SERVICE: readonly string[] = [
   "shutdown",
 ];
 
-/** What ran at the same time when it was recorded: the second begins before the first. */
+/** Exchanges that ran concurrently when they were recorded: the second begins before the first. */
 const BEGINS_BEFORE: Readonly<Record<string, string>> = {
   "unload-during-chat": "chat-during-unload",
 };
 
 /**
- * Sends every request of a recording to a simulator, in the order and the company in which they
+ * Sends every request of a recording to a simulator, in the order and concurrency in which they
  * were recorded. Gives the answers by the exchanges' names.
  */
 export async function replay(
@@ -61,7 +61,7 @@ export async function replay(
     if (ON_A_FRESH_SERVICE.includes(exchange.name)) await refresh(simulator);
     await untilReady(exchange, simulator);
     await begin(exchange);
-    // What runs beside it is over before the next begins.
+    // The concurrent exchange ends before the next one begins.
     if (earlier !== undefined) await answers.get(earlier.name);
     if (exchange.response.connection === "closed by the client") await noticed(simulator);
   }
@@ -69,7 +69,7 @@ export async function replay(
   return new Map(await Promise.all(settled));
 }
 
-/** The load, which stands just before, and what was asked while it ran. */
+/** The load, which is the previous exchange, and the requests sent while it ran. */
 function duringLoad(exchanges: readonly RecordedExchange[]): RecordedExchange[] {
   const marked = exchanges.map(({ when }) => when !== undefined);
   const first = marked.indexOf(true);
@@ -81,7 +81,7 @@ async function refresh(simulator: Simulator): Promise<void> {
   if (!simulator.listening) await simulator.start();
 }
 
-/** Some were asked again and again until they were so. */
+/** Some were recorded by polling until they had this result. */
 async function untilReady({ name }: RecordedExchange, simulator: Simulator): Promise<void> {
   if (name.endsWith("-later")) await simulator.waitFor((s) => s.generating === 0);
   if (name === "loaded-after-left-load") {

@@ -35,17 +35,17 @@ describe("a simulated service", () => {
     });
   });
 
-  it("breaks what is open when it stops", async () => {
+  it("breaks open connections when it stops", async () => {
     await using simulator = await startSimulator({ models: [TALKER], tokensPerSecond: 5 });
     const answer = chat(simulator.url, { stream: true });
     await simulator.waitFor((s) => s.generating === 1);
     await simulator.stop();
-    // Which of the two a client sees depends on whether it was reading.
+    // The client sees one or the other, depending on whether it was reading.
     expect((await answer).connection).toMatch(/^(ECONNRESET|closed by the service before the end)/);
     expect(simulator.requests[0]?.endedBy).toBe("died");
   });
 
-  it.each(["C2", "openai"] as const)("survives JSON that is too deep, as %s", async (dialect) => {
+  it.each(["C2", "openai"] as const)("survives too deep JSON, as %s", async (dialect) => {
     await using simulator = await startSimulator({ dialect, models: [TALKER] });
     const deep = (inner: string) => "[".repeat(20_000) + inner + "]".repeat(20_000);
     const known = `{"model":"${MODEL}","messages":[{"role":"user","content":"Hi"}],"input":"Hi"`;
@@ -62,7 +62,7 @@ describe("a simulated service", () => {
     expect((await get(simulator.url, "/v1/models")).status).toBe(200);
   });
 
-  it("records what it was asked, and on which connection", async () => {
+  it("records each request with its connection", async () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     await post(simulator.url, "/v1/chat/completions?x=1", { a: 1 });
     await get(simulator.url, "/status");
@@ -93,7 +93,7 @@ describe("a simulated service", () => {
     expect(() => simulator.setLoaded("nope:1", true)).toThrow("there is no model nope:1");
   });
 
-  it("writes the files that a client may read, and names their directory", async () => {
+  it("writes the model files, and reports their directory", async () => {
     const modelCachePath = mkdtempSync(join(tmpdir(), "simulated-cache-"));
     onTestFinished(() => rmSync(modelCachePath, { recursive: true, force: true }));
     const models = [TALKER, { id: "mine:3", family: "local" as const }];
@@ -125,7 +125,7 @@ describe("a simulated service", () => {
   });
 });
 
-describe("what does not fit", () => {
+describe("an invalid option", () => {
   const wrong: [string, Parameters<typeof startSimulator>[0], RegExp][] = [
     ["a version", { version: "3.0.0" }, /version: "3\.0\.0" is not simulated; allowed: 2\.0\.0, /],
     ["a port", { port: 70_000 }, /port/],
@@ -149,7 +149,7 @@ describe("bytes on the wire", () => {
     expect(answer).toContain("message=No mapping for HTTP-method: '{}GET', URL: '/status'");
   });
 
-  it("answers an expectation without the blank line that should follow", async () => {
+  it("answers `Expect: 100-continue` without the required blank line", async () => {
     await using simulator = await startSimulator();
     const head =
       "POST /v1/chat/completions HTTP/1.1\r\nExpect: 100-continue\r\nConnection: close\r\n";
@@ -157,7 +157,7 @@ describe("bytes on the wire", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 100 Continue\r\nHTTP\/1\.1 400 Bad Request\r\n/);
   });
 
-  it("ends a chunk only with the next one", async () => {
+  it("sends the end of a chunk only with the next chunk", async () => {
     await using simulator = await startSimulator({
       models: [TALKER],
       firstTokenMs: 600_000,
@@ -175,7 +175,7 @@ describe("bytes on the wire", () => {
     expect(chunks.replaceAll(`${chunk}\r\n`, "")).toBe(chunk);
   });
 
-  it("answers requests that were sent together one after the other", async () => {
+  it("answers pipelined requests in order", async () => {
     await using simulator = await startSimulator();
     const request = "GET /models/loaded HTTP/1.1\r\n\r\n";
     const last = "GET /models/loaded HTTP/1.0\r\n\r\n";
@@ -191,7 +191,7 @@ describe("bytes on the wire", () => {
     expect(answer).toContain("Missing required field: model");
   });
 
-  it("serves three hundred connections that say nothing, and one that does", async () => {
+  it("answers a request beside three hundred idle connections", async () => {
     await using simulator = await startSimulator();
     const idle = Array.from({ length: 300 }, () => connect(simulator.port, "127.0.0.1"));
     await simulator.waitFor((s) => s.connections === 300);
@@ -205,7 +205,7 @@ describe("bytes on the wire", () => {
   });
 });
 
-it("ends what waits for it when it is closed, and does not start again", async () => {
+it("rejects waiters when it is closed, and cannot be started again", async () => {
   const simulator = await startSimulator();
   const waiting = simulator.waitFor(() => false);
   await simulator.close();
@@ -213,7 +213,7 @@ it("ends what waits for it when it is closed, and does not start again", async (
   await expect(simulator.start()).rejects.toThrow("was closed");
 });
 
-it("lets one model be fast where the others are slow", async () => {
+it("can make one model fast and the others slow", async () => {
   const models = [{ id: "fast-generic-cpu:1", tokensPerSecond: Number.POSITIVE_INFINITY }];
   await using simulator = await startSimulator({ tokensPerSecond: 5, models });
   expect(simulator.models).toHaveLength(1);

@@ -5,8 +5,9 @@ import { counted, type FoundryError, withoutControls } from "../../lib/index.js"
 import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
-import { EXIT } from "../exit-codes.js";
-import { asTyped, textColumns, WrappedText } from "../terminal/index.js";
+import { EXIT } from "../command-line.js";
+import { type Screen, textColumns, WrappedText } from "../terminal.js";
+import { printed } from "../typed-command.js";
 import { jsonFile, requestOf } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
@@ -29,13 +30,6 @@ model is not there or not downloaded, 130 after Ctrl+C.
 Settings of the server are flags here, too: see foundry-local-mcp --help.
 `;
 
-const FLAGS = {
-  system: { type: "string" },
-  file: { type: "string", multiple: true },
-  schema: { type: "string" },
-  json: { type: "boolean" },
-} as const;
-
 const flagsSchema = z.object({
   system: z.string().optional(),
   file: z.array(z.string()).default([]),
@@ -47,11 +41,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp ask`: one question to a model, for a person at a terminal or a script. */
 export async function ask(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("ask", args, FLAGS, flagsSchema);
-  if (asksForHelp) {
-    process.stdout.write(asTyped(HELP));
-    return EXIT.done;
-  }
+  const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema);
+  if (asksForHelp) return printed(HELP);
   const onFailure = (error: FoundryError): void => {
     if (own.json) writeJson({ ok: false, ...failureOf(error) });
   };
@@ -73,7 +64,7 @@ async function schemaOf(file: string, signal: AbortSignal): Promise<JsonSchema> 
 async function answered(
   request: CompletionRequest,
   flags: Flags,
-  { client, signal, progress, notes }: ClientCommand,
+  { client, signal, notes }: ClientCommand,
 ): Promise<number> {
   // The reader of the answer has gone (`… | head`): stop the generation.
   const unread = new AbortController();
@@ -82,19 +73,19 @@ async function answered(
     signal: AbortSignal.any([signal, unread.signal]),
     onStatus: (news) => {
       // Searching takes a moment; in the log of a script it is of no use.
-      if (news.step !== "finding" || process.stderr.isTTY) progress.show(news);
+      if (news.step !== "finding" || process.stderr.isTTY) notes.progress(news);
     },
   });
   const isStreamed = !flags.json && flags.schema === undefined;
   const answer = new AnswerText(isStreamed);
   try {
-    await written(stream, answer, { progress, notes });
+    await written(stream, answer, notes);
   } catch (thrown) {
     answer.end();
     if (unread.signal.aborted) return EXIT.done;
     throw thrown;
   }
-  progress.clear();
+  notes.clear();
   const completion = stream.snapshot();
   if (flags.json) writeJson({ ok: true, ...resultOf(completion), error: null });
   else if (!isStreamed) process.stdout.write(`${harmless(completion.text)}\n`);
@@ -103,20 +94,16 @@ async function answered(
   return EXIT.done;
 }
 
-async function written(
-  stream: CompletionStream,
-  answer: AnswerText,
-  { progress, notes }: Pick<ClientCommand, "progress" | "notes">,
-): Promise<void> {
+async function written(stream: CompletionStream, answer: AnswerText, notes: Screen): Promise<void> {
   for await (const event of stream) {
     if (event.type === "status") {
       const isLoading = event.status === "loading";
       const message = isLoading ? `Loading ${event.model}` : "Waiting for the answer";
-      if (isLoading || process.stderr.isTTY) progress.show({ message });
+      if (isLoading || process.stderr.isTTY) notes.progress({ message });
     } else if (event.type === "reasoning") {
-      if (process.stderr.isTTY && !answer.hasBegun) progress.show({ message: "Thinking" });
+      if (process.stderr.isTTY && !answer.hasBegun) notes.progress({ message: "Thinking" });
     } else if (event.type === "text") {
-      if (answer.isShown) progress.clear();
+      if (answer.isShown) notes.clear();
       answer.add(event.text);
     } else if (event.type === "text_was_reasoning" || event.type === "text_dropped") {
       const isThinking = event.type === "text_was_reasoning";

@@ -10,13 +10,14 @@ import {
   imageTypeOf,
   LONGEST_ASK_BYTES,
   LONGEST_IMAGE_BYTES,
+  systemCodeOf,
 } from "../../lib/index.js";
 import { misuse } from "../arguments.js";
 
 /** `process.stdin`, as far as it matters here. */
-export type Input = Readable & { readonly isTTY?: boolean };
+type Input = Readable & { readonly isTTY?: boolean };
 
-export interface PromptSource {
+interface PromptSource {
   readonly words: readonly string[];
   readonly files: readonly string[];
   readonly input: Input;
@@ -143,7 +144,7 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 function unreadable(name: string, error: Error): FoundryError {
-  const code = "code" in error ? String(error.code) : "";
+  const code = systemCodeOf(error) ?? "";
   const reason = REASONS[code] ?? `cannot be read (${code})`;
   return new FoundryError("INVALID_SETTING", `${name} ${reason}.`, {
     action: "Give the path of a text file or an image.",

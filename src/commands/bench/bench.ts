@@ -3,14 +3,15 @@ import { access, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import * as z from "zod";
-import { spelledName } from "../../foundry/index.js";
+import { type Health, spelledName } from "../../foundry/index.js";
 import { FoundryError, formatWait, isLoopback, VERSION } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
 import { decimalNumber, wholeNumber } from "../../setting-schemas.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
-import { EXIT } from "../exit-codes.js";
-import { asTyped, terminalScreen } from "../terminal/index.js";
+import { EXIT } from "../command-line.js";
+import { terminalScreen } from "../terminal.js";
+import { printed } from "../typed-command.js";
 import { chooseForAll } from "./choice.js";
 import { AT_ONCE, type BenchContext, benchModel } from "./model-bench.js";
 import { type BenchReport, type ModelReport, PROMPT_KINDS } from "./report.js";
@@ -38,14 +39,6 @@ answers, 4 if the only model is not there or not downloaded, 130 after Ctrl+C.
 Settings of the server are flags here, too: see foundry-local-mcp --help.
 `;
 
-const FLAGS = {
-  rounds: { type: "string" },
-  tokens: { type: "string" },
-  minutes: { type: "string" },
-  json: { type: "boolean" },
-  html: { type: "string" },
-} as const;
-
 const flagsSchema = z.object({
   rounds: wholeNumber({ min: 1, max: 20 }).default(3),
   tokens: wholeNumber({ min: 16, max: 1024 }).default(64),
@@ -57,11 +50,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp bench`: the speed of the user's own models. */
 export async function bench(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("bench", args, FLAGS, flagsSchema);
-  if (asksForHelp) {
-    process.stdout.write(asTyped(HELP));
-    return EXIT.done;
-  }
+  const { own, words, flags, asksForHelp } = readArguments("bench", args, flagsSchema);
+  if (asksForHelp) return printed(HELP);
   if (words.length > MOST_MODELS) throw misuse("Too many models.", `At most ${MOST_MODELS}.`);
   if (own.html !== undefined) await assertWritable(own.html);
   // Its own requests at once are the measurement; nothing else may hold them back or answer for them.
@@ -74,15 +64,15 @@ async function measured(
   flags: Flags,
   command: ClientCommand,
 ): Promise<number> {
-  const { client, signal, progress, notes } = command;
-  const onStatus: BenchContext["onStatus"] = (news) => progress.show(news);
+  const { client, signal, notes } = command;
+  const onStatus = notes.progress;
   const list = await client.listModels({ signal, onStatus });
   const names = given.length > 0 ? [...new Set(given)] : [list.defaultModel ?? noModel()];
   const health = await client.healthCheck({ signal });
-  progress.clear();
+  notes.clear();
   notes.faint(planOf(names.length, flags));
   const screen = terminalScreen(process.stdout, process.env);
-  const begun = reportOf(flags, health);
+  const at = new Date().toISOString();
   const models: ModelReport[] = [];
   for (const name of names) {
     const known = list.models.find(({ id }) => id === name);
@@ -102,19 +92,19 @@ async function measured(
       onProgress: (percent, what) => {
         // The log of a script needs no line for each round.
         const message = process.stderr.isTTY ? `${measuring}: ${what}` : measuring;
-        progress.show({ message, percent });
+        notes.progress({ message, percent });
       },
       onEstimate: (ms) => {
-        progress.clear();
+        notes.clear();
         const about = ms === null ? "an unknown time" : `about ${durationWords(ms)}`;
         notes.faint(`${shown} takes ${about} (estimated).`);
       },
     });
-    progress.clear();
+    notes.clear();
     models.push(report);
     if (!flags.json) showModel(report, screen, (text) => process.stdout.write(text));
   }
-  const report = { ...begun, ...resultOf(models) };
+  const report = reportOf(flags, health, models, at);
   if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else showEnd(report, screen);
   if (flags.html !== undefined) {
@@ -155,8 +145,6 @@ function planOf(models: number, { rounds, minutes, tokens }: Flags): string {
 const durationWords = (ms: number): string =>
   ms < 90_000 ? formatWait(ms) : `${Math.round(ms / 60_000)} min`;
 
-type Health = Awaited<ReturnType<ClientCommand["client"]["healthCheck"]>>;
-
 /** Of a process on this machine. */
 function memoryOf({ pid, memory }: Health): BenchContext["memory"] {
   return async () => {
@@ -168,12 +156,18 @@ function memoryOf({ pid, memory }: Health): BenchContext["memory"] {
 function reportOf(
   { rounds, tokens, minutes }: Flags,
   { endpoint, service, version }: Health,
-): Omit<BenchReport, "models" | "simulated" | "concurrency"> {
+  models: readonly ModelReport[],
+  at: string,
+): BenchReport {
   const cpus = os.cpus();
+  const choices = models.map(({ alias, model, concurrency }) => ({
+    name: alias ?? model,
+    choice: concurrency,
+  }));
   return {
     format: 1,
     version: VERSION,
-    at: new Date().toISOString(),
+    at,
     machine: {
       node: process.version,
       platform: process.platform,
@@ -184,17 +178,6 @@ function reportOf(
     },
     service: { endpoint, name: service, version },
     settings: { rounds, answer_tokens: tokens, minutes },
-  };
-}
-
-function resultOf(
-  models: readonly ModelReport[],
-): Pick<BenchReport, "models" | "simulated" | "concurrency"> {
-  const choices = models.map(({ alias, model, concurrency }) => ({
-    name: alias ?? model,
-    choice: concurrency,
-  }));
-  return {
     models,
     simulated: models.some(({ simulated }) => simulated),
     concurrency: chooseForAll(choices),

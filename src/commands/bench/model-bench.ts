@@ -10,21 +10,17 @@ import type { FoundryClient } from "../../jobs/index.js";
 import { type FoundryError, toFoundryError } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { chooseConcurrency } from "./choice.js";
-import { promptOf } from "./prompts.js";
 import { type CaseReport, type ModelReport, PROMPT_KINDS, type PromptKind } from "./report.js";
-import { type Ask, caseOf, type Round, roundOf, type Sample } from "./rounds.js";
+import { type Ask, caseOf, promptOf, type Round, roundOf, type Sample } from "./rounds.js";
 
 /** How many answers are requested at once. */
 export const AT_ONCE = [1, 2, 4] as const;
 
-export interface BenchLimits {
+export interface BenchContext {
   readonly rounds: number;
   readonly answerTokens: number;
   /** Of the rounds of one model, in milliseconds; its load does not count. */
   readonly withinMs: number;
-}
-
-export interface BenchContext extends BenchLimits {
   readonly client: FoundryClient;
   readonly list: ModelListResult;
   readonly signal: AbortSignal;
@@ -48,18 +44,8 @@ const BUSY_MS = 200;
  * Measures one model: its load where it is not in memory, then rounds of answers. A model that was loaded
  * here is unloaded afterwards, also after a failure. Rejects only if it is aborted.
  */
-export async function benchModel(name: string, context: BenchContext): Promise<ModelReport> {
-  const run = new ModelBench(name, context);
-  try {
-    await run.measure();
-  } catch (thrown) {
-    if (context.signal.aborted) throw thrown;
-    run.failed(toFoundryError(thrown));
-  } finally {
-    await run.unload();
-  }
-  return run.report();
-}
+export const benchModel = (name: string, context: BenchContext): Promise<ModelReport> =>
+  new ModelBench(name, context).measure();
 
 /**
  * A service that refuses to unload a model in use notices the end of an aborted generation a moment after
@@ -109,18 +95,22 @@ class ModelBench {
     this.#context = context;
   }
 
-  async measure(): Promise<void> {
-    await this.#loadModel();
-    const kinds = await this.#warmUp();
-    await this.#rounds(kinds);
-    await this.#remember();
+  async measure(): Promise<ModelReport> {
+    try {
+      await this.#loadModel();
+      const kinds = await this.#warmUp();
+      await this.#rounds(kinds);
+      await this.#remember();
+    } catch (thrown) {
+      if (this.#context.signal.aborted) throw thrown;
+      this.#failure = toFoundryError(thrown);
+    } finally {
+      await this.#unload();
+    }
+    return this.#report();
   }
 
-  failed(failure: FoundryError): void {
-    this.#failure = failure;
-  }
-
-  async unload(): Promise<void> {
+  async #unload(): Promise<void> {
     if (!this.#isLoadedHere) return;
     const { client, onStatus, onNote } = this.#context;
     onStatus({ step: "waiting", message: `Unloading ${this.#id}`, percent: null });
@@ -134,7 +124,7 @@ class ModelBench {
     }
   }
 
-  report(): ModelReport {
+  #report(): ModelReport {
     const model = this.#known;
     const cases = this.#cells
       .filter(({ rounds }) => rounds.length > 0)
@@ -262,7 +252,7 @@ class ModelBench {
 
   /** For the estimates of the server. */
   async #remember(): Promise<void> {
-    const { cases, device, model: id } = this.report();
+    const { cases, device, model: id } = this.#report();
     const one = (prompt: PromptKind): CaseReport | undefined =>
       cases.find((each) => each.prompt === prompt && each.at_once === 1);
     const { input_tokens: tokens, first_token_ms: first } = one("long") ?? {};

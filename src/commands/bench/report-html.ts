@@ -1,14 +1,15 @@
 import { counted, formatDuration } from "../../lib/index.js";
-import { type Bar, escaped, plotOf } from "./plot.js";
 import {
   type BenchReport,
   type CaseReport,
   type ModelReport,
   methodOf,
+  type PromptKind,
+  recommendation,
   SIMULATED,
   type Spread,
 } from "./report.js";
-import { loadRows, memoryRows, promptWords, speedWords } from "./report-text.js";
+import { caseCells, loadRows, memoryRows } from "./report-text.js";
 
 /** The report as one file: no script, no font, no picture from elsewhere. */
 export function htmlReport(report: BenchReport): string {
@@ -48,33 +49,26 @@ function machineWords(machine: BenchReport["machine"]): string {
   return `${cpu ?? "Unknown processor"}, ${counted(cores, "core")}, ${gigabytes}; ${platform} ${arch}, Node ${node}`;
 }
 
-function choiceOf({ concurrency: { value, reason } }: BenchReport): string {
-  const head =
-    value === null ? "No FOUNDRY_CONCURRENCY is recommended" : `FOUNDRY_CONCURRENCY=${value}`;
-  return `<div class="choice"><strong>${escaped(head)}</strong><p>${escaped(reason)}</p></div>`;
-}
+const choiceOf = ({ concurrency }: BenchReport): string =>
+  `<div class="choice"><strong>${escaped(recommendation(concurrency))}</strong><p>${escaped(concurrency.reason)}</p></div>`;
 
 const nameOf = ({ alias, model }: ModelReport): string => alias ?? model;
 
 function comparisonOf(models: readonly ModelReport[]): string {
-  const barsOf = (spreadIn: (model: ModelReport) => Spread | null, words: Words): Bar[] =>
-    models.map((model) => {
-      const value = spreadIn(model);
-      return {
-        label: shortLabel(nameOf(model)),
-        value,
-        words: value === null ? "" : words(value),
-        kind: "short",
-      };
-    });
+  const barsOf = (spreadIn: (model: ModelReport) => Spread | null): Bar[] =>
+    models.map((model) => ({
+      label: shortLabel(nameOf(model)),
+      value: spreadIn(model),
+      kind: "short",
+    }));
   const single = ({ cases }: ModelReport): Spread | null =>
     cases.find((each) => each.prompt === "short" && each.at_once === 1)?.tokens_per_second ?? null;
   const load = ({ load: { ms } }: ModelReport): Spread | null =>
     ms === null ? null : { median: ms, min: ms, max: ms };
   return `<h2>Comparison</h2>
 <div class="plots">
-${plotOf("One answer to a short prompt", "tokens per second", barsOf(single, speed))}
-${plotOf("Load", "one load", barsOf(load, duration))}
+${plotOf("One answer to a short prompt", "tokens per second", barsOf(single), speed)}
+${plotOf("Load", "one load", barsOf(load), duration)}
 </div>`;
 }
 
@@ -109,32 +103,16 @@ ${missing === "" ? "" : `<h3>Not measured</h3><ul>${missing}</ul>`}
 }
 
 function plotsOf(cases: readonly CaseReport[]): string {
-  const barsOf = (spreadIn: (each: CaseReport) => Spread | null, words: Words): Bar[] =>
-    cases.map((each) => {
-      const value = spreadIn(each);
-      return {
-        label: `${each.prompt}, ${each.at_once} at once`,
-        value,
-        words: value === null ? "" : words(value),
-        kind: each.prompt,
-      };
-    });
+  const barsOf = (figure: "total_tokens_per_second" | "tokens_per_second" | "first_token_ms") =>
+    cases.map((each) => ({
+      label: `${each.prompt}, ${each.at_once} at once`,
+      value: each[figure],
+      kind: each.prompt,
+    }));
   return `<div class="plots">
-${plotOf(
-  "All answers together",
-  "tokens per second",
-  barsOf((each) => each.total_tokens_per_second, speed),
-)}
-${plotOf(
-  "Each answer",
-  "tokens per second",
-  barsOf((each) => each.tokens_per_second, speed),
-)}
-${plotOf(
-  "First token",
-  "time until it",
-  barsOf((each) => each.first_token_ms, duration),
-)}
+${plotOf("All answers together", "tokens per second", barsOf("total_tokens_per_second"), speed)}
+${plotOf("Each answer", "tokens per second", barsOf("tokens_per_second"), speed)}
+${plotOf("First token", "time until it", barsOf("first_token_ms"), duration)}
 </div>
 ${tableOf(cases)}`;
 }
@@ -143,17 +121,65 @@ const HEADINGS = ["Prompt", "At once", "First token", "Each", "Together", "Answe
 
 function tableOf(cases: readonly CaseReport[]): string {
   const rows = cases.map((each) => [
-    promptWords(each),
-    String(each.at_once),
-    each.first_token_ms === null ? "?" : formatDuration(each.first_token_ms.median),
-    speedWords(each.tokens_per_second, each),
-    speedWords(each.total_tokens_per_second, each),
+    ...caseCells(each),
     `${each.answers - each.failed} of ${each.answers}`,
   ]);
   const cellsOf = (cells: readonly string[], tag: "td" | "th"): string =>
     `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join("")}</tr>`;
   return `<div class="table"><table><thead>${cellsOf(HEADINGS, "th")}</thead><tbody>${rows.map((cells) => cellsOf(cells, "td")).join("")}</tbody></table></div>`;
 }
+
+/** A bar of a plot. */
+interface Bar {
+  readonly label: string;
+  /** `null`: not measured. */
+  readonly value: Spread | null;
+  /** Bars of one kind have one colour. */
+  readonly kind: PromptKind;
+}
+
+const WIDTH = 360;
+const LABELS = 116;
+const VALUES = 64;
+const ROW = 26;
+const BAR = 14;
+
+/** Horizontal bars as SVG, each with a line from its lowest to its highest value. */
+function plotOf(title: string, unit: string, bars: readonly Bar[], words: Words): string {
+  const highest = Math.max(...bars.map(({ value }) => value?.max ?? 0));
+  const room = WIDTH - LABELS - VALUES;
+  const lengthOf = (value: number): number =>
+    highest === 0 ? 0 : Math.round((room * value * 10) / highest) / 10;
+  const rows = bars.map(({ label, value, kind }, index) => {
+    const y = index * ROW;
+    const middle = y + ROW / 2;
+    const text = `<text x="${LABELS - 8}" y="${middle}" class="label">${escaped(label)}</text>`;
+    if (value === null) {
+      return `${text}<text x="${LABELS}" y="${middle}" class="none">not measured</text>`;
+    }
+    const end = LABELS + lengthOf(value.max);
+    const bar = `<rect x="${LABELS}" y="${middle - BAR / 2}" width="${lengthOf(value.median)}" height="${BAR}" rx="2" class="${kind}"/>`;
+    const range =
+      value.max > value.min
+        ? `<path d="M${LABELS + lengthOf(value.min)} ${middle}H${end}" class="range"/>`
+        : "";
+    return `${text}${bar}${range}<text x="${end + 6}" y="${middle}" class="value">${escaped(words(value))}</text>`;
+  });
+  const height = bars.length * ROW;
+  return `<figure><figcaption>${escaped(title)} <span>${escaped(unit)}</span></figcaption><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="${escaped(`${title}, ${unit}`)}">${rows.join("")}</svg></figure>`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** A text for HTML, within an element or a quoted attribute. */
+const escaped = (text: string): string =>
+  text.replace(/[&<>"']/g, (each) => ENTITIES[each] ?? each);
 
 const STYLE = `
 :root { color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --faint: #59636e; --line: #d5dae0; --short: #2f6fde; --long: #b8620b; --range: #1b1f24; --mark: #fff4d6; --mark-ink: #5c4200; }

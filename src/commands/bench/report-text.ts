@@ -1,10 +1,11 @@
-import { formatDuration, formatMegabytes, withoutControls } from "../../lib/index.js";
-import { type Column, columnLines, type Screen } from "../terminal/index.js";
+import { formatDuration, formatMegabytes } from "../../lib/index.js";
+import { type Column, columnLines, type Screen } from "../terminal.js";
 import {
   type BenchReport,
   type CaseReport,
   type ModelReport,
   methodOf,
+  recommendation,
   SIMULATED,
   type Spread,
 } from "./report.js";
@@ -36,20 +37,15 @@ export function showModel(
   screen.title(alias ?? model, [variant, device].filter(Boolean).join(", ") || undefined);
   if (report.simulated) screen.say(SIMULATED);
   screen.table([...loadRows(report), ...memoryRows(report), ...choiceRows(report)]);
-  if (cases.length > 0) {
-    for (const line of caseLines(cases)) write(`  ${withoutControls(line)}\n`);
-  }
+  if (cases.length > 0) for (const line of caseLines(cases)) write(`  ${line}\n`);
   for (const sentence of report.not_measured) screen.faint(`Not measured: ${sentence}`);
   if (error !== null) screen.say(`${error.message} ${error.action}`);
 }
 
 /** What holds for all of them. */
 export function showEnd(report: BenchReport, screen: Screen): void {
-  const { value, reason } = report.concurrency;
-  screen.title(
-    value === null ? "No FOUNDRY_CONCURRENCY is recommended" : `FOUNDRY_CONCURRENCY=${value}`,
-  );
-  screen.say(reason);
+  screen.title(recommendation(report.concurrency));
+  screen.say(report.concurrency.reason);
   screen.faint(LEGEND);
   screen.faint(methodOf(report));
   if (report.simulated) screen.say(SIMULATED);
@@ -59,27 +55,29 @@ export function showEnd(report: BenchReport, screen: Screen): void {
 export function caseLines(cases: readonly CaseReport[]): string[] {
   const highest = Math.max(...cases.map((each) => each.total_tokens_per_second?.median ?? 0));
   const rows = cases.map((each) => {
-    const together = each.total_tokens_per_second;
-    const length = highest === 0 ? 0 : Math.round((BAR * (together?.median ?? 0)) / highest);
+    const together = each.total_tokens_per_second?.median ?? 0;
     return [
-      promptWords(each),
-      String(each.at_once),
-      each.first_token_ms === null ? "?" : formatDuration(each.first_token_ms.median),
-      speedWords(each.tokens_per_second, each),
-      speedWords(together, each),
-      "#".repeat(length),
+      ...caseCells(each),
+      "#".repeat(highest === 0 ? 0 : Math.round((BAR * together) / highest)),
     ];
   });
   return columnLines(COLUMNS, rows, Number.POSITIVE_INFINITY);
 }
 
-/** `short, 21 tokens`; `~` where the tokens are estimated. */
-export function promptWords({ prompt, input_tokens: tokens, estimated }: CaseReport): string {
-  return tokens === null ? prompt : `${prompt}, ${estimated ? "~" : ""}${tokens} tokens`;
+/** The prompt (`short, 21 tokens`), how many at once, and the figures; `~` where tokens are estimated. */
+export function caseCells(each: CaseReport): string[] {
+  const { prompt, input_tokens: tokens, first_token_ms: first } = each;
+  const mark = each.estimated ? "~" : "";
+  const speed = (spread: Spread | null): string =>
+    spread === null ? "?" : `${mark}${spread.median}`;
+  return [
+    tokens === null ? prompt : `${prompt}, ${mark}${tokens} tokens`,
+    String(each.at_once),
+    first === null ? "?" : formatDuration(first.median),
+    speed(each.tokens_per_second),
+    speed(each.total_tokens_per_second),
+  ];
 }
-
-export const speedWords = (speed: Spread | null, { estimated }: CaseReport): string =>
-  speed === null ? "?" : `${estimated ? "~" : ""}${speed.median}`;
 
 export function loadRows({ load }: ModelReport): Row[] {
   if (load.ms === null) return [];

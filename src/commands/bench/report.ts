@@ -102,20 +102,15 @@ export interface Spread {
 /** `null` for no value at all. */
 export function spreadOf(values: readonly (number | null)[]): Spread | null {
   const sorted = values.filter((value) => value !== null).sort((a, b) => a - b);
-  const [min] = sorted;
-  const max = sorted.at(-1);
-  const median = medianOf(sorted);
-  return min === undefined || max === undefined || median === null ? null : { median, min, max };
+  const last = sorted.length - 1;
+  if (last < 0) return null;
+  const at = (index: number): number => sorted[Math.floor(index)] ?? 0;
+  const median = (at(last / 2) + at((last + 1) / 2)) / 2;
+  return { median: Math.round(median * 10) / 10, min: at(0), max: at(last) };
 }
 
-/** Of sorted values. */
-function medianOf(sorted: readonly number[]): number | null {
-  const upper = sorted[Math.floor(sorted.length / 2)];
-  const lower = sorted[Math.floor((sorted.length - 1) / 2)];
-  return upper === undefined || lower === undefined ? null : rounded((upper + lower) / 2);
-}
-
-const rounded = (value: number): number => Math.round(value * 10) / 10;
+export const recommendation = ({ value }: ConcurrencyChoice): string =>
+  value === null ? "No FOUNDRY_CONCURRENCY is recommended" : `FOUNDRY_CONCURRENCY=${value}`;
 
 /** What a reader of any form of the report has to know first. */
 export const SIMULATED =

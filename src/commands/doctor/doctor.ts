@@ -1,16 +1,20 @@
-import type { ModelListResult } from "../../foundry/index.js";
 import { FoundryClient } from "../../jobs/index.js";
 import { keeperHolds } from "../../keeper/index.js";
 import { FoundryError, toFoundryError, VERSION } from "../../lib/index.js";
 import { createLogger } from "../../log.js";
-import { misspelledSettings } from "../../misspelled-settings.js";
 import { onTermination } from "../../platform/index.js";
-import { readSettings, type Settings, settingsInForce } from "../../settings.js";
+import {
+  misspelledSettings,
+  readSettings,
+  type Settings,
+  settingsInForce,
+} from "../../settings.js";
 import { clientOptions, secretsOf } from "../client-options.js";
-import { EXIT } from "../exit-codes.js";
+import { EXIT } from "../command-line.js";
 import { ownKeeperAddress } from "../keeping.js";
 import { type HostEntry, hostEntries, reasonOf, repaired } from "../setup/index.js";
-import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
+import { type Screen, terminalScreen } from "../terminal.js";
+import { printed } from "../typed-command.js";
 import { type CompletionReport, completionReport, reportOf } from "./report.js";
 import { showReport } from "./report-text.js";
 
@@ -37,10 +41,7 @@ const MAX_TOKENS = 48;
 
 /** Checks what the server would meet on this machine, for the person in front of it. */
 export async function doctor(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(asTyped(HELP));
-    return 0;
-  }
+  if (args.includes("--help") || args.includes("-h")) return printed(HELP);
   const flags = args.filter((arg) => !OWN_FLAGS.has(arg));
   const settings = settingsFrom(flags);
   const ending = new AbortController();
@@ -52,26 +53,13 @@ export async function doctor(args: readonly string[]): Promise<number> {
   const waiting = terminalScreen(process.stderr, process.env);
   const onStatus = ({ message }: { readonly message: string }) => waiting.status(`${message} …`);
   try {
-    const interrupted = () => {
-      waiting.clear();
-      waiting.say("Ended before it was done.");
-      return EXIT.interrupted;
-    };
-    let list: ModelListResult | null = null;
-    let failure: FoundryError | null = null;
-    try {
-      list = await client.listModels({ signal, onStatus });
-    } catch (thrown) {
-      failure = toFoundryError(thrown);
-    }
+    const listed = await client.listModels({ signal, onStatus }).catch(toFoundryError);
+    const [list, failure] = listed instanceof FoundryError ? [null, listed] : [listed, null];
     const asks = !args.includes("--no-completion") && list !== null;
     const completion = asks ? await testCompletion(client, signal, onStatus) : null;
-    if (signal.aborted) return interrupted();
-    const diagnosis = await client.diagnose({ signal }).catch((thrown: unknown) => {
-      if (signal.aborted) return null;
-      throw thrown;
-    });
-    if (diagnosis === null || signal.aborted) return interrupted();
+    signal.throwIfAborted();
+    const diagnosis = await client.diagnose({ signal });
+    signal.throwIfAborted();
     const holds = await keeperHolds(ownKeeperAddress());
     let hosts = await hostEntries();
     if (args.includes("--fix") && (await fixed(hosts, waiting))) {
@@ -91,7 +79,12 @@ export async function doctor(args: readonly string[]): Promise<number> {
     waiting.clear();
     if (args.includes("--json")) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else showReport(report, terminalScreen(process.stdout, process.env));
-    return report.ok ? 0 : 1;
+    return report.ok ? EXIT.done : EXIT.failed;
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
+    waiting.clear();
+    waiting.say("Ended before it was done.");
+    return EXIT.interrupted;
   } finally {
     await client.close();
   }

@@ -1,10 +1,10 @@
 import { FOUND_BY_WORDS } from "../../foundry/index.js";
 import { counted } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
-import { type Screen, TIE } from "../terminal/index.js";
+import { type Screen, TIE } from "../terminal.js";
 import type { CompletionReport, DoctorReport } from "./report.js";
 
-type Row = readonly [name: string, value: string];
+type Row = readonly [name: string, value: string | null];
 
 /** The report for a person: what is there, whether it works, what is wrong and what to do. */
 export function showReport(report: DoctorReport, screen: Screen): void {
@@ -39,27 +39,19 @@ function showService(report: DoctorReport, screen: Screen): void {
     for (const { what, outcome, ok } of tried) screen.say(`${ok ? "+" : "-"} ${what}: ${outcome}`);
   }
   const took = searchMs === null ? "" : `, in ${duration(searchMs)}`;
-  const rows: (Row | null)[] = [
+  const how = foundBy === null ? null : `${terminalWords(FOUND_BY_WORDS[foundBy])}${took}`;
+  screen.table([
     endpoint === null
-      ? row("Service", `not found${took}`)
-      : row(status === "unavailable" ? "No answer at" : "Running at", endpoint),
-    foundBy === null
-      ? null
-      : row(
-          foundBy === "set" ? "Set by" : "Found by",
-          `${terminalWords(FOUND_BY_WORDS[foundBy])}${took}`,
-        ),
-    row("Kind", report.service),
-    row("Answers in", report.latency_ms === null ? null : `${report.latency_ms} ms`),
-    row("Process", processOf(report)),
-    row("Memory", memoryOf(report)),
-    row("Command line", commandLineOf(report)),
-    row(
-      "Keeper",
-      report.keeper === null ? null : `runs; completions and loads in it: ${report.keeper.holds}`,
-    ),
-  ];
-  screen.table(known(rows));
+      ? ["Service", `not found${took}`]
+      : [status === "unavailable" ? "No answer at" : "Running at", endpoint],
+    [foundBy === "set" ? "Set by" : "Found by", how],
+    ["Kind", report.service],
+    ["Answers in", report.latency_ms === null ? null : `${report.latency_ms} ms`],
+    ["Process", processOf(report)],
+    ["Memory", memoryOf(report)],
+    ["Command line", commandLineOf(report)],
+    ["Keeper", report.keeper && `runs; completions and loads in it: ${report.keeper.holds}`],
+  ]);
 }
 
 function commandLineOf({ command_line: cli, dialect }: DoctorReport): string | null {
@@ -105,12 +97,12 @@ function completionRows(completion: CompletionReport): Row[] {
   const { model, text, error, load_ms: loadMs, first_token_ms: firstMs } = completion;
   const loaded = loadMs !== null && loadMs > 0 ? `, loaded in ${duration(loadMs)}` : "";
   const first = firstMs === null ? "" : `, the first after ${duration(firstMs)}`;
-  return known([
-    row("Model", model === null ? null : `${model}${loaded}`),
-    error === null ? row("Speed", `${speedOf(completion)}${first}`) : null,
-    row("Answer", text.trim() === "" ? null : JSON.stringify(text.trim())),
-    row("Result", error === null ? null : `failed with ${error.code}: see below`),
-  ]);
+  return [
+    ["Model", model === null ? null : `${model}${loaded}`],
+    ["Speed", error === null ? `${speedOf(completion)}${first}` : null],
+    ["Answer", text.trim() === "" ? null : JSON.stringify(text.trim())],
+    ["Result", error === null ? null : `failed with ${error.code}: see below`],
+  ];
 }
 
 function speedOf(completion: CompletionReport): string {
@@ -146,11 +138,6 @@ function showVerdict({ ok, problems, completion }: DoctorReport, screen: Screen)
   if (!ok) screen.verdict("It does not work yet: see above for what to do.");
   else screen.good(problems.length === 0 ? works : `${works} See above for what could be better.`);
 }
-
-const row = (name: string, value: string | null): Row | null =>
-  value === null ? null : [name, value];
-
-const known = (rows: readonly (Row | null)[]): Row[] => rows.filter((each) => each !== null);
 
 /** `12 ms`, `1.5 s`, `3 min`, `2 h`. */
 function duration(ms: number): string {

@@ -10,8 +10,7 @@ import {
   withoutAttempts,
 } from "../../foundry/index.js";
 import type { FoundryError } from "../../lib/index.js";
-import type { MisspelledSetting } from "../../misspelled-settings.js";
-import { SETTING_SOURCES, type SettingInForce } from "../../settings.js";
+import { type MisspelledSetting, SETTING_SOURCES, type SettingInForce } from "../../settings.js";
 import { terminalWords } from "../../terminal-words.js";
 import type { HostEntry } from "../setup/index.js";
 

@@ -1,18 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { constants } from "node:fs";
-import {
-  lstat,
-  mkdir,
-  open,
-  readFile,
-  realpath,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { lstat, mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { HOST_FILE_BYTES } from "../../lib/index.js";
+import { setTimeout } from "node:timers/promises";
+import { HOST_FILE_BYTES, systemCodeOf } from "../../lib/index.js";
 
 /** A file of a host that cannot be used, in words that follow its name. */
 export class Unusable extends Error {}
@@ -79,7 +69,7 @@ export async function replaceConfigFile(before: ConfigFile, text: string): Promi
   const temporary = `${file}.${randomUUID().slice(0, 8)}.tmp`;
   try {
     if (bytes === null) await mkdir(path.dirname(file), { recursive: true });
-    await writeWhole(temporary, text, mode);
+    await writeFile(temporary, text, { flag: "wx", mode, flush: true });
     if (bytes !== null) await writeFile(backupOf(file), bytes, { mode });
     await assertUnchanged(before);
     await renameOver(temporary, file);
@@ -117,17 +107,6 @@ async function assertUnchanged({ path: file, bytes }: ConfigFile): Promise<void>
   if (!isSame) throw new Unusable("was changed by another program just now: try again");
 }
 
-async function writeWhole(file: string, text: string, mode: number): Promise<void> {
-  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
-  const handle = await open(file, flags, mode);
-  try {
-    await handle.writeFile(text, "utf8");
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 const RENAME_TRIES = 5;
 const RENAME_PAUSE_MS = 100;
 
@@ -139,7 +118,7 @@ async function renameOver(from: string, to: string): Promise<void> {
     } catch (error) {
       const isHeld = ["EPERM", "EACCES", "EBUSY"].includes(codeOf(error));
       if (!isHeld || tries === RENAME_TRIES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, RENAME_PAUSE_MS));
+      await setTimeout(RENAME_PAUSE_MS);
     }
   }
 }
@@ -150,5 +129,4 @@ function ifAbsent(error: unknown): null {
   throw new Unusable(`cannot be read (${code})`);
 }
 
-const codeOf = (error: unknown): string =>
-  error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+const codeOf = (error: unknown): string => systemCodeOf(error) ?? "unknown error";

@@ -4,7 +4,7 @@ import type { Entry, FormatName, HostKind } from "./hosts.js";
 import { ENTRY_NAME, isOurs } from "./server-command.js";
 
 /** What a file becomes. `same`: it has the entry already, or has none to take out. */
-export type Edit =
+type Edit =
   | { readonly kind: "changed"; readonly text: string; readonly isNew: boolean }
   | { readonly kind: "same" };
 

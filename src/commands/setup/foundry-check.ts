@@ -1,23 +1,31 @@
-import { canChat, type KnownModel, type ModelListResult, shortName } from "../../foundry/index.js";
+import {
+  canChat,
+  type KnownModel,
+  type ModelListResult,
+  shortName,
+  withoutAttempts,
+} from "../../foundry/index.js";
 import { formatMegabytes, toFoundryError, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
-import { EXIT } from "../exit-codes.js";
-import type { Screen } from "../terminal/index.js";
-import type { Questions } from "./questions.js";
+import { EXIT } from "../command-line.js";
+import type { Screen } from "../terminal.js";
 
 const QUESTION = "In one sentence: why run a language model at home?";
 const MAX_TOKENS = 100;
 
+/** Asks a person; `null` after Ctrl+C. */
+export type Confirm = (message: string) => Promise<boolean | null>;
+
 /**
  * Looks for Foundry Local, offers a first model where none is downloaded, and asks a model a question.
  *
- * @param questions `null`: ask nothing, and so download nothing.
+ * @param confirm `null`: ask nothing, and so download nothing.
  */
 export function checkFoundry(
   flags: readonly string[],
   screen: Screen,
-  questions: Questions | null,
+  confirm: Confirm | null,
 ): Promise<number> {
   return clientCommand({ flags }, async (command) => {
     screen.title("Foundry Local");
@@ -25,12 +33,12 @@ export function checkFoundry(
     if (list === null) return EXIT.done;
     const isReady = list.models.some(isUsable);
     if (!isReady) {
-      const hasModel = await firstModel(list.models, command, screen, questions);
+      const hasModel = await firstModel(list.models, command, screen, confirm);
       if (hasModel === null) return EXIT.interrupted;
       if (!hasModel) return EXIT.done;
     }
-    if (questions !== null) {
-      const agreed = await questions.confirm("Ask a model a question now?");
+    if (confirm !== null) {
+      const agreed = await confirm("Ask a model a question now?");
       if (agreed === null) return EXIT.interrupted;
       if (!agreed) return EXIT.done;
     }
@@ -41,19 +49,19 @@ export function checkFoundry(
 
 /** `null` where there is no service; what to do then has been said. */
 async function listed(
-  { client, signal, progress }: ClientCommand,
+  { client, signal, notes }: ClientCommand,
   screen: Screen,
 ): Promise<ModelListResult | null> {
   try {
-    const list = await client.listModels({ signal, onStatus: (news) => progress.show(news) });
-    progress.clear();
+    const list = await client.listModels({ signal, onStatus: notes.progress });
+    notes.clear();
     screen.say("It runs.");
     return list;
   } catch (thrown) {
     if (signal.aborted) throw thrown;
-    progress.clear();
+    notes.clear();
     const { message, action } = toFoundryError(thrown);
-    screen.say(terminalWords(message.split(" Tried: ")[0] ?? message), terminalWords(action));
+    screen.say(terminalWords(withoutAttempts(message)), terminalWords(action));
     screen.say('Then run `foundry-local-mcp setup` again, or `foundry-local-mcp ask "Hello"`.');
     return null;
   }
@@ -66,7 +74,7 @@ const isUsable = (model: KnownModel): boolean =>
 const PREFERRED = ["qwen2.5-0.5b", "qwen3-0.6b", "qwen2.5-1.5b", "phi-4-mini"];
 
 /** A small model that can chat: a known one, else the smallest. */
-export function smallModel(models: readonly KnownModel[]): KnownModel | null {
+function smallModel(models: readonly KnownModel[]): KnownModel | null {
   const fitting = models.filter((model) => canChat(model) !== false && model.downloaded === false);
   for (const name of PREFERRED) {
     const found = fitting.find((model) => shortName(model) === name);
@@ -79,9 +87,9 @@ export function smallModel(models: readonly KnownModel[]): KnownModel | null {
 /** Whether there is a model now; `null` after Ctrl+C. */
 async function firstModel(
   models: readonly KnownModel[],
-  { client, signal, progress }: ClientCommand,
+  { client, signal, notes }: ClientCommand,
   screen: Screen,
-  questions: Questions | null,
+  confirm: Confirm | null,
 ): Promise<boolean | null> {
   const model = smallModel(models);
   if (model === null) {
@@ -94,29 +102,30 @@ async function firstModel(
     "No model that can chat is downloaded.",
     `A small one is ${name} (${size} on the disk, and about as much memory): \`foundry-local-mcp download ${name}\``,
   );
-  if (questions === null) return false;
-  const agreed = await questions.confirm(`Download ${name} (${size}) now?`);
+  if (confirm === null) return false;
+  const agreed = await confirm(`Download ${name} (${size}) now?`);
   if (agreed !== true) return agreed;
-  const onStatus = progress.show.bind(progress);
-  await client.downloadModel(name, { signal, onStatus });
-  progress.clear();
+  await client.downloadModel(name, { signal, onStatus: notes.progress });
+  notes.clear();
   screen.say(`Downloaded ${model.id}.`);
   return true;
 }
 
-async function answer({ client, signal, progress }: ClientCommand, screen: Screen): Promise<void> {
+async function answer({ client, signal, notes }: ClientCommand, screen: Screen): Promise<void> {
   screen.title("An answer", QUESTION);
   const stream = client.streamComplete(
     { prompt: QUESTION, maxTokens: MAX_TOKENS },
-    { signal, onStatus: (news) => progress.show(news) },
+    { signal, onStatus: notes.progress },
   );
   try {
     for await (const event of stream) {
       if (event.type === "status") {
         const isLoading = event.status === "loading";
-        progress.show({ message: isLoading ? `Loading ${event.model}` : "Waiting for the answer" });
+        notes.progress({
+          message: isLoading ? `Loading ${event.model}` : "Waiting for the answer",
+        });
       } else if (event.type === "text") {
-        progress.clear();
+        notes.clear();
         screen.stream(withoutControls(event.text));
       }
     }

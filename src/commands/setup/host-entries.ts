@@ -18,7 +18,8 @@ export interface HostEntry {
 }
 
 /** The hosts of this machine, each with its entry of this server. */
-export async function hostEntries(machine: Machine = thisMachine()): Promise<HostEntry[]> {
+export async function hostEntries(): Promise<HostEntry[]> {
+  const machine = thisMachine();
   const hosts = await hostsOn(hostsFor(machine), machine);
   return Promise.all(hosts.map((host) => entryOf(host, machine)));
 }
@@ -50,7 +51,8 @@ async function missingIn(entry: Entry): Promise<string | null> {
  *
  * @throws Unusable where the file cannot be changed.
  */
-export async function repaired(host: HostKind, machine: Machine = thisMachine()): Promise<void> {
+export async function repaired(host: HostKind): Promise<void> {
+  const machine = thisMachine();
   const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
   const given = { flags: [], env: {}, names: [] };
   const plan = await additionTo(host, machine, (before) =>

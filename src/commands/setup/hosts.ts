@@ -33,8 +33,11 @@ export interface HostKind {
   readonly afterwards: string;
 }
 
-const join = ({ platform }: Machine, ...parts: readonly string[]): string =>
-  (platform === "win32" ? path.win32 : path.posix).join(...parts);
+const pathsOf = ({ platform }: Machine): path.PlatformPath =>
+  platform === "win32" ? path.win32 : path.posix;
+
+const join = (machine: Machine, ...parts: readonly string[]): string =>
+  pathsOf(machine).join(...parts);
 
 const inHome = (machine: Machine, ...parts: readonly string[]): string =>
   join(machine, machine.home, ...parts);
@@ -57,12 +60,19 @@ function applicationData(machine: Machine, ...parts: readonly string[]): string 
 const xdgConfig = (machine: Machine, ...parts: readonly string[]): string =>
   join(machine, variable(machine, "XDG_CONFIG_HOME") ?? inHome(machine, ".config"), ...parts);
 
-const withEnv = (entry: Entry, env: ServerCommand["env"]): Entry =>
-  Object.keys(env).length === 0 ? entry : { ...entry, env };
+/** The variables of a server as a member of its entry, where it has any. */
+const variables = (env: ServerCommand["env"], name = "env"): Entry =>
+  Object.keys(env).length === 0 ? {} : { [name]: env };
 
-const plain = ({ command, args, env }: ServerCommand): Entry => withEnv({ command, args }, env);
-const stdio = ({ command, args, env }: ServerCommand): Entry =>
-  withEnv({ type: "stdio", command, args }, env);
+const plain = ({ command, args, env }: ServerCommand): Entry => ({
+  command,
+  args,
+  ...variables(env),
+});
+const stdio = (server: ServerCommand): Entry => ({ type: "stdio", ...plain(server) });
+
+/** What most hosts have in common. */
+const COMMON = { format: "json", container: "mcpServers", entry: plain } as const;
 
 const RESTART = "Restart it.";
 const QUIT_CLAUDE = "Quit Claude Desktop, also in the tray or the menu bar, and open it again.";
@@ -84,13 +94,11 @@ export const HOSTS: readonly HostKind[] = [
     // As its installer has installed it since February 2026.
     id: "claude-desktop",
     title: "Claude Desktop (package)",
-    format: "json",
-    container: "mcpServers",
+    ...COMMON,
     platform: "win32",
     file: (machine) =>
       claudePackage(machine, "LocalCache", "Roaming", "Claude", "claude_desktop_config.json"),
     evidence: (machine) => claudePackage(machine),
-    entry: plain,
     afterwards: QUIT_CLAUDE,
   },
   {
@@ -98,10 +106,8 @@ export const HOSTS: readonly HostKind[] = [
     // There is no Claude Desktop for Linux; builds of others use the same folder names.
     id: "claude-desktop",
     title: "Claude Desktop",
-    format: "json",
-    container: "mcpServers",
+    ...COMMON,
     file: (machine) => applicationData(machine, "Claude", "claude_desktop_config.json"),
-    entry: plain,
     afterwards: QUIT_CLAUDE,
   },
   {
@@ -132,20 +138,16 @@ export const HOSTS: readonly HostKind[] = [
     // https://cursor.com/docs/context/mcp
     id: "cursor",
     title: "Cursor",
-    format: "json",
-    container: "mcpServers",
+    ...COMMON,
     file: (machine) => inHome(machine, ".cursor", "mcp.json"),
-    entry: plain,
     afterwards: RESTART,
   },
   {
     // https://docs.windsurf.com/windsurf/cascade/mcp
     id: "windsurf",
     title: "Windsurf",
-    format: "json",
-    container: "mcpServers",
+    ...COMMON,
     file: (machine) => inHome(machine, ".codeium", "windsurf", "mcp_config.json"),
-    entry: plain,
     afterwards: "Press refresh in the list of MCP servers, or restart it.",
   },
   {
@@ -168,10 +170,8 @@ export const HOSTS: readonly HostKind[] = [
     // https://lmstudio.ai/docs/app/mcp
     id: "lm-studio",
     title: "LM Studio",
-    format: "json",
-    container: "mcpServers",
+    ...COMMON,
     file: (machine) => inHome(machine, ".lmstudio", "mcp.json"),
-    entry: plain,
     afterwards: "Switch it on in the list of integrations of a chat.",
   },
   {
@@ -194,7 +194,7 @@ export const HOSTS: readonly HostKind[] = [
       enabled: true,
       cmd: command,
       args,
-      ...(Object.keys(env).length === 0 ? {} : { envs: env }),
+      ...variables(env, "envs"),
       timeout: 300,
     }),
     afterwards: "Start a new session.",
@@ -214,10 +214,8 @@ export const HOSTS: readonly HostKind[] = [
     // https://google-gemini.github.io/gemini-cli/docs/tools/mcp-server.html
     id: "gemini-cli",
     title: "Gemini CLI",
-    format: "json",
-    container: "mcpServers",
+    ...COMMON,
     file: (machine) => inHome(machine, ".gemini", "settings.json"),
-    entry: plain,
     afterwards: "Start a new session.",
   },
   {
@@ -246,7 +244,7 @@ export const HOSTS: readonly HostKind[] = [
       type: "local",
       command: [command, ...args],
       enabled: true,
-      ...(Object.keys(env).length === 0 ? {} : { environment: env }),
+      ...variables(env, "environment"),
     }),
     afterwards: "Start a new session.",
   },
@@ -257,8 +255,5 @@ export const hostsFor = ({ platform }: Pick<Machine, "platform">): HostKind[] =>
   HOSTS.filter((host) => (host.platform ?? platform) === platform);
 
 /** The folder or file whose presence shows that a host is there. */
-export function evidenceOf(host: HostKind, machine: Machine): string {
-  if (host.evidence !== undefined) return host.evidence(machine);
-  const { dirname } = machine.platform === "win32" ? path.win32 : path.posix;
-  return dirname(host.file(machine));
-}
+export const evidenceOf = (host: HostKind, machine: Machine): string =>
+  host.evidence?.(machine) ?? pathsOf(machine).dirname(host.file(machine));

@@ -154,7 +154,7 @@ function secretsIn(entry: unknown): string[] {
 }
 
 /** The lines of `after` that are not in `before`. */
-export function addedLines(before: string, after: string): string {
+function addedLines(before: string, after: string): string {
   const [old, now] = [before.split(/\r?\n/), after.split(/\r?\n/)];
   let start = 0;
   while (start < old.length && old[start] === now[start]) start += 1;

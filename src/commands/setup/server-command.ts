@@ -7,7 +7,7 @@ import type { Entry, HostKind, ServerCommand } from "./hosts.js";
 export const ENTRY_NAME = "foundry-local";
 const PACKAGE = "foundry-local-mcp";
 
-export interface Installation {
+interface Installation {
   /** The folder of this package. */
   readonly packageFolder: string;
   /** The Node that runs this. */

@@ -3,13 +3,13 @@ import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { thisMachine } from "../../platform/index.js";
 import { isSecret, readSettings, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
-import { EXIT } from "../exit-codes.js";
-import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
+import { EXIT } from "../command-line.js";
+import { type Screen, terminalScreen } from "../terminal.js";
+import { printed } from "../typed-command.js";
 import { FORMATS } from "./edit.js";
-import { checkFoundry } from "./foundry-check.js";
+import { type Confirm, checkFoundry } from "./foundry-check.js";
 import { HOSTS, type HostKind, hostsFor } from "./hosts.js";
 import { additionTo, hostsOn, type Plan, reasonOf, removalFrom } from "./plan.js";
-import { type Questions, terminalQuestions } from "./questions.js";
 import { ENTRY_NAME, mergedEntry, programOf } from "./server-command.js";
 
 const HELP = `Usage: foundry-local-mcp setup [flags]
@@ -40,15 +40,6 @@ function listOf(names: readonly string[]): string {
   return lines.map((line) => `                 ${line}`).join(",\n");
 }
 
-const FLAGS = {
-  host: { type: "string", multiple: true },
-  yes: { type: "boolean", short: "y" },
-  "dry-run": { type: "boolean" },
-  print: { type: "boolean" },
-  remove: { type: "boolean" },
-  "no-check": { type: "boolean" },
-} as const;
-
 const flag = z.boolean().default(false);
 const flagsSchema = z.object({
   host: z.array(z.string()).default([]),
@@ -62,17 +53,16 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp setup`: adds the server to the hosts of this machine. */
 export async function setup(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("setup", args, FLAGS, flagsSchema);
-  if (asksForHelp) {
-    process.stdout.write(asTyped(HELP));
-    return EXIT.done;
-  }
+  const { own, words, flags, asksForHelp } = readArguments("setup", args, flagsSchema, {
+    yes: "y",
+  });
+  if (asksForHelp) return printed(HELP);
   if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
   const named = (await Promise.all(own.host.map(hostsNamed))).flat();
   const screen = terminalScreen(process.stdout, process.env);
-  if (own.print) return printed(named.length === 0 ? hostsFor(thisMachine()) : named, flags);
+  if (own.print) return entriesPrinted(named.length === 0 ? hostsFor(thisMachine()) : named, flags);
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
   const questions = isTerminal && !own.yes ? await terminalQuestions() : null;
   const code = await hostsChanged(named, flags, own, screen, questions);
@@ -84,7 +74,7 @@ export async function setup(args: readonly string[]): Promise<number> {
     // Without a terminal, the user cannot decline the start of the service and the load of a model.
     (questions === null && !own.yes);
   if (isEnd) return code;
-  const checked = await checkFoundry(flags, screen, questions);
+  const checked = await checkFoundry(flags, screen, questions?.confirm ?? null);
   return checked === EXIT.done ? code : checked;
 }
 
@@ -115,7 +105,7 @@ function entryFor(host: HostKind, flags: readonly string[]) {
     });
 }
 
-function printed(hosts: readonly HostKind[], flags: readonly string[]): number {
+function entriesPrinted(hosts: readonly HostKind[], flags: readonly string[]): number {
   const parts = hosts.map((host) => {
     const place = { container: host.container, name: ENTRY_NAME };
     const snippet = FORMATS[host.format].snippet(place, entryFor(host, flags)(undefined));
@@ -195,4 +185,31 @@ async function runAll(plans: readonly Plan[], screen: Screen): Promise<boolean> 
     }
   }
   return isWhole;
+}
+
+/** What a person at the terminal is asked. */
+interface Questions {
+  /** Which of the changes to make; `null` after Ctrl+C. */
+  choose(plans: readonly Plan[]): Promise<readonly Plan[] | null>;
+  readonly confirm: Confirm;
+}
+
+/** The library is loaded only where a person is asked. */
+async function terminalQuestions(): Promise<Questions> {
+  const { confirm, isCancel, multiselect } = await import("@clack/prompts");
+  return {
+    async choose(plans) {
+      const answer = await multiselect({
+        message: "Write these? (space selects, enter confirms)",
+        options: plans.map((plan) => ({ value: plan, label: plan.host.title })),
+        initialValues: [...plans],
+        required: false,
+      });
+      return isCancel(answer) ? null : answer;
+    },
+    async confirm(message) {
+      const answer = await confirm({ message });
+      return isCancel(answer) ? null : answer;
+    },
+  };
 }

@@ -1,6 +1,7 @@
 import type { FoundryClient } from "../../jobs/index.js";
 import { basicAuthorization, printable } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
+import type { Environment } from "../../settings.js";
 import { metricsRequest, pairsIn, type Span, spanOf, traceRequest } from "./otlp.js";
 
 /** Spans that wait while the collector does not answer; the oldest are dropped first. */
@@ -16,7 +17,7 @@ interface ExporterParts {
   readonly log: Logger;
   /** Without the path of a signal. */
   readonly endpoint: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly environment: Environment;
   /** The end of the server is not held up for longer. Default: 1500. */
   readonly lastMs?: number;
 }

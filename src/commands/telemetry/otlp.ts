@@ -8,6 +8,7 @@ import {
   traceIdsOf,
   VERSION,
 } from "../../lib/index.js";
+import type { Environment } from "../../settings.js";
 
 /** Messages of OTLP in JSON, with the names of the semantic conventions for generative AI. */
 
@@ -52,13 +53,13 @@ const secondsOf = (ms: number | null | undefined): Double | null =>
   ms === null || ms === undefined ? null : { double: ms / 1000 };
 
 /** What describes this process: `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` outrank it. */
-function resourceOf(environment: Readonly<Record<string, string | undefined>>) {
+function resourceOf(environment: Environment) {
   const name = environment["OTEL_SERVICE_NAME"] || undefined;
   return {
     attributes: attributes({
       "service.name": SERVICE,
       "service.version": VERSION,
-      "service.instance.id": instanceOf(process.pid),
+      "service.instance.id": INSTANCE,
       ...pairsIn(environment["OTEL_RESOURCE_ATTRIBUTES"] ?? ""),
       ...(name === undefined ? {} : { "service.name": name }),
     }),
@@ -66,8 +67,10 @@ function resourceOf(environment: Readonly<Record<string, string | undefined>>) {
 }
 
 const started = Date.now();
-const instanceOf = (pid: number): string =>
-  createHash("sha256").update(`${pid} ${started}`).digest("hex").slice(0, 32);
+const INSTANCE = createHash("sha256")
+  .update(`${process.pid} ${started}`)
+  .digest("hex")
+  .slice(0, 32);
 
 const SCOPE = { name: SERVICE, version: VERSION };
 
@@ -116,10 +119,7 @@ export function spanOf(call: EndedCall, endpoint: string | null) {
 export type Span = NonNullable<ReturnType<typeof spanOf>>;
 
 /** An ExportTraceServiceRequest. */
-export const traceRequest = (
-  spans: readonly Span[],
-  environment: Readonly<Record<string, string | undefined>>,
-) => ({
+export const traceRequest = (spans: readonly Span[], environment: Environment) => ({
   resourceSpans: [{ resource: resourceOf(environment), scopeSpans: [{ scope: SCOPE, spans }] }],
 });
 
@@ -127,7 +127,7 @@ export const traceRequest = (
 export function metricsRequest(
   recorder: Pick<MetricsRecorder, "all">,
   queue: { readonly running: number; readonly waiting: number },
-  environment: Readonly<Record<string, string | undefined>>,
+  environment: Environment,
 ) {
   const times = { startTimeUnixNano: nanoseconds(started), timeUnixNano: nanoseconds(Date.now()) };
   const { all } = recorder;

@@ -3,10 +3,11 @@ import type { ChatMessage, ChatStream, Dialect } from "../dialects/index.js";
 import type { ModelUse, Service } from "../service/index.js";
 import { CallReader, ForcedCall, type Toolbox } from "../tools/index.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
+import type { Piece } from "./piece.js";
 import type { CompletionProgress } from "./progress.js";
 import { promptMeasured } from "./prompt-size.js";
 import { StopCutter } from "./text-filters.js";
-import { type Piece, ThinkingSplitter } from "./thinking.js";
+import { ThinkingSplitter } from "./thinking.js";
 
 /** What an answer is read by. */
 export interface AnswerContext {
@@ -131,11 +132,10 @@ export async function* receive(
     yield* addText(cutter.push(endCalls(calls, isWhole)));
   }
   yield* addText(cutter.end());
-  if (hasCall) return;
   if (cutter.isCut) {
     // Only what was held back until the end completed the stop string.
     progress.cutAtStop();
-  } else if (progress.isOnlyReasoning) {
+  } else if (!hasCall && progress.isOnlyReasoning) {
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
     yield { type: "text", text: progress.reasoningWasText() };
   }

@@ -1,10 +1,5 @@
 import { overlap } from "../../lib/index.js";
-
-export type HarmonyPiece =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "reasoning"; readonly text: string }
-  /** A message to a tool; `to` only with its first piece. */
-  | { readonly type: "call"; readonly to: string | null; readonly text: string };
+import type { Piece } from "./piece.js";
 
 /** With what an answer in this format begins. */
 export const HARMONY_STARTS = ["<|start|>", "<|channel|>", "<|message|>"] as const;
@@ -40,21 +35,21 @@ export class HarmonySplitter {
     this.#hasTools = hasTools;
   }
 
-  push(text: string): HarmonyPiece[] {
+  push(text: string): Piece[] {
     this.#pending += text;
     return this.#split(false);
   }
 
   /** Takes the end of the text. */
-  end(): HarmonyPiece[] {
+  end(): Piece[] {
     const pieces = this.#split(true);
     // A header without a message may be text.
     if (this.#part === "header" && !HEADER.test(this.#header)) this.#giveHeader(pieces);
     return pieces;
   }
 
-  #split(isEnd: boolean): HarmonyPiece[] {
-    const pieces: HarmonyPiece[] = [];
+  #split(isEnd: boolean): Piece[] {
+    const pieces: Piece[] = [];
     for (;;) {
       const token = TOKEN.exec(this.#pending);
       if (token === null) break;
@@ -74,7 +69,7 @@ export class HarmonySplitter {
     return pieces;
   }
 
-  #turn(token: string, pieces: HarmonyPiece[]): void {
+  #turn(token: string, pieces: Piece[]): void {
     if (this.#hasTools) this.#to = recipientIn(this.#header) ?? this.#to;
     if (token === "start" || token === "channel") {
       if (token === "start") this.#to = null;
@@ -90,7 +85,7 @@ export class HarmonySplitter {
     }
   }
 
-  #take(length: number, pieces: HarmonyPiece[]): void {
+  #take(length: number, pieces: Piece[]): void {
     const text = this.#pending.slice(0, length);
     this.#pending = this.#pending.slice(length);
     if (text === "") return;
@@ -109,7 +104,7 @@ export class HarmonySplitter {
   }
 
   /** What seemed to be a header is text. */
-  #giveHeader(pieces: HarmonyPiece[]): void {
+  #giveHeader(pieces: Piece[]): void {
     pieces.push({ type: "text", text: this.#header });
     this.#header = "";
     this.#part = "text";

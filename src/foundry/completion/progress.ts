@@ -154,10 +154,11 @@ export class CompletionProgress {
     this.#finishReason = reason === "tool_calls" ? "stop" : reason;
   }
 
-  /** A stop string of the caller ended it. */
+  /** A stop string of the caller ended it, also where its calls were found before. */
   cutAtStop(): void {
     this.finished("stop");
     this.#isCutAtStop = true;
+    this.called(this.#toolCalls);
   }
 
   /** Whether the model ended the answer by itself. */

@@ -1,10 +1,12 @@
 import * as z from "zod";
 import {
+  FoundryError,
   jsonFrom,
   LONGEST_CALL_ID,
   MOST_IMAGES,
   MOST_TOOLS,
   nonEmptyText,
+  quoted,
   requestSettings,
 } from "../../lib/index.js";
 import type { ChatMessage, MessageCall } from "../dialects/index.js";
@@ -166,6 +168,8 @@ interface PreparedMessages {
 /**
  * The conversation as it is sent. Text with half a surrogate pair has no UTF-8, and the services refuse
  * or garble it. The halves are replaced, with a warning.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT` for tools and calls that cannot be written as JSON.
  */
 export function prepareMessages(request: CompletionRequest): PreparedMessages {
   const system: ChatMessage[] =
@@ -176,18 +180,32 @@ export function prepareMessages(request: CompletionRequest): PreparedMessages {
   const given = [...system, ...conversation];
   const isWellFormed = given.every(({ content }) => content.isWellFormed());
   const messages = given.map((each) => ({ ...each, content: each.content.toWellFormed() }));
-  const ofTools = [...(request.tools ?? []), ...given.flatMap(({ toolCalls }) => toolCalls ?? [])];
+  const calls = given.flatMap(({ toolCalls }) => toolCalls ?? []);
+  const ofTools = [
+    ...(request.tools ?? []).map((each) => jsonLength(each, `tool ${quoted(each.function.name)}`)),
+    ...calls.map((each) => jsonLength(each, `call of ${quoted(each.name)}`)),
+  ];
   return {
     messages,
     characters:
       messages.reduce((sum, each) => sum + each.content.length + imageCharacters(each), 0) +
-      ofTools.reduce((sum, each) => sum + JSON.stringify(each).length, 0),
+      ofTools.reduce((sum, length) => sum + length, 0),
     warnings: isWellFormed
       ? []
       : [
           "The text held characters that are no valid Unicode (halves of surrogate pairs); each was replaced by U+FFFD.",
         ],
   };
+}
+
+function jsonLength(value: object, what: string): number {
+  try {
+    return JSON.stringify(value).length;
+  } catch {
+    throw new FoundryError("INVALID_ARGUMENT", `The ${what} cannot be written as JSON.`, {
+      action: "Leave out what JSON does not have, such as a BigInt or an object in itself.",
+    });
+  }
 }
 
 function chatMessage({ role, content, tool_calls, tool_call_id }: CompletionMessage): ChatMessage {

@@ -1,8 +1,7 @@
 import { escapeRegExp, overlap } from "../../lib/index.js";
-import { HARMONY_STARTS, type HarmonyPiece, HarmonySplitter } from "./harmony.js";
+import { HARMONY_STARTS, HarmonySplitter } from "./harmony.js";
+import type { Piece } from "./piece.js";
 import { EndMarkCutter, LeadCutter } from "./text-filters.js";
-
-export type Piece = HarmonyPiece | { readonly type: "text_was_reasoning" };
 
 interface Tags {
   readonly open: string;

@@ -9,10 +9,10 @@ import {
   SharedTasks,
   toFoundryError,
 } from "../../lib/index.js";
-import { withoutSecrets } from "../../passed-settings.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
+import { withoutSecrets } from "../../settings.js";
 import type { CallOptions } from "../calls.js";
-import { type FoundryCli, findFoundryCli } from "../cli/index.js";
+import type { FoundryCli } from "../cli/index.js";
 import { Discovery, type FoundBy, guessWarning, type LastSearch } from "../discovery/index.js";
 import { ModelDownloader } from "../downloads/index.js";
 import { EmbeddedService } from "../embedded/index.js";
@@ -61,7 +61,8 @@ export class CurrentService {
   #current: Connection | null = null;
   /** Whether a service was lost since the last search, so that it may be restarting. */
   #wasLost = false;
-  #elsewhere: Discovery | null = null;
+  /** Finds what runs beside a set endpoint; `null` where none is set. */
+  readonly #elsewhere: Discovery | null;
 
   /** @param machine Where to search; another than this one only in tests. */
   constructor(
@@ -76,9 +77,11 @@ export class CurrentService {
     this.#embedded = new EmbeddedService({ machine, log: options.log, directories });
     if (options.endpoint !== undefined) {
       this.#discovery = null;
+      this.#elsewhere = this.#discoveryFor({ autostart: false, embedded: false });
       this.#current = this.#connectionTo(options.endpoint, "set");
       return;
     }
+    this.#elsewhere = null;
     this.#discovery = this.#discoveryFor({
       autostart: options.autostart ?? true,
       embedded: options.embedded ?? "auto",
@@ -142,8 +145,12 @@ export class CurrentService {
         const error = toFoundryError(thrown);
         const request = requestOf(context.operation);
         const crash = request === null ? null : afterDeath(error, attempts, request);
-        const isRetried = await this.shouldRetry(connection, error, attempts, signal);
-        if (!isRetried || crash !== null) throw crash ?? error;
+        if (crash !== null) {
+          service.noteError(error);
+          this.noteGone(connection, error);
+          throw crash;
+        }
+        if (!(await this.shouldRetry(connection, error, attempts, signal))) throw error;
       }
     }
   }
@@ -188,13 +195,12 @@ export class CurrentService {
 
   /** Foundry Local's command line on this machine. */
   async commandLine(): Promise<FoundryCli | null> {
-    return this.#discovery?.cli() ?? findFoundryCli(this.#machine, this.#options.cliPath);
+    return (this.#discovery ?? this.#elsewhere)?.cli() ?? null;
   }
 
   /** Where the service runs, when it does not answer at an endpoint of this machine that was set. */
   async elsewhere({ service }: Connection, signal?: AbortSignal): Promise<string | null> {
-    if (this.#discovery !== null || !service.isOnThisMachine) return null;
-    this.#elsewhere ??= this.#discoveryFor({ autostart: false, embedded: false });
+    if (this.#elsewhere === null || !service.isOnThisMachine) return null;
     const search = this.#elsewhere.search({ signal, mayStart: false });
     const { found } = await search.catch(() => ({ found: null }));
     // At the same host and port it did not move: the address is wrong in another way, such as https.

@@ -74,7 +74,7 @@ export class Discovery {
   readonly #embedded: EmbeddedService;
   readonly #closing = new AbortController();
   #running: Running | null = null;
-  /** Where the service answered last. */
+  /** Where the service answered last, and as what the next search reports that it was found there. */
   #last: Found | null = null;
   #lastSearch: LastSearch | null = null;
   #startFailure: FoundryError | null = null;
@@ -123,7 +123,11 @@ export class Discovery {
     return start === "next" ? (this.#startFailure ?? error) : error;
   }
 
-  /** Stores an endpoint where the service answered. The next search tries it first. */
+  /**
+   * Stores an endpoint where the service answered. The next search tries it first.
+   *
+   * @param isGuess Whether only its address suggests that it is a Foundry Local.
+   */
   remember(endpoint: string, isGuess = false): void {
     const { url, fault } = candidateOf(endpoint);
     if (fault !== null) return;

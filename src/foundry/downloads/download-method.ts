@@ -100,7 +100,7 @@ async function assertReaches(
   if (target.kind === "unknown" || cache === null) return;
   if (await isSameFolder(target.path, cache, machine.platform)) return;
   // A loopback address may be the end of a tunnel; then the folder is one of another machine.
-  throw (await service.isOnThisDisk()) ? withOtherCache(model) : onAnotherMachine(model);
+  throw (await service.isOnThisDisk()) === false ? onAnotherMachine(model) : withOtherCache(model);
 }
 
 const embeddedMethod = (

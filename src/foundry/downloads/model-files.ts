@@ -19,16 +19,24 @@ const MOST_FILES = 500;
  * @returns an empty text where there are no files.
  */
 export async function stateOfFiles(cache: string, model: KnownModel): Promise<string> {
-  const files = await filesOf(cache, model);
+  const { files } = await filesOf(cache, model);
   return files
     .map(({ path, facts }) => `${path} ${facts.size} ${facts.blocks} ${facts.mtimeMs}`)
     .join("\n");
 }
 
-/** The size of a model's files on disk, complete or not, in MB. Other versions of it do not count. */
-export async function mbOfFiles(cache: string, model: KnownModel): Promise<number> {
-  const files = await filesOf(cache, model, model.version);
-  return files.reduce((sum, { facts }) => sum + (facts.blocks * BLOCK) / (1024 * 1024), 0);
+/**
+ * The size of a model's files on disk, complete or not, in MB. Other versions of it do not count.
+ *
+ * @returns `isComplete`: `false` where the folders are too many or too slow, so that there may be more.
+ */
+export async function sizeOfFiles(
+  cache: string,
+  model: KnownModel,
+): Promise<{ readonly mb: number; readonly isComplete: boolean }> {
+  const { files, isComplete } = await filesOf(cache, model, model.version);
+  const blocks = files.reduce((sum, { facts }) => sum + facts.blocks, 0);
+  return { mb: (blocks * BLOCK) / (1024 * 1024), isComplete };
 }
 
 /** In bytes, whatever the disk's own blocks are. */
@@ -44,7 +52,7 @@ async function filesOf(
   cache: string,
   model: KnownModel,
   version: number | null = null,
-): Promise<ModelFile[]> {
+): Promise<{ readonly files: readonly ModelFile[]; readonly isComplete: boolean }> {
   const name = model.name.toLowerCase();
   const isNamed = (path: string): boolean => {
     const base = basename(path).toLowerCase();
@@ -71,5 +79,5 @@ async function filesOf(
     }
   };
   await visit({ path: cache, isLinked: false }, 1, false);
-  return files;
+  return { files, isComplete: walk.isComplete };
 }

@@ -77,7 +77,7 @@ export class EmbeddedService {
    * @throws FoundryError `DOWNLOAD_FAILED`, and what `start` throws.
    */
   async download(
-    model: Pick<KnownModel, "id" | "alias">,
+    model: Pick<KnownModel, "id">,
     {
       signal,
       onPercent = () => {},

@@ -53,6 +53,7 @@ async function readSdk(folder: string): Promise<InstalledSdk | null> {
 /** The target of `exports` for `import` on Node: the first condition that holds. */
 function mainOf(exports: unknown): string | null {
   if (typeof exports === "string") return exports;
+  if (Array.isArray(exports)) return exports.map(mainOf).find((found) => found !== null) ?? null;
   for (const [condition, inner] of Object.entries(isMembers(exports) ? exports : {})) {
     if (![".", "node", "import", "default"].includes(condition)) continue;
     const found = mainOf(inner);

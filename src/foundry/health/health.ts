@@ -284,7 +284,7 @@ async function detailsOf(
   listMs: number | null,
 ): Promise<HealthDetails> {
   // It may have ended since it answered; then the next request fails.
-  const isHere = await service.isOnThisDisk().catch(() => false);
+  const isHere = (await service.isOnThisDisk().catch(() => false)) === true;
   const list = (wholeMs: number) =>
     service.models.atOnce({ limits: { wholeMs }, retry: false }, wholeMs).catch(toFoundryError);
   const [listing, figures] = await Promise.all([

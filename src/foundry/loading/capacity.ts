@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, relative } from "node:path";
 import { FILE_READ_MS, FoundryError, formatMegabytes } from "../../lib/index.js";
 import {
+  exists,
   freeDiskMb,
   inPool,
   isDiskExact,
@@ -10,9 +11,9 @@ import {
   memoryFigures,
   thisMachine,
 } from "../../platform/index.js";
-import { mbOfFiles } from "../downloads/index.js";
+import { sizeOfFiles } from "../downloads/index.js";
 import type { KnownModel, ModelInfo } from "../models/index.js";
-import { exists, type Service } from "../service/index.js";
+import type { Service } from "../service/index.js";
 
 /** The members of a model that say what it needs. */
 type Sized = Pick<ModelInfo, "id" | "sizeMb" | "device">;
@@ -128,7 +129,7 @@ export class CapacityCheck {
 
   async forLoad(model: KnownModel): Promise<Capacity> {
     const { memory = memoryFigures } = this.#machine;
-    return memoryCapacity(model, (await this.#service.isOnThisDisk()) ? memory() : null);
+    return memoryCapacity(model, (await this.#service.isOnThisDisk()) === true ? memory() : null);
   }
 
   /**
@@ -150,8 +151,9 @@ export class CapacityCheck {
     const free = this.#machine.freeDiskMb ?? freeDiskMb;
     const freeMb = await inPool(() => free(folder), FILE_READ_MS);
     if (freeMb === null || freeMb === LATE) return null;
-    const isExact = isDiskExact(this.#machine.platform);
-    return { freeMb, presentMb: await mbOfFiles(cache, model), isExact };
+    const present = await sizeOfFiles(cache, model);
+    const isExact = isDiskExact(this.#machine.platform) && present.isComplete;
+    return { freeMb, presentMb: present.mb, isExact };
   }
 
   /**
@@ -160,10 +162,12 @@ export class CapacityCheck {
    */
   async #nearest(path: string): Promise<string | null> {
     if (!isAbsolute(path)) return null;
-    if (await exists(path)) return path;
     const { home } = this.#machine;
-    for (let folder = dirname(path); isWithin(home, folder); folder = dirname(folder)) {
-      if (await exists(folder)) return folder;
+    for (let folder = path; folder === path || isWithin(home, folder); folder = dirname(folder)) {
+      const isThere = await exists(folder);
+      // It may be there, on another disk than its parent.
+      if (isThere === LATE) return null;
+      if (isThere) return folder;
     }
     return null;
   }

@@ -33,7 +33,10 @@ interface LoadOutcome {
   readonly warnings: readonly string[];
 }
 
-/** The trace of the caller that begins the load is sent. */
+/**
+ * What one caller asks of a load. `onStatus` is called when the load waits for another one, and when it
+ * begins. Of callers that share a load, the `trace` of the one that begins it is sent.
+ */
 interface LoadRequest extends LoadSettings, Pick<CallOptions, "onStatus" | "trace"> {
   /** Load the model although by the figures it does not fit into memory. */
   readonly force?: boolean | undefined;

@@ -84,6 +84,8 @@ export class ModelLists {
   #loadedRequest: Promise<readonly LoadedModel[] | null> | null = null;
   #list: Dated<ModelList> | null = null;
   #listing: Dated<ModelListing> | null = null;
+  /** How often what is known was declared wrong: what was requested before that is not remembered. */
+  #corrections = 0;
 
   constructor(context: ModelListsContext) {
     this.#context = context;
@@ -113,6 +115,7 @@ export class ModelLists {
    */
   async atOnce(call: Call, patienceMs: number): Promise<ModelListing> {
     const service = await this.#context.connect(call.signal);
+    const before = this.#corrections;
     const { dialect } = service;
     // A request for loaded models in flight delays the list, too: then the last list is used.
     const isInFlight = this.#loadedRequest !== null;
@@ -121,7 +124,7 @@ export class ModelLists {
       ? this.#loadedWithin(service, list, isInFlight ? LOADED_LIST_IN_FLIGHT_MS : patienceMs, call)
       : dialect.loadedModels(call);
     const [loaded, merge] = await Promise.all([loading, this.#merging(service, list)]);
-    if (loaded !== TIMED_OUT) return this.#remember(merge(loaded), Date.now());
+    if (loaded !== TIMED_OUT) return this.#remember(merge(loaded), Date.now(), before);
     // Without the loaded models it serves to show, not to choose a model, so it is not remembered.
     return { ...merge(null), warning: LOADED_UNKNOWN, isLoadedKnown: false };
   }
@@ -129,15 +132,17 @@ export class ModelLists {
   /** All models, the loaded ones included, requested now. */
   async all(call: Call): Promise<ModelListing> {
     const service = await this.#context.connect(call.signal);
+    const before = this.#corrections;
     const list = await this.#requestList(service.dialect, call);
-    return this.#remember(await this.#withLoaded(service, list, call), Date.now());
+    return this.#remember(await this.#withLoaded(service, list, call), Date.now(), before);
   }
 
   /** All models: which of them are loaded is requested now, the rest is the last list. */
   async refreshLoaded(call: Call): Promise<ModelListing> {
     const service = await this.#context.connect(call.signal);
+    const before = this.#corrections;
     const list = this.#list ?? (await this.#requestList(service.dialect, call));
-    return this.#remember(await this.#withLoaded(service, list, call), list.at);
+    return this.#remember(await this.#withLoaded(service, list, call), list.at, before);
   }
 
   /** All models, possibly as they were a moment ago. */
@@ -174,7 +179,7 @@ export class ModelLists {
         modelKey(each) === modelKey(model) ? { ...each, downloaded: true } : each,
       );
     const [list, listing] = [this.#list, this.#listing];
-    this.#requests.clear();
+    this.#correct();
     if (list !== null) {
       this.#list = { ...list, value: { ...list.value, models: mark(list.value.models) } };
     }
@@ -187,7 +192,13 @@ export class ModelLists {
   /** The next listing is requested again. */
   forget(): void {
     this.#listing = null;
+    this.#correct();
+  }
+
+  #correct(): void {
+    this.#corrections += 1;
     this.#requests.clear();
+    this.#loadedRequest = null;
   }
 
   /** Another service may answer now: its list is another one. */
@@ -196,8 +207,10 @@ export class ModelLists {
   }
 
   async #requestList(dialect: Dialect, call: Call): Promise<Dated<ModelList>> {
-    this.#list = { value: await dialect.listModels(call), at: Date.now() };
-    return this.#list;
+    const before = this.#corrections;
+    const list = { value: await dialect.listModels(call), at: Date.now() };
+    if (before === this.#corrections) this.#list = list;
+    return list;
   }
 
   async #withLoaded(
@@ -220,9 +233,12 @@ export class ModelLists {
     { signal, trace, retry = true }: Call,
   ): Promise<readonly LoadedModel[] | null | typeof TIMED_OUT> {
     const call = { ...this.#context.patient(), trace, retry };
-    this.#loadedRequest ??= dialect.loadedModels(call, familiesOf(list)).finally(() => {
-      this.#loadedRequest = null;
-    });
+    if (this.#loadedRequest === null) {
+      const request = dialect.loadedModels(call, familiesOf(list)).finally(() => {
+        if (this.#loadedRequest === request) this.#loadedRequest = null;
+      });
+      this.#loadedRequest = request;
+    }
     return waitFor(this.#loadedRequest, { withinMs, signal, ref: false });
   }
 
@@ -251,8 +267,8 @@ export class ModelLists {
     });
   }
 
-  #remember(value: ModelListing, at: number): ModelListing {
-    this.#listing = { value, at };
+  #remember(value: ModelListing, at: number, before: number): ModelListing {
+    if (before === this.#corrections) this.#listing = { value, at };
     return value;
   }
 }

@@ -1,7 +1,5 @@
-import { access } from "node:fs/promises";
 import { HttpTransport, isRefused, normalizeEndpoint } from "../../http/index.js";
 import {
-  FILE_READ_MS,
   FoundryError,
   isLoopback,
   type MetricsRecorder,
@@ -10,7 +8,7 @@ import {
   untilAborted,
 } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import { inPool, type ProcessFigures } from "../../platform/index.js";
+import { exists, LATE, type ProcessFigures } from "../../platform/index.js";
 import { type Call, type Dialect, detectDialect, openaiDialect } from "../dialects/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { type ListedService, type ModelListing, ModelLists } from "./model-lists.js";
@@ -79,6 +77,8 @@ export class Service {
   readonly #timeoutMs: number;
   readonly #log: Logger;
   #connected: Promise<Connected> | null = null;
+  /** The last certain answer of the disk, whether the folder of the models is there. */
+  #seenOnDisk: { readonly path: string; readonly isThere: boolean } | null = null;
   #lastDialect: Dialect | null = null;
   /** The transport's count of dropped connections when the service was last detected. */
   #dropsAtDetection = 0;
@@ -137,9 +137,10 @@ export class Service {
   }
 
   /**
-   * Whether connections were dropped since the detection, as they are when a server is replaced. Other
-   * engines than Foundry Local also drop them after seconds without use, so they are looked at again
-   * only once a minute for that, and at once for an answer of another server.
+   * Whether connections were dropped since the detection, as they are when a server is replaced, and
+   * when they were not used for some seconds. A Foundry Local is detected again after each drop: that
+   * is a few quick requests. Another engine is, once a minute, and at once after an answer of another
+   * server.
    */
   get #mayHaveChanged(): boolean {
     if (this.transport.drops === this.#dropsAtDetection) return false;
@@ -165,14 +166,24 @@ export class Service {
     return connected;
   }
 
-  /** Whether another server has replaced the expected one, so that its answers were misread. */
+  /**
+   * After a success: whether another server gave it, so that it was misread. Where connections were
+   * dropped, the service is detected again.
+   *
+   * @param changes The {@link changes} before the request.
+   */
   async hasChangedSince(changes: number, signal?: AbortSignal): Promise<boolean> {
     if (!this.#mayHaveChanged) return false;
     await this.dialect(signal).catch(() => null);
     return this.#changes !== changes;
   }
 
-  /** Whether an error is that of another server than the one when {@link changes} was `changes`. */
+  /**
+   * After an error: whether another server gave it. Detects the service again, where the error is one
+   * that another server would give.
+   *
+   * @param changes The {@link changes} before the request.
+   */
   async isReplaced(changes: number, error: FoundryError, signal?: AbortSignal): Promise<boolean> {
     if (error.status === null || !OF_ANOTHER_SERVER.has(error.code)) return false;
     // Another call may have detected it already.
@@ -212,10 +223,14 @@ export class Service {
     if (this.#mayHaveChanged) this.#connected = null;
     if (this.#connected === null) this.#dropsAtDetection = this.transport.drops;
     // All callers share one detection, so no caller's signal ends it.
-    this.#connected ??= this.#quickly((call) => this.#detect(call)).catch((error: unknown) => {
-      this.#connected = null;
-      throw error;
-    });
+    if (this.#connected === null) {
+      const detection = this.#quickly((call) => this.#detect(call)).catch((error: unknown) => {
+        // A later detection may have succeeded.
+        if (this.#connected === detection) this.#connected = null;
+        throw error;
+      });
+      this.#connected = detection;
+    }
     return untilAborted(this.#connected, signal);
   }
 
@@ -270,19 +285,14 @@ export class Service {
   /**
    * Whether the service runs here, on this disk. A loopback address alone does not prove it: it may be
    * the end of a tunnel to a container or to another machine, whose process ids mean nothing here.
+   *
+   * @returns `null` where the disk has not answered yet.
    */
-  async isOnThisDisk(): Promise<boolean> {
-    const modelCachePath = await this.modelCachePath();
-    return modelCachePath !== null && exists(modelCachePath);
+  async isOnThisDisk(): Promise<boolean | null> {
+    const path = await this.modelCachePath();
+    if (path === null) return false;
+    const isThere = await exists(path);
+    if (isThere !== LATE) this.#seenOnDisk = { path, isThere };
+    return this.#seenOnDisk?.path === path ? this.#seenOnDisk.isThere : null;
   }
-}
-
-/** Whether a path of this machine exists. One on a share that does not respond counts as absent. */
-export async function exists(path: string): Promise<boolean> {
-  const isThere = () =>
-    access(path).then(
-      () => true,
-      () => false,
-    );
-  return (await inPool(isThere, FILE_READ_MS)) === true;
 }

@@ -67,7 +67,8 @@ const entrySchema = z.object({
   at: z.number().nonnegative(),
 });
 type Entry = z.output<typeof entrySchema>;
-const fileSchema = z.object({ speeds: z.array(entrySchema.nullable().catch(null)) });
+/** A damaged file may have far more entries than are read. */
+const fileSchema = z.object({ speeds: z.array(z.unknown()) });
 
 /**
  * The measured speeds of models in a file of this user. The file is private and bounded; a damaged one
@@ -217,7 +218,8 @@ export class SpeedMemory {
     if ("fault" in read) return REPLACEABLE.has(read.fault) ? [] : null;
     const file = fileSchema.safeParse(jsonFrom(read.text));
     if (!file.success) return [];
-    return file.data.speeds.slice(0, MOST_MODELS_REMEMBERED).filter((each) => each !== null);
+    const first = file.data.speeds.slice(0, MOST_MODELS_REMEMBERED);
+    return first.flatMap((each) => entrySchema.safeParse(each).data ?? []);
   }
 
   #keyOf({ id, device }: SpeedKey): string {

@@ -63,8 +63,11 @@ export function isTyped(request: unknown): request is TypedBy<unknown> {
 
 /** @throws FoundryError `INVALID_ARGUMENT` where it has no form in JSON Schema. */
 export function jsonSchemaOf(schema: StandardSchema): JsonSchema {
+  // Libraries may have the validation of standardschema.dev without it, as zod before 4.2 does.
+  const { jsonSchema }: Partial<StandardSchema["~standard"]> = schema["~standard"];
+  if (jsonSchema?.input === undefined) throw invalidSchema("it has no JSON Schema");
   try {
-    return schema["~standard"].jsonSchema.input({ target: "draft-2020-12" });
+    return jsonSchema.input({ target: "draft-2020-12" });
   } catch (thrown) {
     throw invalidSchema(thrown instanceof Error ? thrown.message : "it has no JSON Schema");
   }

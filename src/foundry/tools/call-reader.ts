@@ -3,10 +3,9 @@ import { CallPieces } from "./call-pieces.js";
 import { CallText } from "./call-text.js";
 import type { CallPiece, RawCall, ToolCall } from "./tool.js";
 import { newCallId, type Toolbox } from "./toolbox.js";
-import { Brackets, writtenCalls } from "./written-calls.js";
 
 /** The calls of an answer, and the rest of its text. */
-interface ReadCalls {
+export interface ReadCalls {
   readonly text: string;
   readonly calls: readonly ToolCall[];
   /** Each a sentence. */
@@ -78,7 +77,7 @@ export class CallReader {
   }
 }
 
-/** Without a last call that was cut off. */
+/** The calls without a last one that was cut off, and whether there was one. */
 function wholeCalls(calls: readonly RawCall[], isWhole: boolean) {
   const last = calls.at(-1);
   const isCut =
@@ -99,60 +98,4 @@ function warningsOf(calls: readonly ToolCall[], isCut: boolean, isUnreadable: bo
     warnings.push("The model began a call of a tool that could not be read. Ask again.");
   }
   return warnings;
-}
-
-/** The name of the tool. */
-export const ANSWER_TOOL = "answer";
-const ANSWERS = /^\s*(?:<tool_call>\s*)?(?:\[\s*)?\{\s*"name"\s*:\s*"answer"/;
-
-/**
- * An answer that the service holds to a schema as the call of a tool whose parameters the schema is. The
- * arguments of the first call are the value; services were seen to write more calls, up to the token limit.
- */
-export class ForcedCall {
-  readonly #pieces = new CallPieces();
-  #brackets = new Brackets();
-  #text = "";
-  #objects = 0;
-
-  /** Whether another call has begun after the first one. */
-  get goesOn(): boolean {
-    return (this.#objects > 1 && ANSWERS.test(this.#text)) || this.#pieces.count > 1;
-  }
-
-  pushText(text: string): string {
-    for (let at = 0; at < text.length; at++) {
-      const wasInObject = this.#brackets.isInObject;
-      this.#brackets.step(text.charAt(at));
-      if (!wasInObject && this.#brackets.isInObject) this.#objects += 1;
-    }
-    this.#text += text;
-    return "";
-  }
-
-  pushPiece(piece: CallPiece): void {
-    this.#pieces.push(piece);
-  }
-
-  pushChannel(_to: string | null, text: string): void {
-    this.#text += text;
-  }
-
-  textWasReasoning(): string {
-    const text = this.#text;
-    this.#text = "";
-    this.#brackets = new Brackets();
-    this.#objects = 0;
-    return text;
-  }
-
-  /** The arguments as text; the whole text where it holds no call. */
-  end(isWhole: boolean): ReadCalls {
-    const written = writtenCalls(this.#text, () => undefined, isWhole).calls;
-    // The value itself may have a member that is called `name`.
-    const first = this.#pieces.calls[0] ?? written.find(({ name }) => name === ANSWER_TOOL);
-    const given = first?.arguments;
-    const json = typeof given === "string" ? given : JSON.stringify(given);
-    return { text: json ?? this.#text, calls: [], warnings: [] };
-  }
 }

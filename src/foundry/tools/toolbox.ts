@@ -37,7 +37,8 @@ export class Toolbox {
   /** A call with its arguments as an object; with `error` where it should not be run. */
   checked(raw: RawCall, id: string): ToolCall {
     const tool = this.#toolOf(raw.name);
-    const name = tool?.name ?? printable(raw.name, LONGEST_CALL_ID);
+    // A name of blanks or controls, too, needs one in the message that gives the call back to the model.
+    const name = tool?.name ?? (printable(raw.name, LONGEST_CALL_ID) || "unknown");
     const given = raw.broken === undefined ? this.#argumentsOf(raw, tool) : null;
     const call = { id, name, arguments: given ?? {} };
     if (tool === undefined) {

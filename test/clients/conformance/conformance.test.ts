@@ -50,7 +50,7 @@ describe.each(REVISIONS)(`${name}, revision %s`, (revision) => {
   test.skipIf(typeof suite === "string").each([
     ["serve --http", productUrl, EXPECTED_FAILURES.product],
     ["the suite's own fixtures", fixtureUrl, EXPECTED_FAILURES.fixtures],
-  ])("passes over HTTP with %s, but for what is listed", async (_served, start, expected) => {
+  ])("passes over HTTP with %s, with listed exceptions", async (_served, start, expected) => {
     if (typeof suite === "string") return;
     const { scenarios, failures } = await runSuite(suite, await start(), revision);
     expect(scenarios.length).toBeGreaterThan(FEWEST_SCENARIOS);

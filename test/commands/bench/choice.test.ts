@@ -21,7 +21,7 @@ const measured = (prompt: Throughput["prompt"], speeds: Speeds, failed: readonly
     }),
   );
 
-describe("the number of answers at once", () => {
+describe("the number of concurrent answers", () => {
   it.each<[what: string, short: Speeds, long: Speeds, value: number | null]>([
     ["1 where more at once only wait for each other", [40, 40, 40], [30, 30, 30], 1],
     ["1 where more at once are slower together", [40, 35, 30], [30, 28, 20], 1],

@@ -71,7 +71,7 @@ describe.skipIf(BROWSER === undefined)("the HTML report in a browser", () => {
     expect(page.complaints).toEqual([]);
   });
 
-  it("has dark colours only where they are asked for", async () => {
+  it("has dark colours only where the browser prefers them", async () => {
     const page = await shownPage();
     const ground = "getComputedStyle(document.body).backgroundColor";
 
@@ -97,7 +97,7 @@ describe.skipIf(BROWSER === undefined)("the HTML report in a browser", () => {
     expect([narrow, wide]).toEqual([1, 3]);
   });
 
-  it("draws bars in the relation of their values", async () => {
+  it("draws bars in proportion to their values", async () => {
     const page = await shownPage();
     const widths =
       '[...document.querySelector("section .plots").children[1].querySelectorAll("rect")].map((each) => each.getBoundingClientRect().width)';

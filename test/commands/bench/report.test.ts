@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { promptOf } from "../../../src/commands/bench/prompts.js";
 import { SIMULATED, spreadOf } from "../../../src/commands/bench/report.js";
 import { htmlReport } from "../../../src/commands/bench/report-html.js";
 import { caseLines, showEnd, showModel } from "../../../src/commands/bench/report-text.js";
-import { terminalScreen } from "../../../src/commands/terminal/index.js";
+import { promptOf } from "../../../src/commands/bench/rounds.js";
+import { terminalScreen } from "../../../src/commands/terminal.js";
 import { benchReport, modelReport } from "./reports.js";
 
 describe("the spread of values", () => {
@@ -36,7 +36,7 @@ describe("the long prompt", () => {
     expect(promptOf("long", 1, 64, 256)).toBeNull();
   });
 
-  it.each(["short", "long"] as const)("begins differently each time: %s", (kind) => {
+  it.each(["short", "long"] as const)("begins with different text each time: %s", (kind) => {
     const first = promptOf(kind, 10, 64, null);
     const second = promptOf(kind, 11, 64, null);
 
@@ -61,7 +61,7 @@ describe("the report on a terminal", () => {
     for (const line of shownOf().split("\n")) expect(line.length).toBeLessThan(80);
   });
 
-  it("has a row and a bar for each number at once, the longest for the best", () => {
+  it("has a row and a bar for each concurrency, the longest bar for the best", () => {
     const lines = caseLines(modelReport().cases).slice(1);
 
     expect(lines).toHaveLength(6);
@@ -75,7 +75,7 @@ describe("the report on a terminal", () => {
     expect(shownOf()).toContain("More at once would only wait for each other.");
   });
 
-  it("shows a question mark, and no bar, for what was not measured", () => {
+  it("shows a question mark and no bar for values that were not measured", () => {
     const [first] = modelReport().cases;
     if (first === undefined) throw new Error("no case");
     const unknown = {
@@ -100,19 +100,19 @@ describe("the report on a terminal", () => {
 describe("a simulated service", () => {
   const report = benchReport({ simulated: true, models: [modelReport({ simulated: true })] });
 
-  it("is called one on the terminal", () => {
+  it("is named as simulated on the terminal", () => {
     expect(shownOf(report).replace(/\n */g, " ")).toContain(SIMULATED);
     expect(shownOf()).not.toContain("SIMULATED");
   });
 
-  it("is called one in the HTML report", () => {
+  it("is named as simulated in the HTML report", () => {
     expect(htmlReport(report)).toContain(SIMULATED);
     expect(htmlReport(benchReport())).not.toContain("SIMULATED");
   });
 });
 
 describe("the HTML report", () => {
-  it("needs no script and nothing from elsewhere", () => {
+  it("contains no script and loads no other resource", () => {
     const html = htmlReport(benchReport());
 
     expect(html).not.toMatch(/<script|<link|<img|@import|url\(|src=|href=/i);
@@ -136,7 +136,7 @@ describe("the HTML report", () => {
     expect(htmlReport(benchReport({ machine: { ...machine, cores: 1 } }))).toContain(", 1 core, ");
   });
 
-  it("says what was not measured and what failed", () => {
+  it("names what was not measured and what failed", () => {
     const error = { code: "MODEL_NOT_CACHED", message: "It is not here.", action: "Fetch it." };
     const models = [modelReport({ cases: [], not_measured: ["No time was left."], error })];
 

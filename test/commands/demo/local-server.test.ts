@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { LocalServer } from "../../../src/commands/demo/local-server.js";
+import { LocalServer } from "../../../src/commands/demo.js";
 import { FoundryError } from "../../../src/lib/errors.js";
 
-test("a server that ends before it answers is explained in words", async () => {
+test("a server that ends before it answers is reported with its reason", async () => {
   const started = LocalServer.start({ args: ["--eval", "process.exit(1)"], env: {} });
 
   await expect(started).rejects.toBeInstanceOf(FoundryError);

@@ -6,7 +6,7 @@ import {
   reportOf,
 } from "../../../src/commands/doctor/report.js";
 import { showReport } from "../../../src/commands/doctor/report-text.js";
-import { terminalScreen } from "../../../src/commands/terminal/screen.js";
+import { terminalScreen } from "../../../src/commands/terminal.js";
 import { FoundryClient } from "../../../src/jobs/index.js";
 import { FoundryError } from "../../../src/lib/errors.js";
 import { settingsInForce } from "../../../src/settings.js";
@@ -30,7 +30,7 @@ const NO_MODEL: CompletionReport = {
 
 const EMPTY_LIST = { models: [], defaultModel: null, warning: null };
 
-/** What there is to tell where nobody listens, in real words. */
+/** The findings about an endpoint where nothing listens, with real messages. */
 async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
   const client = new FoundryClient({ endpoint: await deadUrl(), retry: { retries: 0 } });
   const failure = await client.listModels().then(
@@ -54,7 +54,7 @@ async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
   };
 }
 
-/** The same with a health in which this is wrong. */
+/** The same with these problems in the health. */
 async function withProblems(
   problems: Findings["diagnosis"]["health"]["problems"],
   changes: Partial<Findings>,
@@ -65,14 +65,14 @@ async function withProblems(
 }
 
 describe("the doctor's report", () => {
-  it("tells once what both the list of models and the health check met", async () => {
+  it("reports a problem once that both the list of models and the health check found", async () => {
     const report = reportOf(await findings());
 
     expect(report).toMatchObject({ ok: false, status: "unavailable", models: null });
     expect(report.problems).toHaveLength(1);
   });
 
-  it("tells what came of the search that could start something, not of the one that looked", async () => {
+  it("reports the search that could start a service, not the one that only looked", async () => {
     const failure = new FoundryError(
       "NO_ENDPOINT",
       "Foundry Local could not be started. Tried: `foundry server start`: was run, but failed.",
@@ -86,7 +86,7 @@ describe("the doctor's report", () => {
     ]);
   });
 
-  it("does not tell of a missing model twice in other words", async () => {
+  it("reports a missing model once, not in two wordings", async () => {
     const told = { what: "The service lists no models.", fix: "Download one." };
 
     const report = reportOf(await withProblems([told], { list: EMPTY_LIST, completion: NO_MODEL }));
@@ -95,7 +95,7 @@ describe("the doctor's report", () => {
     expect(report.problems).toEqual([told]);
   });
 
-  it("tells what a completion failed of, beside what else is wrong", async () => {
+  it("reports the error of the completion beside the other problems", async () => {
     const told = { what: "It is slow.", fix: "Wait." };
     const error = { code: "INFERENCE_FAILED", what: "It broke.", fix: "Mend it." };
 
@@ -119,7 +119,7 @@ describe("the doctor's report", () => {
     ]);
   });
 
-  it("has the shape that is promised", async () => {
+  it("fits its published schema", async () => {
     const report = reportOf(await findings());
 
     expect(doctorReportSchema.strict().parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
@@ -127,7 +127,7 @@ describe("the doctor's report", () => {
 });
 
 describe("the report on a terminal", () => {
-  /** What is written to a terminal so wide, without its colours. */
+  /** The output on a terminal with so many columns, without colours. */
   async function linesOn(
     columns: number,
     environment = { NO_COLOR: "1" },
@@ -145,15 +145,15 @@ describe("the report on a terminal", () => {
     expect(lines.join("\n")).toContain("1 token a second, 1 token\n");
   });
 
-  it.each([60, 80, 100])("keeps to its width of %i", async (columns) => {
+  it.each([60, 80, 100])("fits its width of %i", async (columns) => {
     for (const line of await linesOn(columns)) expect(line.length).toBeLessThanOrEqual(columns);
   });
 
-  it("is no wider than can be read", async () => {
+  it("is never wider than a readable line", async () => {
     for (const line of await linesOn(400)) expect(line.length).toBeLessThanOrEqual(100);
   });
 
-  it("never parts a setting from its value", async () => {
+  it("never breaks a line between a setting and its value", async () => {
     const lines = await linesOn(60);
 
     expect(lines.join("\n")).toMatch(/FOUNDRY_MODEL phi-4-mini/);

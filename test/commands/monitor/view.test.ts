@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { frameOf } from "../../../src/commands/monitor/live-screen.js";
-import { type View, viewOf } from "../../../src/commands/monitor/view.js";
+import { frameOf, type View, viewOf } from "../../../src/commands/monitor.js";
 import type { RunningServer } from "../../../src/commands/running-servers.js";
 
 const LONG = "deepseek-r1-distill-qwen-14b-instruct-quantized-generic-cpu:12";
@@ -77,7 +76,7 @@ describe("the view of monitor", () => {
     vi.unstubAllEnvs();
   });
 
-  it("fits into 80 columns, with the counts of each server whole", () => {
+  it("fits into 80 columns, without shortening the counts of a server", () => {
     vi.stubEnv("NO_COLOR", "1");
     const text = written(VIEW, { isTTY: true, columns: 80 });
     const lines = text.split("\n");
@@ -95,7 +94,7 @@ describe("the view of monitor", () => {
     expect(written(VIEW, { isTTY: true, columns: 80 })).not.toContain("\u001b");
   });
 
-  it("says what is wrong in the words of a terminal, and that there is no server", () => {
+  it("words problems for a terminal, and reports that there is no server", () => {
     const text = written({ ...VIEW, servers: [] });
     expect(text).toContain("The service is degraded.");
     expect(text).toContain("No model is downloaded. Call ");
@@ -104,10 +103,11 @@ describe("the view of monitor", () => {
     expect(text).not.toContain("Calls");
   });
 
-  it("makes harmless what hosts and services named themselves", () => {
+  it("sanitizes the names of hosts and services", () => {
     const host = "x\u001b]0;title\u0007\nred\u202e";
     const model = "m\u001b[31m";
-    const metrics = { ...server().metrics, operations: [operation({ model })] };
+    const circuit = { state: "open\u001b[2J" };
+    const metrics = { ...server().metrics, circuit, operations: [operation({ model })] };
     const text = written({ ...VIEW, servers: [server({ host, metrics })] });
     for (const control of ["\u001b", "\u0007", "\u202e"]) expect(text).not.toContain(control);
     expect(text.split("\n").filter((line) => /^ {2}1 {2}/.test(line))).toHaveLength(2);
@@ -119,7 +119,7 @@ describe("a frame of the screen", () => {
     expect(frameOf("a\nb\n", 24)).toBe("\u001b[Ha\u001b[K\r\nb\u001b[K\u001b[J");
   });
 
-  it("has at most as many lines as the screen, and says how many are missing", () => {
+  it("has at most as many lines as the screen, and counts the omitted ones", () => {
     const frame = frameOf("1\n2\n3\n4\n5", 3);
     expect(frame.split("\r\n")).toEqual([
       "\u001b[H1\u001b[K",

@@ -16,7 +16,7 @@ const fileWith = async (text: string | null): Promise<string> => {
 };
 
 describe("the file of a host", () => {
-  it("is replaced whole, with a copy of it beside it and its mode kept", async () => {
+  it("is replaced as a whole, with a backup copy and the same mode", async () => {
     const file = await fileWith("before");
 
     await replaceConfigFile(await readConfigFile(file), "after");
@@ -27,7 +27,7 @@ describe("the file of a host", () => {
     if (process.platform !== "win32") expect((await stat(file)).mode & 0o777).toBe(0o600);
   });
 
-  it("is made with its folder where there is none, without a copy", async () => {
+  it("is created with its folder where it is missing, without a backup copy", async () => {
     const file = join(await temporaryFolder("config-"), "a", "b", "settings.json");
 
     await replaceConfigFile(await readConfigFile(file), "new");
@@ -38,7 +38,7 @@ describe("the file of a host", () => {
   it.each([
     ["changed", "before", "other"],
     ["made", null, "other"],
-  ])("is left as it is where another program has %s it", async (_what, before, now) => {
+  ])("stays unchanged where another program has %s it", async (_what, before, now) => {
     const file = await fileWith(before);
     const read = await readConfigFile(file);
     await writeFile(file, now);

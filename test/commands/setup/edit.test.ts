@@ -77,7 +77,7 @@ describe("an entry in JSON", () => {
       '{\n  "mcpServers": {\n    "b": {"command": "b"}, // mine\n  },\n}\n',
       `{\n  "mcpServers": {\n    "b": {"command": "b"},\n    "foundry-local": ${ENTRY}, // mine\n  },\n}\n`,
     ],
-  ])("is written into %j beside all that is there", (before, after) => {
+  ])("is added to %j beside the other entries", (before, after) => {
     expect(added(before, DESKTOP)).toBe(after);
   });
 
@@ -90,7 +90,7 @@ describe("an entry in JSON", () => {
     '// mine\n{\n  // all\n  "a": "// no comment"\n}\n// end',
     '{\n  // "mcpServers": {}\n}\n',
     '{"mcpServers":{"b":{"command":"b"}}}',
-  ])("leaves %j as it was when it is taken out", (before) => {
+  ])("leaves %j as it was when it is removed", (before) => {
     const after = added(before, DESKTOP);
     const again = removed(after, DESKTOP);
 
@@ -111,11 +111,11 @@ describe("an entry in JSON", () => {
     ['{"mcpServers": []}', '"mcpServers" is not an object'],
     ['{"mcpServers": {}, "mcpServers": {"b": {}}}', "twice"],
     ['{"mcpServers": {"foundry-local": {"command": "other"}}}', "another server"],
-  ])("is refused for %j in words", (text, words) => {
+  ])("is refused for %j with a message", (text, words) => {
     expect(() => added(text, DESKTOP)).toThrow(words);
   });
 
-  it("replaces null, and follows comments", () => {
+  it("replaces null, and goes behind comments", () => {
     expect(added('{"mcpServers": null}', DESKTOP)).toContain('"foundry-local": {');
     expect(added("// mine\n", DESKTOP)).toMatch(/^\/\/ mine\n\{/);
   });
@@ -127,7 +127,7 @@ describe("an entry in JSON", () => {
     expect(edit).toMatchObject({ text: before.replace('"old"', '"new"'), isNew: false });
   });
 
-  it("is found by what it starts, whatever its name", () => {
+  it("is found by the program it starts, whatever its name", () => {
     const text =
       '{"mcpServers": {"mine": {"command": "npx", "args": ["-y", "foundry-local-mcp"]}}}';
     expect(added(text, DESKTOP)).toBe(text);
@@ -145,7 +145,7 @@ describe("an entry in TOML", () => {
     "list = [\n  [1],\n  [2],\n]\r\n".replaceAll("\n", "\r\n").replaceAll("\r\r", "\r"),
     "[[profiles]]\nname = '[x]'\n",
     "big = 9223372036854775807\nwhen = 2026-01-01T00:00:00Z\nnan = nan\n",
-  ])("is added to %j, and taken out again", (before) => {
+  ])("is added to %j, and removed again", (before) => {
     const after = added(before, CODEX);
 
     expect(serverIn(after, CODEX)).toMatchObject({ command: "/usr/bin/node" });
@@ -154,7 +154,7 @@ describe("an entry in TOML", () => {
     expect(removed(after, CODEX).trimEnd()).toBe(before.trimEnd());
   });
 
-  it("is taken out of the middle with its tables, and comments of others stay", () => {
+  it("is removed from the middle with its tables, and comments of others stay", () => {
     const text =
       '[a]\nx = 1\n\n[mcp_servers.foundry-local]\ncommand = "node"\nargs = ["/p/dist/main.js"]\n\n[mcp_servers.foundry-local.env]\nA = "1"\n\n# about b\n[b]\ny = 2\n';
     expect(removed(text, CODEX)).toBe("[a]\nx = 1\n\n# about b\n[b]\ny = 2\n");
@@ -165,7 +165,7 @@ describe("an entry in TOML", () => {
     ["at the end", `${OWN}\n# [profiles.x]\n# model = "m"\n`],
     ["apart from the next table", `${OWN}\n# [profiles.x]\n\n[b]\ny = 2\n`],
     ["right behind it", `${OWN}# [profiles.x]\n[b]\ny = 2\n`],
-  ])("leaves what is commented out %s", (_, text) => {
+  ])("ignores a commented-out entry %s", (_, text) => {
     const changed = withServer(text, CODEX, () => Object(CODEX.entry(SERVER)));
     const after = changed.kind === "same" ? "" : changed.text;
     const others = text.slice(OWN.length);
@@ -180,7 +180,7 @@ describe("an entry in TOML", () => {
     ["a = 1\na = 2\n", "not valid TOML"],
     ["mcp_servers = { b = { command = 'b' } }\n", "might be changed"],
     ["mcp_servers = 1\n", "not an object"],
-  ])("is refused for %j in words", (text, words) => {
+  ])("is refused for %j with a message", (text, words) => {
     expect(() => added(text, CODEX)).toThrow(words);
   });
 });
@@ -196,7 +196,7 @@ describe("an entry in YAML", () => {
     "extensions:\nGOOSE_MODEL: m\n",
     "a: |\n  extensions:\n    x: y\nextensions:\n  b:\n    cmd: b\n\n# end\nz: 1\n",
     "extensions:\r\n  b:\r\n    cmd: b\r\n",
-  ])("is added to %j, and taken out again", (before) => {
+  ])("is added to %j, and removed again", (before) => {
     const after = added(before, GOOSE);
     const again = removed(after, GOOSE);
 
@@ -234,7 +234,7 @@ describe("an entry in YAML", () => {
     ["extensions: text\n", "not an object"],
     ["a: 1\n---\nb: 2\n", "not valid YAML"],
     [`a: &a [x]\nb: &b [${"*a,".repeat(99)}]\nc: [${"*b,".repeat(99)}]\n`, "aliases"],
-  ])("is refused for %j in words", (text, words) => {
+  ])("is refused for %j with a message", (text, words) => {
     expect(() => added(text, GOOSE)).toThrow(words);
   });
 });
@@ -266,7 +266,7 @@ const settings = fc.dictionary(
 );
 const servers = fc.dictionary(word, server, { maxKeys: 3 });
 
-/** Puts what people and editors leave behind into a text: comments, blank lines, other line ends. */
+/** Adds to a text what people and editors add: comments, blank lines, other line ends. */
 function mutated(text: string, mark: "//" | "#", seed: number): string {
   let random = seed;
   const chance = (): boolean => {
@@ -343,6 +343,6 @@ it.each([
   ["", CODEX, true],
   ["// mine\n{}", DESKTOP, false],
   ['{"a": 1}', DESKTOP, false],
-])("%j says nothing: %o", (text, host, isEmpty) => {
+])("%j has no content: %o", (text, host, isEmpty) => {
   expect(isBare(text, host)).toBe(isEmpty);
 });

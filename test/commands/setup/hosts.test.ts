@@ -93,7 +93,7 @@ describe("the files of the hosts", () => {
     });
   });
 
-  it("show that a host is there by their folder", () => {
+  it("mark a host as installed by their folder", () => {
     const evidence = Object.fromEntries(
       HOSTS.map((host) => [host.id, evidenceOf(host, machine("linux"))]),
     );
@@ -103,7 +103,7 @@ describe("the files of the hosts", () => {
   });
 });
 
-describe("what a host starts", () => {
+describe("the command that a host starts", () => {
   it.each([
     ["linux", "/opt/foundry-local-mcp/", "/usr/bin/node", ["/opt/foundry-local-mcp/dist/main.js"]],
     [
@@ -113,7 +113,7 @@ describe("what a host starts", () => {
       ["C:\\a b\\pkg\\dist\\main.js"],
     ],
   ] as const)(
-    "is Node and the file of an installation on %s",
+    "is Node with the file of an installation on %s",
     (platform, packageFolder, node, args) => {
       expect(programOf({ packageFolder, node }, { platform })).toEqual({ command: node, args });
     },
@@ -133,7 +133,7 @@ describe("what a host starts", () => {
       ["/c", "npx", "-y", "foundry-local-mcp"],
     ],
   ] as const)(
-    "is npx where this was started by npx on %s",
+    "is npx where setup was started by npx on %s",
     (platform, packageFolder, command, args) => {
       expect(programOf({ packageFolder, node: "node" }, { platform })).toEqual({ command, args });
     },
@@ -180,13 +180,13 @@ describe("what a host starts", () => {
     expect(mainFileIn({ command, args })).toBe(file);
   });
 
-  it("is recognised in any folder under its own name, and under no other", () => {
+  it("is recognised by its file name in any folder, and by no other name", () => {
     const entry = { command: "node", args: ["/opt/github-mcp/dist/main.js", "--token-file", "/x"] };
     expect(isOurs(entry, "foundry-local")).toBe(true);
     expect(isOurs(entry, "github")).toBe(false);
   });
 
-  it("keeps what a user has added to the entry, unless it is given", () => {
+  it("keeps what a user added to the entry, unless setup gets a new value", () => {
     const [host] = HOSTS;
     if (host === undefined) throw new Error("no host");
     const before = {
@@ -212,7 +212,7 @@ describe("what a host starts", () => {
     ).toMatchObject({ args: ["/new/dist/main.js", "--model", "x"], env: { A: "1", K: "2" } });
   });
 
-  it("keeps the flags that are not given again, and none that would outrank a new variable", () => {
+  it("keeps earlier flags, except those given again and those that would outrank a new variable", () => {
     const [host] = HOSTS;
     if (host === undefined) throw new Error("no host");
     const flags = [

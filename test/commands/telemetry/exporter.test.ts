@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TelemetryExporter } from "../../../src/commands/telemetry/exporter.js";
+import { telemetryOf } from "../../../src/commands/telemetry/index.js";
 import { pairsIn } from "../../../src/commands/telemetry/otlp.js";
-import { telemetryOf } from "../../../src/commands/telemetry/telemetry.js";
 import { silentLogger } from "../../../src/log.js";
 import { MODEL, talker } from "../../jobs/fixtures.js";
 import { deadPort } from "../../ports.js";
@@ -23,7 +23,7 @@ async function exporting(statuses: number[] = [], environment = {}, addressOf = 
 
 const toFolder = (url: string): string => `${url}/`;
 
-describe("what is exported to a collector", () => {
+describe("the export to a collector", () => {
   it.each<[string, (url: string) => string, object, string?]>([
     [
       "a password",
@@ -45,7 +45,7 @@ describe("what is exported to a collector", () => {
     expect(receiver.queries[0]).toBe(query);
   });
 
-  it("is a span for each call, with the names for generative AI and without its texts", async () => {
+  it("has a span for each call, with the GenAI attributes and without the texts", async () => {
     const { client, service, receiver, warnings, exporter } = await exporting();
     await client.complete({ prompt: SECRET });
     service.addFault({ kind: "status", status: 500, body: SECRET, on: { method: "POST" } });
@@ -82,7 +82,7 @@ describe("what is exported to a collector", () => {
     expect(JSON.stringify([receiver.spans, receiver.latest])).not.toContain(SECRET);
   });
 
-  it("belongs to the trace of the caller, if that is recorded", async () => {
+  it("belongs to the caller's trace, if it is sampled", async () => {
     const { client, receiver, warnings, exporter } = await exporting();
     const traceparent = `00-${TRACE}-${PARENT}`;
     await client.complete({ prompt: "1" }, { trace: { traceparent: `${traceparent}-01` } });
@@ -95,7 +95,7 @@ describe("what is exported to a collector", () => {
     expect(ids).toEqual([own, own]);
   });
 
-  it("has the metrics of all calls, with durations in seconds", async () => {
+  it("contains the metrics of all calls, with durations in seconds", async () => {
     const { client, receiver, warnings, exporter } = await exporting();
     const repeated = { prompt: "1", temperature: 0 };
     await client.complete(repeated);
@@ -122,7 +122,7 @@ describe("what is exported to a collector", () => {
     expect(points("foundry_local_mcp.completions.running")).toMatchObject([{ asInt: "0" }]);
   });
 
-  it("is sent with the headers and the name of the standard variables", async () => {
+  it("is sent with the headers and the service name of the standard variables", async () => {
     const { receiver, warnings, exporter } = await exporting([], {
       OTEL_EXPORTER_OTLP_HEADERS: "x-api-key=a%20b, x-team = mine",
       OTEL_SERVICE_NAME: "mine",
@@ -151,7 +151,7 @@ describe("what is exported to a collector", () => {
     expect(refusing.receiver.faults).toEqual([]);
   });
 
-  it("holds up neither calls nor the end where no collector answers", async () => {
+  it("delays neither calls nor the end where no collector answers", async () => {
     const { client } = await talker({ text: "Yes." });
     const endpoint = `http://127.0.0.1:${await deadPort()}`;
     const warnings: unknown[] = [];
@@ -189,7 +189,7 @@ describe("the settings of telemetry", () => {
     ["a=1", { a: "1" }],
     ["a=b%3Dc,d=%", { a: "b=c", d: "%" }],
     ["=x,y", {}],
-  ])("reads the pairs of %j", (text, headers) => {
+  ])("parses the pairs of %j", (text, headers) => {
     expect(pairsIn(text)).toEqual(headers);
   });
 });

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
-import { tableOf } from "../../../src/commands/models/list.js";
-import { shortened } from "../../../src/commands/terminal/columns.js";
-import { progressBar, statusLine } from "../../../src/commands/terminal/progress-line.js";
+import { tableOf } from "../../../src/commands/models.js";
+import { progressBar, shortened, statusLine } from "../../../src/commands/terminal.js";
 import type { KnownModel } from "../../../src/foundry/index.js";
 
 const model = (id: string, facts: Partial<KnownModel> = {}): KnownModel => ({
@@ -42,7 +41,7 @@ const LIST = [
   model(`mine\u001b[31m\nred`),
 ];
 
-it("lists models with the loaded and the downloaded ones first, unknown as a question mark", () => {
+it("lists loaded and downloaded models first, with a question mark for unknown states", () => {
   expect(tableOf(LIST, Infinity)).toEqual([
     "ALIAS                         NAME                                                               SIZE  DISK  LOADED  DEVICE",
     "qwen2.5-0.5b                  qwen2.5-0.5b-instruct-cuda-gpu:4                                      ?  yes   yes     gpu",
@@ -52,7 +51,7 @@ it("lists models with the loaded and the downloaded ones first, unknown as a que
   ]);
 });
 
-it.each([80, 120])("fits a table into %i columns, each row in one line", (width) => {
+it.each([80, 120])("fits a table into %i columns, with one line per row", (width) => {
   const lines = tableOf(LIST, width);
   expect(lines).toHaveLength(LIST.length + 1);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(width);
@@ -60,7 +59,7 @@ it.each([80, 120])("fits a table into %i columns, each row in one line", (width)
   expect(lines.join("\n")).toContain("deepseek-r1-distill-qwen-14b ");
 });
 
-it("shortens a name in its middle, and keeps its device and version", () => {
+it("shortens a name in the middle, and keeps device and version", () => {
   expect(shortened("qwen2.5-0.5b-instruct-generic-cpu:4", 20)).toBe("qwen2.5-0..ric-cpu:4");
   expect(shortened("short", 20)).toBe("short");
 });

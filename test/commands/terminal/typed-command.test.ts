@@ -1,9 +1,5 @@
 import { expect, it } from "vitest";
-import {
-  asTyped,
-  type StartedFrom,
-  typedCommand,
-} from "../../../src/commands/terminal/typed-command.js";
+import { asTyped, type StartedFrom, typedCommand } from "../../../src/commands/typed-command.js";
 
 const from = (
   platform: StartedFrom["platform"],
@@ -37,6 +33,6 @@ it.each([
   ["foundry-local-mcp serves MCP at http://127.0.0.1", null],
   ["foundry-local-mcp 0.1.0 started", null],
   ["foundry-local-mcp failed: x", null],
-])("the commands of %j are shown as they are typed", (text, wanted) => {
+])("the commands in %j are shown as a user types them", (text, wanted) => {
   expect(asTyped(text)).toBe(wanted ?? text);
 });

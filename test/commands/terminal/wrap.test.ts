@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { paragraph, TIE, WrappedText, wrapped } from "../../../src/commands/terminal/wrap.js";
+import { paragraph, TIE, WrappedText, wrapped } from "../../../src/commands/terminal.js";
 
-describe("a text of lines no longer than a width", () => {
-  it("breaks at blanks", () => {
+describe("a text wrapped to a width", () => {
+  it("is broken at blanks", () => {
     expect(wrapped("one two three four", 9)).toEqual(["one two", "three", "four"]);
   });
 
-  it("keeps the breaks that it has", () => {
+  it("keeps its line breaks", () => {
     expect(wrapped("one\ntwo three", 9)).toEqual(["one", "two three"]);
   });
 
-  it("never breaks what is to be copied, nor a longer word", () => {
+  it("is never broken within copyable text or a longer word", () => {
     expect(wrapped("run `foundry server start`, or http://127.0.0.1:52364", 12)).toEqual([
       "run",
       "`foundry server start`,",
@@ -19,17 +19,17 @@ describe("a text of lines no longer than a width", () => {
     ]);
   });
 
-  it("keeps together what is tied, and shows an ordinary blank there", () => {
+  it("is not broken at a non-breaking space, which is shown as a blank", () => {
     expect(wrapped(`one two${TIE}three`, 9)).toEqual(["one", "two three"]);
   });
 
-  it("is one line where there is no limit, and an empty one stays", () => {
+  it("is one line without a limit, and empty lines stay", () => {
     expect(wrapped("one two three", Infinity)).toEqual(["one two three"]);
     expect(wrapped("", 9)).toEqual([""]);
   });
 });
 
-describe("a text that comes in pieces", () => {
+describe("a text that arrives in pieces", () => {
   const WIDTH = 20;
   const streamed = (text: string, size: number): string => {
     const stream = new WrappedText(WIDTH, "  ");
@@ -51,7 +51,7 @@ describe("a text that comes in pieces", () => {
     }
   });
 
-  it("is written at once where a script has no blanks", () => {
+  it("is written at once in a script without blanks", () => {
     expect(new WrappedText(WIDTH).add("\u4f60\u597d")).toBe("\u4f60\u597d");
   });
 
@@ -67,7 +67,7 @@ describe("a text that comes in pieces", () => {
   });
 });
 
-it("a paragraph is broken on a terminal alone", () => {
+it("a paragraph is wrapped only on a terminal", () => {
   const text = "one two three four five six";
 
   expect(paragraph(text, { isTTY: true, columns: 14 })).toBe("one two three\nfour five six\n");

@@ -15,8 +15,8 @@ const stopped = (urls: readonly string[] = []) => ({
 const MOJIBAKE = "ðŸŸ¢";
 const REPLACED = "\ufffd\ufffd\ufffd\ufffd";
 
-describe("the words of foundry service", () => {
-  it.each(["🟢", MOJIBAKE, REPLACED, "≡ƒƒó", "??"])("tell where it runs after %s", (emoji) => {
+describe("the text output of foundry service", () => {
+  it.each(["🟢", MOJIBAKE, REPLACED, "≡ƒƒó", "??"])("gives the address after %s", (emoji) => {
     const answer = read(
       `${emoji} Model management service is running on http://127.0.0.1:54657/openai/status\r\n` +
         "EP autoregistration status: Successfully downloaded and registered the following EPs: X.\r\n" +
@@ -25,43 +25,43 @@ describe("the words of foundry service", () => {
     expect(answer).toEqual(running(["http://127.0.0.1:54657"]));
   });
 
-  it.each(["🔴", "ðŸ”´", REPLACED])("tell that it does not run after %s", (emoji) => {
+  it.each(["🔴", "ðŸ”´", REPLACED])("reports that it does not run after %s", (emoji) => {
     const answer = read(
       `${emoji} Model management service is not running!\nTo start the service, run the following command: foundry service start\n`,
     );
     expect(answer).toEqual(stopped());
   });
 
-  it("tell where it was started, and its process", () => {
+  it("gives the address and the process of a started service", () => {
     expect(read("🟢 Service is Started on http://127.0.0.1:64646/, PID 17000!")).toEqual(
       running(["http://127.0.0.1:64646"], 17000),
     );
   });
 
-  it("tell where it had been running before", () => {
+  it("gives the address where it ran before", () => {
     expect(read("🟢 Service is already running on http://127.0.0.1:64646/.")).toEqual(
       running(["http://127.0.0.1:64646"]),
     );
   });
 
-  it("tell that it was stopped", () => {
+  it("reports that it was stopped", () => {
     expect(read("🔴 Service is stopped.")).toEqual(stopped());
   });
 
-  it("tell of a restart where it runs in the end", () => {
+  it("gives the final address after a restart", () => {
     const answer = read(
       "Saving new settings\nRestarting service...\n🔴 Service is stopped.\n🟢 Service is Started on http://127.0.0.1:22334/, PID 8!\n",
     );
     expect(answer).toEqual(running(["http://127.0.0.1:22334"], 8));
   });
 
-  it("tell that it is not running though they name an address", () => {
+  it("reports that it is not running although it contains an address", () => {
     expect(read("🔴 Service is not running on http://127.0.0.1:5273/.")).toEqual(
       stopped(["http://127.0.0.1:5273"]),
     );
   });
 
-  it("tell that the command line cannot reach it", () => {
+  it("reports that the command line cannot reach the service", () => {
     const words =
       "Exception: Request to local service failed. Uri:http://127.0.0.1:0/foundry/list\n";
     const broken = { kind: "broken", what: "says that it cannot reach its own service" };
@@ -70,7 +70,7 @@ describe("the words of foundry service", () => {
   });
 });
 
-describe("the words of foundry server", () => {
+describe("the text output of foundry server", () => {
   const TABLE = [
     "State    Ready",
     "PID      29056",
@@ -79,17 +79,17 @@ describe("the words of foundry server", () => {
     "Web URLs http://127.0.0.1:52364",
   ];
 
-  it("tell where it runs, and its process", () => {
+  it("gives the address and the process", () => {
     expect(read(TABLE.join("\n"))).toEqual(running(["http://127.0.0.1:52364"], 29056));
     expect(read(TABLE.join("\r\n"))).toEqual(running(["http://127.0.0.1:52364"], 29056));
   });
 
-  it("tell it in colours too", () => {
+  it("is understood with colours, too", () => {
     const coloured = TABLE.map((row) => `\u001b[1;32m${row}\u001b[0m`).join("\n");
     expect(read(coloured)).toEqual(running(["http://127.0.0.1:52364"], 29056));
   });
 
-  it.each(["Not running", "not_running", "Stopped"])("tell that it does not run: %s", (state) => {
+  it.each(["Not running", "not_running", "Stopped"])("reports a stopped server: %s", (state) => {
     expect(read(`State    ${state}\nWeb URLs http://127.0.0.1:52364`)).toEqual(
       stopped(["http://127.0.0.1:52364"]),
     );
@@ -98,26 +98,26 @@ describe("the words of foundry server", () => {
 });
 
 describe("the JSON of foundry server", () => {
-  it("tells that it does not run", () => {
+  it("reports that it does not run", () => {
     expect(read('{"running":false,"state":"not_running"}')).toEqual(stopped());
     expect(read('{"state":"not_running"}')).toEqual(stopped());
   });
 
-  it("tells which addresses stayed behind from an earlier run", () => {
+  it("gives the addresses of an earlier run", () => {
     const answer = read(
       '{"running":false,"state":"not_running","pid":23948,"webUrls":["http://127.0.0.1:48077"]}',
     );
     expect(answer).toEqual(stopped(["http://127.0.0.1:48077"]));
   });
 
-  it("tells where it runs, and its process", () => {
+  it("gives the address and the process", () => {
     const answer = read(
       '{"running":true,"state":"ready","pid":23948,"webUrls":["http://127.0.0.1:48077"],"startedAt":"2026-07-27T05:17:06Z","uptime":"0s","logFile":""}',
     );
     expect(answer).toEqual(running(["http://127.0.0.1:48077"], 23948));
   });
 
-  it("tells of a start where it runs", () => {
+  it("gives the address after a start", () => {
     expect(read('{"running":true,"webUrls":["http://127.0.0.1:48077"],"port":48077}')).toEqual(
       running(["http://127.0.0.1:48077"]),
     );
@@ -133,13 +133,13 @@ describe("the JSON of foundry server", () => {
     );
   });
 
-  it("is read though members are not what they should be", () => {
+  it("is read although members have wrong types", () => {
     expect(
       read('{"running":true,"state":7,"pid":"x","port":"y","webUrls":[null,"http://127.0.0.1:9"]}'),
     ).toEqual(running(["http://127.0.0.1:9"]));
   });
 
-  it("is found among banners and lines of a log with braces of their own", () => {
+  it("is found among banners and log lines that contain braces", () => {
     const answer = read(
       [
         "Foundry Local {preview}",
@@ -156,17 +156,17 @@ describe("the JSON of foundry server", () => {
     expect(answer).toEqual(running(["http://127.0.0.1:48077"], 5));
   });
 
-  it("counts last where there are several", () => {
+  it("is the last one where there are several", () => {
     expect(
       read('{"running":false,"state":"starting"}\n{"running":true,"urls":["http://127.0.0.1:7"]}'),
     ).toEqual(running(["http://127.0.0.1:7"]));
   });
 
-  it("may come by stderr", () => {
+  it("may be written to stderr", () => {
     expect(read("", '{"running":false}')).toEqual(stopped());
   });
 
-  it("gives way to words where it is of no use", () => {
+  it("is replaced by the text output where it is useless", () => {
     expect(read('{"running":tr\nState Ready\nWeb URLs http://127.0.0.1:52364\n')).toEqual(
       running(["http://127.0.0.1:52364"]),
     );
@@ -187,7 +187,7 @@ describe("an address", () => {
     ["http://+:5273", "http://127.0.0.1:5273"],
     ["http://[::1]:5273/", "http://[::1]:5273"],
     ["https://workstation.local:5273", "https://workstation.local:5273"],
-  ])("%s is asked as %s", (told, asked) => {
+  ])("%s is probed as %s", (told, asked) => {
     expect(read(JSON.stringify({ running: true, webUrls: [told] }))).toEqual(running([asked]));
     expect(read(`Web URLs ${told}`)).toEqual(running([asked]));
   });
@@ -201,7 +201,7 @@ describe("an address", () => {
     },
   );
 
-  it("is named once, and there may be several", () => {
+  it("is listed once, beside others", () => {
     expect(
       read(
         '{"running":true,"webUrls":["http://localhost:1","http://127.0.0.1:1","http://[::1]:1"]}',
@@ -209,7 +209,7 @@ describe("an address", () => {
     ).toEqual(running(["http://127.0.0.1:1", "http://[::1]:1"]));
   });
 
-  it("is not that of something else that is told", () => {
+  it("is not taken from another URL in the output", () => {
     expect(
       read("Failed to bind to address http://127.0.0.1:5273: address already in use."),
     ).toEqual({ kind: "unusable" });
@@ -217,7 +217,7 @@ describe("an address", () => {
   });
 });
 
-describe("a command that is not known", () => {
+describe("an unknown command", () => {
   it.each([
     "● error: Unrecognized command or argument 'service'.\nHint: Run 'foundry --help' to see usage.\n",
     "Unknown command: 'service'\nDid you mean 'server'?\n",
@@ -225,12 +225,12 @@ describe("a command that is not known", () => {
     "Required command was not provided.\nUnrecognized command or argument 'server'.\nUnrecognized command or argument 'status'.\nUnrecognized command or argument '-o'.\nUnrecognized command or argument 'json'.\n",
     "Required command was not provided.\n",
     "â— error: Unrecognized command or argument 'service'.",
-  ])("is told by words: %s", (words) => {
+  ])("is recognised by its message: %s", (words) => {
     expect(read("", words)).toEqual({ kind: "unknown_command" });
     expect(read(words)).toEqual({ kind: "unknown_command" });
   });
 
-  it("is not taken for one whose options are not known", () => {
+  it("is distinguished from an unknown option", () => {
     expect(
       read(
         "",
@@ -240,7 +240,7 @@ describe("a command that is not known", () => {
   });
 });
 
-describe("an answer of no use", () => {
+describe("a useless answer", () => {
   it.each([
     "",
     "\n",
@@ -251,22 +251,22 @@ describe("an answer of no use", () => {
     "{".repeat(100_000),
     "x".repeat(1_000_000),
     '{"a":'.repeat(20_000),
-  ])("is that and nothing more", (words) => {
+  ])("gives no state and no address", (words) => {
     expect(read(words)).toEqual({ kind: "unusable" });
   });
 });
 
-describe("an answer that is still coming", () => {
+describe("an incomplete answer", () => {
   const soFar = (stdout: string) => readSoFar({ stdout, stderr: "" });
   const line = "🟢 Service is Started on http://127.0.0.1:64646/, PID 17000!\n";
 
-  it("is not read before its address is whole", () => {
+  it("is not read before its address is complete", () => {
     expect(soFar(line.slice(0, line.indexOf("646")))).toEqual({ kind: "unusable" });
     expect(soFar(line.slice(0, line.indexOf("646/")))).toEqual({ kind: "unusable" });
     expect(soFar(line)).toEqual(running(["http://127.0.0.1:64646"], 17000));
   });
 
-  it("is never read as another address", () => {
+  it("is never read as a shorter address", () => {
     const right = JSON.stringify(["http://127.0.0.1:64646"]);
     for (let length = 0; length <= line.length; length += 1) {
       const answer = soFar(line.slice(0, length));
@@ -276,7 +276,7 @@ describe("an answer that is still coming", () => {
     }
   });
 
-  it("is read as soon as its JSON is whole, with no line end after it", () => {
+  it("is read as soon as its JSON is complete, without a line end", () => {
     const json = '{"running":true,"webUrls":["http://127.0.0.1:48077"],"port":48077}';
     expect(soFar(json.slice(0, -1))).toEqual({ kind: "unusable" });
     expect(soFar(json)).toEqual(running(["http://127.0.0.1:48077"]));
@@ -299,7 +299,7 @@ describe("the version", () => {
   });
 
   it.each(["", "foundry\n", "http://127.0.0.1:5273\n", "1.2\n", "x".repeat(100_000)])(
-    "is not made up",
+    "is null where the output has none",
     (words) => {
       expect(readVersion({ stdout: words, stderr: "" })).toBeNull();
     },

@@ -21,7 +21,7 @@ afterEach(async () => {
 
 const asked = () => join(programs.path, "asked");
 
-/** A command line whose every answer is a piece of JavaScript; it notes what it was asked. */
+/** A command line whose answers are pieces of JavaScript; it records its arguments. */
 async function cliThat(answers: Readonly<Record<string, string>>): Promise<FoundryCli> {
   const file = await programs.script(
     "foundry",
@@ -54,11 +54,11 @@ const NEW_STATUS = "server status -o json";
 const NEW_START = "server start -o json";
 const READY = '{"running":true,"state":"ready","pid":23948,"webUrls":["http://127.0.0.1:48077"]}';
 const OLD_READY = "🟢 Model management service is running on http://127.0.0.1:54657/openai/status";
-/** Commands that start something are left to themselves, so that it has to say what is to be ended. */
+/** Commands that start something are not ended by the client, so the test collects process ids to end. */
 const HANG = `appendFileSync(new URL("hanging", import.meta.url), process.pid + "\\n"); setInterval(() => {}, 1000);`;
 
-describe("asking for the state", () => {
-  it("is done in the newer words first, and their generation is remembered", async () => {
+describe("a request for the state", () => {
+  it("tries the newer commands first, and remembers the generation", async () => {
     const cli = await cliThat({ [NEW_STATUS]: say(READY) });
     expect(cli.generation).toBeNull();
     expect(cli.statusCommand).toBe("foundry server status");
@@ -70,7 +70,7 @@ describe("asking for the state", () => {
     expect(await questions()).toEqual([NEW_STATUS]);
   });
 
-  it("is done in the older words where the newer are unknown, and from then on only in those", async () => {
+  it("uses the older commands where the newer are unknown, and only these afterwards", async () => {
     const cli = await cliThat({ "service status": say(OLD_READY) });
 
     const reports = [await cli.status(), await cli.status()];
@@ -85,7 +85,7 @@ describe("asking for the state", () => {
     expect(await questions()).toEqual([NEW_STATUS, "service status", "service status"]);
   });
 
-  it("notices that the command line was replaced by a newer one", async () => {
+  it("detects that the command line was replaced by a newer one", async () => {
     const old = await cliThat({ "service status": say(OLD_READY) });
     await old.status();
     await cliThat({ [NEW_STATUS]: say('{"running":false,"state":"not_running"}') });
@@ -94,7 +94,7 @@ describe("asking for the state", () => {
     expect(old.generation).toBe("server");
   });
 
-  it("does without JSON where that option is unknown", async () => {
+  it("falls back to text where the JSON option is unknown", async () => {
     const cli = await cliThat({
       [NEW_STATUS]: `console.error("Unrecognized command or argument '-o'."); process.exitCode = 1;`,
       "server status": say("State    Ready\nPID      29056\nWeb URLs http://127.0.0.1:52364"),
@@ -106,7 +106,7 @@ describe("asking for the state", () => {
     });
   });
 
-  it("understands a refusal in a language it does not know", async () => {
+  it("recognises a refusal in an unknown language", async () => {
     const cli = await cliThat({
       [NEW_STATUS]: `console.error("Unbekannter Befehl: „server“."); process.exitCode = 1;`,
       "service status": say("🔴 Model management service is not running!"),
@@ -115,7 +115,7 @@ describe("asking for the state", () => {
     expect(cli.generation).toBe("service");
   });
 
-  it("understands a refusal that is a page of help", async () => {
+  it("recognises a page of help as a refusal", async () => {
     const cli = await cliThat({
       [NEW_STATUS]: say("Usage:\n  foundry [command] [options]\n"),
       "service status": say(OLD_READY),
@@ -124,18 +124,18 @@ describe("asking for the state", () => {
     expect(cli.generation).toBe("service");
   });
 
-  it("learns the generation from what is unknown, though the other words bring no answer", async () => {
+  it("learns the generation from the unknown command, although the other one gives no answer", async () => {
     const cli = await cliThat({ "service status": "process.exitCode = 3;" });
     expect(await cli.status()).toEqual({ kind: "failed", what: "ended with exit code 3" });
     expect(cli.statusCommand).toBe("foundry service status");
   });
 
-  it("believes words rather than an exit code", async () => {
+  it("trusts the output more than the exit code", async () => {
     const cli = await cliThat({ [NEW_STATUS]: `${say(READY)} process.exitCode = 1;` });
     expect(await cli.status()).toMatchObject({ kind: "running" });
   });
 
-  it("takes the answer of one that does not end", async () => {
+  it("uses the answer of a command that does not end", async () => {
     const cli = await cliThat({ [NEW_STATUS]: `${say(READY)} ${HANG}` });
     expect(await cli.status({ timeoutMs: 6000 })).toMatchObject({ kind: "running" });
   });
@@ -144,29 +144,29 @@ describe("asking for the state", () => {
 describe("a command that gives no answer", () => {
   const failed = (what: string) => ({ kind: "failed", what });
 
-  it("says so when it takes too long", async () => {
+  it("reports that it took too long", async () => {
     const cli = await cliThat({ [NEW_STATUS]: HANG });
     expect(await cli.status({ timeoutMs: 500 })).toEqual(failed("did not answer within 0.5 s"));
   });
 
-  it("says so when it fails", async () => {
+  it("reports that it failed", async () => {
     const cli = await cliThat({ [NEW_STATUS]: "process.exitCode = 134;" });
     expect(await cli.status()).toEqual(failed("ended with exit code 134"));
   });
 
-  it.skipIf(process.platform === "win32")("says so when it crashes", async () => {
+  it.skipIf(process.platform === "win32")("reports that it crashed", async () => {
     const cli = await cliThat({
       [NEW_STATUS]: `process.kill(process.pid, "SIGABRT"); ${HANG}`,
     });
     expect(await cli.status()).toEqual(failed("was ended by SIGABRT"));
   });
 
-  it("says so when it answers something else", async () => {
+  it("reports an unexpected answer", async () => {
     const cli = await cliThat({ [NEW_STATUS]: say("Welcome to Foundry Local") });
     expect(await cli.status()).toEqual(failed("answered nothing that says where the service is"));
   });
 
-  it("says so when it cannot reach its own service, and is not asked in other words", async () => {
+  it("reports that it cannot reach its own service, without trying the other commands", async () => {
     const cli = await cliThat({
       "service status": `console.error("Exception: Request to local service failed. Uri:http://127.0.0.1:0/foundry/list"); process.exitCode = 1;`,
     });
@@ -174,13 +174,13 @@ describe("a command that gives no answer", () => {
     expect(cli.generation).toBe("service");
   });
 
-  it("says so when it is another program of that name", async () => {
+  it("reports another program of the same name", async () => {
     const cli = await cliThat({});
     expect(await cli.status()).toEqual(failed("is unknown to the program of that name"));
     expect(cli.generation).toBeNull();
   });
 
-  it("says so when it cannot be started", async () => {
+  it("reports that it cannot be started", async () => {
     const cli = await findFoundryCli(thisMachine(), join(programs.path, "missing"));
     expect(await cli?.status()).toEqual({
       ...failed("could not be started: there is no such file"),
@@ -189,7 +189,7 @@ describe("a command that gives no answer", () => {
     expect(await cli?.version()).toBeNull();
   });
 
-  it("is cancelled with the caller", async () => {
+  it("is ended when the caller aborts", async () => {
     const cli = await cliThat({ [NEW_STATUS]: HANG, [NEW_START]: HANG, "--version": HANG });
     const ways = [
       (signal: AbortSignal) => cli.status({ signal }),
@@ -204,8 +204,8 @@ describe("a command that gives no answer", () => {
   });
 });
 
-describe("starting the service", () => {
-  it("is done without options that cost models", async () => {
+describe("a start of the service", () => {
+  it("uses no options that would unload models", async () => {
     const cli = await cliThat({
       [NEW_START]: say('{"running":true,"webUrls":["http://127.0.0.1:48077"],"port":48077}'),
     });
@@ -218,7 +218,7 @@ describe("starting the service", () => {
     expect(await questions()).toEqual([NEW_START]);
   });
 
-  it("is done in the older words too", async () => {
+  it("also uses the older commands", async () => {
     const cli = await cliThat({
       "service start": say("🟢 Service is Started on http://127.0.0.1:64646/, PID 17000!"),
     });
@@ -227,7 +227,7 @@ describe("starting the service", () => {
     expect(await questions()).toEqual([NEW_START, "service start"]);
   });
 
-  it("leaves the service behind, which holds what the command wrote to", async () => {
+  it("ends although the service holds the command's pipes open", async () => {
     const cli = await cliThat({
       [NEW_START]: `
         const service = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], { stdio: ["ignore", "inherit", "inherit"] });
@@ -240,7 +240,7 @@ describe("starting the service", () => {
     expect(isProcessAlive(pid)).toBe(true);
   });
 
-  it("is over once the address is told, and a command that goes on is not ended", async () => {
+  it("ends once the address is printed, without ending a command that continues", async () => {
     const cli = await cliThat({
       "service start": `console.log("🟢 Service is Started on http://127.0.0.1:64646/, PID " + process.pid + "!"); ${HANG}`,
     });
@@ -251,7 +251,7 @@ describe("starting the service", () => {
     expect(isProcessAlive(pid)).toBe(true);
   });
 
-  it("says why it failed, in the words of the generation that knows the command", async () => {
+  it("reports why it failed, with the output of the generation that knows the command", async () => {
     const cli = await cliThat({
       [NEW_START]: `console.error("Failed to bind to address http://127.0.0.1:5273: address already in use."); process.exitCode = 1;`,
     });
@@ -261,12 +261,12 @@ describe("starting the service", () => {
     });
   });
 
-  it("has gone well, though nothing is told, where the command was content", async () => {
+  it("succeeds without an address where the command ends with success", async () => {
     const cli = await cliThat({ [NEW_START]: say("Serveur démarré.") });
     expect(await cli.start()).toEqual({ kind: "running", urls: [], pid: null });
   });
 
-  it("says what the command complained of, without paths", async () => {
+  it("reports the command's message without paths", async () => {
     const cli = await cliThat({
       [NEW_START]: `console.error("● error: Could not read /home/ada/.foundry/config.json."); process.exitCode = 1;`,
     });
@@ -276,7 +276,7 @@ describe("starting the service", () => {
     });
   });
 
-  it.each(["start", "restart"] as const)("goes on when who asked for a %s leaves", async (verb) => {
+  it.each(["start", "restart"] as const)("continues a %s whose caller aborts", async (verb) => {
     const cli = await cliThat({ [`server ${verb} -o json`]: HANG });
     const leaving = new AbortController();
     const report = cli[verb]({ signal: leaving.signal });
@@ -290,8 +290,8 @@ describe("starting the service", () => {
   });
 });
 
-describe("starting the service anew", () => {
-  it("is done in the words of its generation", async () => {
+describe("a restart of the service", () => {
+  it("uses the command of its generation", async () => {
     const cli = await cliThat({
       "service restart": say(
         "🔴 Service is stopped.\n🟢 Service is Started on http://127.0.0.1:64646/, PID 17!",
@@ -303,19 +303,19 @@ describe("starting the service anew", () => {
 });
 
 describe("other commands", () => {
-  it("tell the version", async () => {
+  it("print the version", async () => {
     const cli = await cliThat({ "--version": say("0.8.113+70167233c5") });
     expect(await cli.version()).toBe("0.8.113");
   });
 
-  it("tell no version when they fail", async () => {
+  it("give no version when they fail", async () => {
     const cli = await cliThat({
       "--version": `${say("You must install .NET 9.0.1 to run this.")} process.exitCode = 150;`,
     });
     expect(await cli.version()).toBeNull();
   });
 
-  it("are heard while they run, and may contain anything", async () => {
+  it("pass on their output while they run, and accept any arguments", async () => {
     const cli = await cliThat({ "model download a b": say("Downloading 100%") });
     const heard: string[] = [];
     const run = await cli.run(["model", "download", "a b"], {
@@ -330,7 +330,7 @@ describe("other commands", () => {
     expect(heard.join("")).toBe("Downloading 100%\n");
   });
 
-  it("never are any that would start the service or download something", async () => {
+  it("never start the service or download something by themselves", async () => {
     const cli = await cliThat({});
     await cli.status();
     await cli.version();
@@ -355,15 +355,15 @@ describe.skipIf(process.platform === "win32")("the command line of a machine", (
     expect(await cli?.version()).toBe("9.9.9-yes");
   });
 
-  it("is looked for anew each time", async () => {
+  it("is searched for again each time", async () => {
     const file = await programs.executable("foundry", "");
     await findFoundryCli(machine());
     await rm(file);
-    // Unless this machine has one of its own, in a folder that is always looked into.
+    // This machine may have its own command line in a folder that is always searched.
     expect((await findFoundryCli(machine()))?.path).not.toBe(file);
   });
 
-  it("is the one that was set, whatever else there is", async () => {
+  it("is the one that is set, whatever PATH contains", async () => {
     await programs.executable("foundry", "");
     const other = await programs.executable("other", "");
     expect((await findFoundryCli(machine(), other))?.path).toBe(other);

@@ -36,7 +36,7 @@ const urlsOf = async (cli: FoundryCli) => {
 };
 
 describe.each(GENERATIONS)("the simulated command line foundry %s", (generation) => {
-  it("says that the service does not run, starts it, and says where it runs", async () => {
+  it("reports that the service does not run, starts it, and reports its address", async () => {
     const { cli } = await installed(generation);
 
     const before = await cli.status();
@@ -49,14 +49,14 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
     expect(cli.generation).toBe(generation);
   });
 
-  it("says where the service runs that it is asked to start once more", async () => {
+  it("reports the address when a running service is started again", async () => {
     const { cli } = await installed(generation);
     const first = await cli.start();
     const again = await cli.start();
     expect(again).toMatchObject({ kind: "running", urls: first.kind === "running" && first.urls });
   });
 
-  it("tells its version", async () => {
+  it("prints its version", async () => {
     const { cli } = await installed(generation);
     expect(await cli.version()).toBe(generation === "service" ? "0.8.113" : "0.10.3");
   });
@@ -78,13 +78,13 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
     expect(await cli.version()).toMatch(/^0\.(?:8\.113|10\.3)$/);
   });
 
-  it("has started the service though a child holds the command's pipes", async () => {
+  it("starts the service although a child process holds the command's pipes open", async () => {
     const { cli, standIn } = await installed(generation, { startHoldsPipesMs: 600_000 });
     expect((await cli.start()).kind).toBe("running");
     expect(standIn.processes).toBeGreaterThan(0);
   });
 
-  it("has started the service though the command does not end", async () => {
+  it("starts the service although the command does not end", async () => {
     const { cli, standIn } = await installed(generation, {
       on: [`${generation} start`],
       ends: "hangs_after_output",
@@ -103,9 +103,9 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
     await standIn.waitFor(({ processes }) => processes === 0);
   });
 
-  it("says that it cannot reach the service", async () => {
+  it("reports that it cannot reach the service", async () => {
     const { cli } = await installed(generation, { status: "broken_ipc" });
-    // The newer one's words for it have not been seen anywhere, so they are passed on.
+    // The newer command line's message is not known, so it is passed on.
     const what =
       generation === "service"
         ? "says that it cannot reach its own service"
@@ -113,25 +113,25 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
     expect(await cli.status()).toEqual({ kind: "failed", what });
   });
 
-  it("says that it failed to start the service", async () => {
+  it("reports that it failed to start the service", async () => {
     const { cli } = await installed(generation, { start: "fails" });
     const said = generation === "service" ? "Failed to start service" : "The server did not start";
     const what = `ended with exit code 1 and said "${said}"`;
     expect(await cli.start()).toEqual({ kind: "failed", what });
   });
 
-  it("names the address that a stopped service had", async () => {
+  it("reports the address that a stopped service had", async () => {
     const { cli, standIn } = await installed(generation);
     const started = await cli.start();
     standIn.set({ status: "says_stopped" });
     const report = await cli.status();
     expect(report.kind).toBe("stopped");
-    // The older one names none.
+    // The older command line prints no address.
     const urls = started.kind === "running" && generation === "server" ? started.urls : [];
     expect(report).toMatchObject({ urls });
   });
 
-  it("downloads, and is heard meanwhile", async () => {
+  it("passes on the output of a download while it runs", async () => {
     const { cli } = await installed(generation);
     await cli.start();
     const heard: string[] = [];
@@ -146,7 +146,7 @@ describe.each(GENERATIONS)("the simulated command line foundry %s", (generation)
 
 describe("a simulated command line of the newer generation", () => {
   it.each(["unrecognized", "did_you_mean"] as const)(
-    "is not taken for the older one when it says %s",
+    "is not mistaken for the older one when it reports %s",
     async (unknownCommand) => {
       const { cli, standIn } = await installed("server", { unknownCommand, on: [] });
       standIn.set({ on: ["server status"], ends: "crashes" });

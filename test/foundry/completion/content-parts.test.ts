@@ -88,7 +88,7 @@ describe("the content of a message", () => {
 });
 
 describe("images in messages", () => {
-  it("count for the size of the prompt", () => {
+  it("count towards the size of the prompt", () => {
     const of = (content: string | readonly ReturnType<typeof url>[]) =>
       prepareMessages({ messages: [{ role: "user", content }] }).characters;
     expect(of([url(dataUrl(PNG)), url(dataUrl(GIF))])).toBe(7000);

@@ -55,7 +55,7 @@ function download(pieces: readonly string[]): void {
 
 const times = (count: number, piece: string): string[] => Array(count).fill(piece);
 
-/** Each with work on so much, which eight times as much may cost eight times as much. */
+/** Each with work on an input of this size; eight times the size may cost eight times the time. */
 const WORK: readonly (readonly [string, number, (count: number) => unknown])[] = [
   ["tokens in one line", 20_000, (n) => split(times(n, "word "))],
   ["blanks before the first word", 20_000, (n) => split(times(n, "  \n"))],
@@ -97,7 +97,7 @@ const WORK: readonly (readonly [string, number, (count: number) => unknown])[] =
   ["a download's line without an end", 20_000, (n) => download(times(n, "x"))],
 ];
 
-it("the repair of a call that is nearly JSON ends after a second", async () => {
+it("the repair of a tool call in invalid JSON ends after a second", async () => {
   const reader = new CallReader(await loadToolbox([{ function: { name: "f" } }]));
   reader.pushText(`<tool_call>{"name":"f","arguments":[${"1 ".repeat(500_000)}`);
   const cpu = await cpuOf(() => reader.end(true));
@@ -106,15 +106,15 @@ it("the repair of a call that is nearly JSON ends after a second", async () => {
 });
 
 describe("the CPU time of a stream", () => {
-  it.each(WORK)("grows with its length and no faster: %s", async (_what, count, work) => {
+  it.each(WORK)("grows linearly with its length: %s", async (_what, count, work) => {
     await work(count);
     const ratio = async (): Promise<number> => {
       const once = await cpuOf(() => work(count));
       const eightTimes = await cpuOf(() => work(8 * count));
-      // What is as fast as this is not looked at more closely.
+      // Work as fast as this needs no closer check.
       return eightTimes > 100 ? eightTimes / once : 0;
     };
-    // Quadratic is 64 times, each time. On a loaded machine the garbage of others can fall into one measurement.
+    // Quadratic work takes 64 times as long, each time. On a loaded machine one measurement may contain a garbage collection.
     const ratios = [await ratio()];
     while (ratios.length < 10 && Math.min(...ratios) >= 24) ratios.push(await ratio());
     expect(Math.min(...ratios)).toBeLessThan(24);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { prepareMessages } from "../../../src/foundry/completion/request.js";
 
 describe("prepareMessages", () => {
-  it("makes a prompt the user's message, after the system's", () => {
+  it("turns a prompt into a user message behind the system message", () => {
     expect(prepareMessages({ prompt: "Why?", system: "Be brief." })).toEqual({
       messages: [
         { role: "system", content: "Be brief." },
@@ -22,7 +22,7 @@ describe("prepareMessages", () => {
     expect(prepareMessages({ messages }).messages).toEqual(messages);
   });
 
-  it("replaces halves of characters in any message, and says so once", () => {
+  it("replaces halves of characters in any message, with a single warning", () => {
     const { messages, warnings } = prepareMessages({
       system: "\udc00",
       messages: [{ role: "user", content: "a\ud83d 🎉" }],

@@ -25,7 +25,7 @@ const start = async (options: SimulatorOptions, models: Models) => {
 };
 
 describe.each(services)("the order of preference on %s", (_name, options) => {
-  it("uses the first model where it can be used, without a word", async () => {
+  it("uses the first model where possible, without a warning", async () => {
     const { client, chats } = await start(options, [
       { id: A, loaded: true },
       { id: B, loaded: true },
@@ -35,7 +35,7 @@ describe.each(services)("the order of preference on %s", (_name, options) => {
     expect(new Set(chats())).toEqual(new Set([B]));
   });
 
-  it("passes over unknown models, and says so", async () => {
+  it("skips unknown models, with a warning", async () => {
     const { client } = await start(options, [{ id: A, loaded: true }]);
     const { model, warnings } = await client.complete({
       prompt,
@@ -68,8 +68,8 @@ describe.each(services)("the order of preference on %s", (_name, options) => {
   });
 });
 
-describe.each(foundry)("models that cannot be used on %s", (_name, options) => {
-  it("are passed over where they are for another task", async () => {
+describe.each(foundry)("unusable models on %s", (_name, options) => {
+  it("are skipped where they are for another task", async () => {
     const { client } = await start(options, [
       { ...EMBEDDER, loaded: true },
       { id: A, loaded: true },
@@ -79,7 +79,7 @@ describe.each(foundry)("models that cannot be used on %s", (_name, options) => {
     expect(warnings).toHaveLength(1);
   });
 
-  it("are passed over: one that is not downloaded, and one that fails to load", async () => {
+  it("are skipped: one that is not downloaded, and one that fails to load", async () => {
     const { client, chats } = await start(options, [
       { id: A, downloaded: false },
       { id: B, loadError: "bad allocation" },
@@ -93,7 +93,7 @@ describe.each(foundry)("models that cannot be used on %s", (_name, options) => {
     expect(chats()).toEqual(["c-generic-cpu:1"]);
   });
 
-  it("end as the model that could be downloaded, where none can be used", async () => {
+  it("lead to the error of the downloadable model, where none can be used", async () => {
     const { client } = await start(options, [
       { id: A, loadError: "bad allocation" },
       { id: B, downloaded: false },
@@ -105,7 +105,7 @@ describe.each(foundry)("models that cannot be used on %s", (_name, options) => {
     });
   });
 
-  it("are passed over by auto, too", async () => {
+  it("are skipped by auto, too", async () => {
     const { client } = await start(options, [
       { id: A, sizeMb: 900, loadError: "bad allocation" },
       { id: B, sizeMb: 300 },
@@ -129,7 +129,7 @@ describe.each(foundry)("models that cannot be used on %s", (_name, options) => {
 });
 
 describe.each(foundry)("auto on %s", (_name, options) => {
-  it("uses the loaded model, and says why", async () => {
+  it("uses the loaded model, and reports why", async () => {
     const { client } = await start(options, [
       { ...EMBEDDER, loaded: true },
       { id: A, sizeMb: 900 },
@@ -140,7 +140,7 @@ describe.each(foundry)("auto on %s", (_name, options) => {
     expect(warnings).toEqual([`"auto" chose ${B}, which is loaded.`]);
   });
 
-  it("loads one that calls tools where the loaded one does not", async () => {
+  it("loads a model that calls tools where the loaded one does not", async () => {
     const { client } = await start(options, [
       { id: A, sizeMb: 300, toolCalling: true },
       { id: B, sizeMb: 900, loaded: true },
@@ -150,7 +150,7 @@ describe.each(foundry)("auto on %s", (_name, options) => {
     expect(model).toBe(A);
   });
 
-  it("loads one with the context for the prompt", async () => {
+  it("loads a model whose context fits the prompt", async () => {
     const { client } = await start(options, [
       { id: A, sizeMb: 300, contextLength: 32_768 },
       { id: B, sizeMb: 900, contextLength: 4096, loaded: true },
@@ -159,7 +159,7 @@ describe.each(foundry)("auto on %s", (_name, options) => {
     expect(model).toBe(A);
   });
 
-  it("says what is missing and what to download where no model can do it", async () => {
+  it("fails with what is missing and what to download where no model can serve the request", async () => {
     const { client, simulator } = await start(options, [
       { id: A, loaded: true },
       { id: B, downloaded: false, toolCalling: true },
@@ -181,7 +181,7 @@ describe.each(foundry)("auto on %s", (_name, options) => {
     expect(problems).toEqual([]);
   });
 
-  it("is one of several models in order of preference", async () => {
+  it("may be one of several models in order of preference", async () => {
     const { client } = await start(options, [{ id: A, loaded: true }]);
     const { model, warnings } = await client.complete({ prompt, models: ["nope", "auto"] });
     expect(model).toBe(A);
@@ -202,7 +202,7 @@ describe("auto on another engine", () => {
     ).toMatchObject({ model: "two:1" });
   });
 
-  it("is a model of that name where the engine has one", async () => {
+  it("means a model named auto where the engine has one", async () => {
     const simulator = await simulate({
       dialect: "openai",
       models: [{ id: "one:1" }, { id: "auto:1" }],

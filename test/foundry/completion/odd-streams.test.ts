@@ -7,7 +7,7 @@ const text = (content: string, more = {}) =>
   `data: ${JSON.stringify({ choices: [{ delta: { content } }], ...more })}\n\n`;
 const END = 'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n';
 
-/** An engine with one model; what it streams begins with `first`, and then never ends with `again`. */
+/** An engine with one model; its stream begins with `first` and repeats `again` endlessly. */
 async function engine(first: string, again: string | null) {
   const { url } = await httpService((request, response) => {
     if (request.url === "/v1/models") {
@@ -56,7 +56,7 @@ describe("a completion of an engine", () => {
   it.each([
     ["text", text("on and ").repeat(50)],
     ["thinking", text(`<think>${"hm ".repeat(100)}`) + text("hm ").repeat(50)],
-  ])("that never stops its %s ends above max_tokens, with what came", async (what, again) => {
+  ])("that never stops its %s ends above max_tokens, with the text so far", async (what, again) => {
     const client = clientOf(await engine(text("So "), again));
     const completion = await client.complete({ prompt: "Go", maxTokens: 4 });
     expect(completion).toMatchObject({ status: "completed", finishReason: "length" });
@@ -74,7 +74,7 @@ describe("a completion of an engine", () => {
     ["a count", 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'],
     ["a part of a tool call", 'data: {"choices":[{"delta":{"tool_calls":[{"index":0}]}}]}\n\n'],
     ["a comment", ": keep-alive\n\n"],
-  ])("that only sends %s after its text is interrupted, and keeps it", async (_what, again) => {
+  ])("that only sends %s after its text is interrupted, text kept", async (_what, again) => {
     const client = clientOf(await engine(text("So far"), again), { stallTimeoutMs: 1000 });
     const stream = client.streamComplete({ prompt: "Go" });
     const read = async () => {
@@ -90,7 +90,7 @@ describe("a completion of an engine", () => {
     ["a count", 'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1}}\n\n'],
     ["a comment", ": keep-alive\n\n"],
     ["an empty delta", 'data: {"choices":[{"delta":{}}]}\n\n'],
-  ])("that only sends %s after its end is completed, and soon", async (_what, again) => {
+  ])("that only sends %s after its finish_reason is completed soon", async (_what, again) => {
     const client = clientOf(
       await engine(text("All of it") + END.replace(/data: .DONE.*/, ""), again),
     );
@@ -107,7 +107,7 @@ describe("a completion of an engine", () => {
     ["in an open tag", { content: "<think>It is blue." }],
     ["before an end", { content: "It is blue.</think>" }],
     ["in a channel", { content: "<|channel|>analysis<|message|>It is blue.<|end|>" }],
-  ])("whose answer is reasoning alone, %s, is that text, and says so", async (_how, message) => {
+  ])("whose answer is reasoning alone, %s, returns it as the text", async (_how, message) => {
     for (const [way, answer] of waysToSend(message)) {
       const { url } = await chatEngine(() => answer);
       const stream = clientOf(url).streamComplete({ prompt: "Go", model: "m" });
@@ -146,7 +146,7 @@ describe("a completion of an engine", () => {
         ],
       },
     ],
-  ])("whose thinking comes %s has it apart from its text", async (_how, message) => {
+  ])("whose thinking comes %s separates it from its text", async (_how, message) => {
     for (const [way, answer] of waysToSend(message)) {
       const { url, chats } = await chatEngine(() => answer);
       const completion = await clientOf(url).complete({ prompt: "2+2", model: "m" });
@@ -165,7 +165,7 @@ describe("a completion of an engine", () => {
     ["a fraction", { prompt_tokens: 3, completion_tokens: 1.5 }],
     ["negative", { prompt_tokens: 3, completion_tokens: -1 }],
     ["none at all", { prompt_tokens: 0, completion_tokens: 0 }],
-  ])("whose count is %s is estimated, and the totals with it", async (_what, usage) => {
+  ])("whose count is %s has an estimated count and total", async (_what, usage) => {
     const good = text("a", { usage: { prompt_tokens: 3, completion_tokens: 1 } });
     const client = clientOf(await engine(good + text("b", { usage }) + END, null));
     expect((await client.complete({ prompt: "Go" })).usage).toEqual({
@@ -183,7 +183,7 @@ describe("a completion of an engine", () => {
     [7, 2, { inputTokens: 7, outputTokens: 2, estimated: false }],
     [0, 0, { inputTokens: 1, outputTokens: 1, estimated: true }],
   ])(
-    "that counts %i and %i tokens keeps each count that is no zero",
+    "that counts %i and %i tokens keeps each count that is not zero",
     async (input, output, usage) => {
       const counts = { prompt_tokens: input, completion_tokens: output };
       const client = clientOf(await engine(text("a", { usage: counts }) + END, null));
@@ -198,7 +198,7 @@ describe("a completion of an engine", () => {
     ["words", "the worker is gone", "INFERENCE_FAILED"],
     ["a message alone", { message: "the worker is gone" }, "INFERENCE_FAILED"],
   ])(
-    "whose choice has an error (%s) is interrupted, and keeps its text",
+    "whose choice has an error (%s) is interrupted and keeps its text",
     async (_what, error, code) => {
       const said = typeof error === "string" ? error : error.message;
       const message = expect.stringContaining(said);

@@ -10,8 +10,8 @@ const talker = {
   script: { text: "Hello." },
 };
 
-describe("a model that somebody unloaded in between", () => {
-  it("is told to be loading, and then running, once more", async () => {
+describe("a model that another client unloaded", () => {
+  it("is reported as loading and then as running once more", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await client.complete({ prompt: "Hi", model: "talker" });
@@ -27,7 +27,7 @@ describe("a model that somebody unloaded in between", () => {
     ]);
   });
 
-  it("and can be left while it is loading", async () => {
+  it("can be cancelled while it is loading", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await client.complete({ prompt: "Hi", model: "talker" });
@@ -42,7 +42,7 @@ describe("a model that somebody unloaded in between", () => {
 });
 
 describe("attempts", () => {
-  it("are summed over what was put right", async () => {
+  it("are summed over repaired failures", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await client.complete({ prompt: "Hi", model: "talker" });
@@ -54,7 +54,7 @@ describe("attempts", () => {
     expect(askedOf(simulator, CHAT)).toHaveLength(asked + 3);
   });
 
-  it("are summed where it failed in the end, too", async () => {
+  it("are also summed where the last one failed", async () => {
     const simulator = await simulate({ models: [talker] });
     const body = JSON.stringify({ error: { message: "Model not loaded: it must be" } });
     simulator.addFault({ kind: "status", status: 400, body, on: { path: CHAT } });
@@ -71,7 +71,7 @@ describe("attempts", () => {
 });
 
 describe("a chat that was cancelled before it was sent", () => {
-  it("does not hold up unloading, since the service is not at it", { timeout: 9000 }, async () => {
+  it("does not delay an unload, as the service never got it", { timeout: 9000 }, async () => {
     const simulator = await simulate({ dialect: "C1", models: [{ ...talker, loaded: false }] });
     const client = clientOf(simulator.url);
     await client.loadModel("talker-generic-cpu");
@@ -84,7 +84,7 @@ describe("a chat that was cancelled before it was sent", () => {
     })();
     await expect(reading).rejects.toMatchObject({ code: "CANCELLED" });
     expect(askedOf(simulator, CHAT)).toEqual([]);
-    // It would wait for ten seconds, which is more than this test may take.
+    // A delayed unload would take ten seconds, which exceeds the timeout of this test.
     expect(await client.unloadModel("talker-generic-cpu")).toMatchObject({ status: "unloaded" });
   });
 });

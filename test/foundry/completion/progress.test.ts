@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
 
 describe("CompletionProgress", () => {
-  it("knows nothing of an answer before it begins", () => {
+  it("has no values before the answer begins", () => {
     const progress = new CompletionProgress(35, () => 0);
     expect(progress.snapshot()).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
@@ -25,7 +25,7 @@ describe("CompletionProgress", () => {
     });
   });
 
-  it("knows the time in the queue and the load as soon as each has ended", () => {
+  it("has the times of queue and load as soon as each has ended", () => {
     const progress = new CompletionProgress(35, () => 0);
     progress.waitedInQueue(5);
     progress.loading("m");
@@ -41,7 +41,7 @@ describe("CompletionProgress", () => {
     });
   });
 
-  it("knows that nothing was loaded when the request is sent", () => {
+  it("reports no load when the request is sent at once", () => {
     const progress = new CompletionProgress(35, () => 0);
     progress.asked("m");
     expect(progress.snapshot().timing).toMatchObject({ queuedMs: 0, loadMs: 0 });
@@ -51,7 +51,7 @@ describe("CompletionProgress", () => {
     ["none", ["", " ", "\n"], null],
     ["without blanks around it", [" \n", " a", "b \n", "\n"], "ab"],
     ["with the blanks within it", ["a", "  ", "\n", "b"], "a  \nb"],
-  ])("gives thinking %s, at any time", (_what, pieces, whole) => {
+  ])("reports thinking %s, at any time", (_what, pieces, whole) => {
     const progress = new CompletionProgress(1, () => 0);
     let all = "";
     for (const piece of pieces) {
@@ -62,7 +62,7 @@ describe("CompletionProgress", () => {
     expect(progress.snapshot().reasoning).toBe(whole);
   });
 
-  it("does not believe that a text has no tokens", () => {
+  it("ignores a count of zero tokens for a text", () => {
     const progress = new CompletionProgress(35, () => 0);
     progress.counted({ inputTokens: 7, outputTokens: 0 });
     expect(progress.snapshot().usage).toEqual({
@@ -108,7 +108,7 @@ describe("CompletionProgress", () => {
   it.each([
     ["one token", 1, 1000],
     ["tokens that came in one go", 50, 0],
-  ])("gives no speed for %s", (_what, tokens, gapMs) => {
+  ])("reports no speed for %s", (_what, tokens, gapMs) => {
     let now = 0;
     const progress = new CompletionProgress(1, () => now);
     for (let token = 0; token < tokens; token++) {
@@ -118,7 +118,7 @@ describe("CompletionProgress", () => {
     expect(progress.snapshot().timing.tokensPerSecond).toBeNull();
   });
 
-  it("prefers the service's own counts to its guesses", () => {
+  it("prefers the service's counts to its estimates", () => {
     const progress = new CompletionProgress(35, () => 0);
     progress.countPiece();
     expect(progress.snapshot().usage).toEqual({
@@ -134,7 +134,7 @@ describe("CompletionProgress", () => {
     });
   });
 
-  it("moves what turned out to be thinking out of the answer", () => {
+  it("moves text that turned out to be thinking out of the answer", () => {
     const progress = new CompletionProgress(1, () => 0);
     progress.addText("\nTwo and two.\n");
     progress.textWasReasoning();
@@ -142,7 +142,7 @@ describe("CompletionProgress", () => {
     expect(progress.snapshot()).toMatchObject({ text: "4", reasoning: "Two and two." });
   });
 
-  it("gives snapshots that later news does not change", () => {
+  it("returns snapshots that later events do not change", () => {
     const progress = new CompletionProgress(1, () => 0);
     const before = progress.snapshot();
     progress.addText("x");

@@ -32,7 +32,7 @@ async function engineWith(listed: object, answer: (body: unknown) => { readonly 
   return { client: clientOf(url), chats };
 }
 
-describe("the least tokens of a text", () => {
+describe("the minimum number of tokens of a text", () => {
   it.each([
     ["nothing", "", 0, 0],
     ["words", "word ".repeat(1000), 850, 1000],
@@ -55,7 +55,7 @@ describe("the least tokens of a text", () => {
     expect(tokens).toBeLessThanOrEqual(to);
   });
 
-  it("is one for each message, however short", () => {
+  it("is at least one for each message", () => {
     expect(leastTokens(Array.from({ length: 1000 }, () => "?"))).toBe(900);
   });
 });
@@ -104,7 +104,7 @@ describe("a prompt that cannot fit", () => {
     expect(askedOf(simulator, "/v1/chat")).toEqual([]);
   });
 
-  it("says where the schema alone does not fit", async () => {
+  it("is refused with that reason where the schema alone does not fit", async () => {
     const { client, chats } = await vllm(512, () => 1);
     const schema = { type: "object", description: "word ".repeat(1000) };
 
@@ -115,7 +115,7 @@ describe("a prompt that cannot fit", () => {
     expect(chats).toEqual([]);
   });
 
-  it("is refused by a limit that the engine named, until that may have changed", async () => {
+  it("is refused for five minutes by a limit that the engine reported", async () => {
     vi.useFakeTimers({ toFake: ["Date"] });
     try {
       const message =
@@ -174,7 +174,7 @@ describe("a prompt that may fit", () => {
     expect(chats).toHaveLength(2);
   });
 
-  it("is estimated by the last count where the service does not count it", async () => {
+  it("is estimated from the last count where the service does not count tokens", async () => {
     let isCounted = true;
     const { client } = await engineWith({}, () => {
       const usage = isCounted

@@ -55,7 +55,7 @@ describe.each(FORMS)("thinking in %s", (_form, message) => {
   });
 });
 
-/** What each service makes of a thought in the text of its model: 2.0.1 cuts it out of what it sends. */
+/** How each service sends thinking in the text of its model: 2.0.1 removes it. */
 const SERVICES = [
   ["S", {}, THOUGHT],
   ["C1", {}, THOUGHT],
@@ -65,7 +65,7 @@ const SERVICES = [
 ] as const;
 
 describe.each(SERVICES)("thinking on %s %j", (dialect, options, thought) => {
-  it.each(["streamed", "whole"] as const)("is apart from the answer (%s)", async (way) => {
+  it.each(["streamed", "whole"] as const)("is separate from the answer (%s)", async (way) => {
     const script = { think: THOUGHT, text: ANSWER };
     const reasoningMarkers = { start: "<think>", end: "</think>" };
     const models = [{ id: "m:1", loaded: true, script, reasoningMarkers }];
@@ -95,7 +95,7 @@ describe("reasoning off", () => {
     ["C2", "Qwen3-8B-generic-cpu:1", { version: "2.0.1" }],
     ["C2", "qwen3-0.6b-generic-cpu:1", {}],
     ["openai", "Qwen3-8B-Instruct:1", {}],
-  ] as const)("is a switch in the prompt of Qwen3, on %s: %s", async (dialect, id, options) => {
+  ] as const)("adds a switch to the prompt of Qwen3, on %s: %s", async (dialect, id, options) => {
     const simulator = await simulate({ dialect, models: [{ id, loaded: true }], ...options });
     const messages = [
       { role: "user", content: "Hi" },
@@ -131,7 +131,7 @@ describe("reasoning off", () => {
       { chat_template_kwargs: { enable_thinking: false }, reasoning_effort: "low" },
     ],
   ] as const)(
-    "is as fields what the service takes: %s, %s",
+    "sends the fields that the service accepts: %s, %s",
     async (dialect, id, options, fields) => {
       const simulator = await simulate({ dialect, models: [{ id, loaded: true }], ...options });
       const client = clientOf(simulator.url);
@@ -161,7 +161,7 @@ describe("reasoning off", () => {
     ["OpenAI", "chat_template_kwargs", "Unrecognized request argument: chat_template_kwargs"],
     ["FastAPI", "chat_template_kwargs", "Extra inputs are not permitted"],
     ["llama.cpp", "chat_template_kwargs", "invalid type for chat_template_kwargs.enable_thinking"],
-  ])("is sent without a field that is refused, by %s: %s", async (_engine, name, msg) => {
+  ])("is repeated without a refused field, by %s: %s", async (_engine, name, msg) => {
     const refuses = (body: ChatBody) =>
       name in body ? json({ detail: [{ loc: ["body", name], msg }] }, 400) : hello(body);
     const { url, chats } = await chatEngine(refuses);
@@ -203,7 +203,7 @@ describe("a budget for reasoning", () => {
   it.each([
     ["thinking_token_budget", "thinking_token_budget is set but reasoning_config is not"],
     ["thinking_budget_tokens", "Extra inputs are not permitted"],
-  ] as const)("is sent without a name that is refused: %s", async (name, msg) => {
+  ] as const)("is repeated without a refused name: %s", async (name, msg) => {
     const { url, chats } = await chatEngine((body) =>
       name in body ? json({ detail: [{ loc: ["body", name], msg }] }, 400) : hello(body),
     );
@@ -216,7 +216,7 @@ describe("a budget for reasoning", () => {
     );
   });
 
-  it("says so where the engine refuses both names", async () => {
+  it("causes a warning where the engine refuses both names", async () => {
     const { url, chats } = await chatEngine((body) => {
       const name = NAMES.find((each) => each in body);
       const msg = `Unrecognized request argument supplied: ${name}`;
@@ -229,7 +229,7 @@ describe("a budget for reasoning", () => {
     expect(NAMES.some((name) => name in Object(chats.at(-1)))).toBe(false);
   });
 
-  it("fails where the engine refuses the number, and is sent again with another one", async () => {
+  it("fails where the engine refuses the number, and a later call sends another one", async () => {
     const { url, chats } = await chatEngine((body) => {
       const isWrong = Number(body["thinking_token_budget"]) > 4096;
       const message = "thinking_token_budget must be at most 4096";
@@ -244,7 +244,7 @@ describe("a budget for reasoning", () => {
     expect(Object(chats.at(-1))).toMatchObject({ thinking_token_budget: 50 });
   });
 
-  it("says where the model thought for much longer, and only there", async () => {
+  it("causes a warning only where the model thought for much longer", async () => {
     const engine = await chatEngine(({ seed }) => thoughtFor(Number(seed)));
     const warningsFor = async (tokens: number, more = {}) =>
       (await clientOf(engine.url).complete({ ...request, seed: tokens, ...more })).warnings;
@@ -256,7 +256,7 @@ describe("a budget for reasoning", () => {
   });
 });
 
-describe("an answer whose tokens all went into thinking", () => {
+describe("an answer that used all its tokens for thinking", () => {
   const thinking = (body: ChatBody): ChatAnswer => {
     const message = { reasoning_content: THOUGHT };
     return body["stream"] === true
@@ -264,7 +264,7 @@ describe("an answer whose tokens all went into thinking", () => {
       : json({ choices: [{ message, finish_reason: "length" }] });
   };
 
-  it.each(["omit", "include"] as const)("says what to raise (%s)", async (reasoning) => {
+  it.each(["omit", "include"] as const)("names the limit to raise (%s)", async (reasoning) => {
     const { url } = await chatEngine(thinking);
 
     const completion = await clientOf(url).complete({ prompt: "2+2?", model: "m", reasoning });
@@ -277,7 +277,7 @@ describe("an answer whose tokens all went into thinking", () => {
     ]);
   });
 
-  it("says it last, behind what became of the budget or of reasoning off", async () => {
+  it("has this warning last, behind those about the budget or reasoning off", async () => {
     const { url } = await chatEngine((body) => {
       const message = { reasoning_content: "hmm ".repeat(200) };
       return body["stream"] === true
@@ -296,7 +296,7 @@ describe("an answer whose tokens all went into thinking", () => {
     ]);
   });
 
-  it("says so where a schema is given, too", async () => {
+  it("has this warning with a schema, too", async () => {
     const { url } = await chatEngine(thinking);
     const schema = { type: "object" };
 

@@ -3,7 +3,7 @@ import { completionRequestSchema } from "../../../src/foundry/completion/request
 import { parseArguments } from "../../../src/lib/arguments.js";
 
 describe("the arguments of a completion", () => {
-  it("are taken as they are when they fit", () => {
+  it("are accepted unchanged when they are valid", () => {
     const request = {
       messages: [{ role: "user", content: "Hello" }],
       system: "Be brief.",
@@ -188,13 +188,13 @@ describe("the arguments of a completion", () => {
       "Neither prompt nor messages came, but a completion needs one of them.",
       "Give either prompt, a single request, or messages, a conversation.",
     ],
-  ])("are refused with name, value and what is allowed: %o", (given, message, action) => {
+  ])("are refused with name, value and allowed values: %o", (given, message, action) => {
     expect(() => parseArguments(completionRequestSchema, given)).toThrowError(
       expect.objectContaining({ code: "INVALID_ARGUMENT", message, action }),
     );
   });
 
-  it("take a stop string that is a line break, and a prompt of 5 MB", () => {
+  it("may contain a line break as a stop string, and a prompt of 5 MB", () => {
     const request = { prompt: "x".repeat(5 * 1024 * 1024), stop: ["\n"] };
     expect(parseArguments(completionRequestSchema, request)).toEqual(request);
   });

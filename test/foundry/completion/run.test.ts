@@ -12,7 +12,7 @@ import { askedOf, clientOf, roomyMachine, simulate } from "../fixtures.js";
 const CHAT = "/v1/chat/completions";
 const talker = { id: "talker-generic-cpu:1", alias: "talker", script: { text: "Hello there." } };
 const loadedTalker = { ...talker, loaded: true };
-/** Of itself it ends in hours at the earliest, where {@link FOR_LONG} is allowed. */
+/** It would end only after hours, where {@link FOR_LONG} is set. */
 const endless = {
   id: "endless-generic-cpu:1",
   alias: "endless",
@@ -62,7 +62,7 @@ const completionOn = (
   });
 
 describe("a completion", () => {
-  it("gives text, counts and times", async () => {
+  it("returns text, counts and times", async () => {
     const simulator = await simulate({ models: [loadedTalker] });
     const completion = await clientOf(simulator.url).complete({ prompt: "Hi", model: "talker" });
     expect(completion).toEqual({
@@ -85,7 +85,7 @@ describe("a completion", () => {
     }
   });
 
-  it("measures the queue, the load, the first token and the speed apart", async () => {
+  it("measures the queue, the load, the first token and the speed separately", async () => {
     const simulator = await simulate({ models: [talker] });
     let passedMs = 0;
     const completion = completionOn(currentOf(simulator.url), () => {
@@ -112,7 +112,7 @@ describe("a completion", () => {
     });
   });
 
-  it("waits for the first token as long as is right for its model and the tokens of its prompt", async () => {
+  it("waits for the first token according to its model and the length of its prompt", async () => {
     const simulator = await simulate({ models: [loadedTalker] });
     simulator.addFault({ kind: "hang", on: { path: CHAT } });
     const asked: unknown[] = [];
@@ -137,7 +137,7 @@ describe("a completion", () => {
     });
   });
 
-  it("tells what happens in order, and the text in pieces", async () => {
+  it("emits its events in order, and the text in pieces", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     const { events } = await drain(client.streamComplete({ prompt: "Hi", model: "talker" }));
@@ -151,7 +151,7 @@ describe("a completion", () => {
     ]);
   });
 
-  it("loads the model first, and counts the load apart from the first token", async () => {
+  it("loads the model first, and measures the load apart from the first token", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 60 });
     const { timing } = await clientOf(simulator.url).complete({ prompt: "Hi", model: "talker" });
     expect(simulator.loaded).toEqual(["talker-generic-cpu:1"]);
@@ -174,11 +174,11 @@ describe("a completion", () => {
     });
     const completion = await clientOf(simulator.url).complete({ prompt: "2+2", model: "talker" });
     expect(completion.text).toBe("It is 4!");
-    // 2.0 drops it; later versions give it in a member of its own.
+    // 2.0 drops the thinking; later versions send it in a member of its own.
     expect(completion.reasoning).toBe(version === "2.0.1" ? null : "Two and two.");
   });
 
-  it("keeps thinking out of an answer that holds it as text", async () => {
+  it("removes thinking from an answer that contains it as text", async () => {
     const simulator = await simulate({
       models: [{ ...loadedTalker, script: { text: "<think>Two and two.</think>\n\nIt is 4!" } }],
     });
@@ -186,7 +186,7 @@ describe("a completion", () => {
     expect(completion).toMatchObject({ text: "It is 4!", reasoning: "Two and two." });
   });
 
-  it("moves the text into the thinking when only its end comes, also what a stop string held back", async () => {
+  it("moves the text into the thinking at a lone end tag, also text held back for a stop string", async () => {
     const simulator = await simulate({
       models: [{ ...loadedTalker, script: { tokens: ["Two S", "</think>", "\n\nIt is 4!"] } }],
     });
@@ -205,7 +205,7 @@ describe("a completion", () => {
     ["a tag", "So 3 is\n<thi", []],
     ["a stop string", "So 3 is ST", ["STOP"]],
   ])(
-    "gives the very end of the text, though it looks like the beginning of %s",
+    "returns the very end of the text, although it looks like the beginning of %s",
     async (_what, text, stop) => {
       const simulator = await simulate({ models: [{ ...loadedTalker, script: { text } }] });
       const client = clientOf(simulator.url);
@@ -215,7 +215,7 @@ describe("a completion", () => {
     },
   );
 
-  it("says so when all tokens went into thinking", async () => {
+  it("warns when all tokens were used for thinking", async () => {
     const simulator = await simulate({
       models: [{ ...loadedTalker, script: { text: "<think>Let me see, let me see, let me see" } }],
     });
@@ -228,14 +228,14 @@ describe("a completion", () => {
     expect(completion.warnings).toEqual([expect.stringContaining("larger `maxTokens`")]);
   });
 
-  it("says so when the model gave no text", async () => {
+  it("warns when the model generated no text", async () => {
     const simulator = await simulate({ models: [{ ...loadedTalker, script: { tokens: [] } }] });
     const completion = await clientOf(simulator.url).complete({ prompt: "Hi", model: "talker" });
     expect(completion).toMatchObject({ status: "completed", text: "" });
     expect(completion.warnings).toEqual(["The model gave no text."]);
   });
 
-  it("replaces half characters, sends the rest, and says so", async () => {
+  it("replaces half characters, sends the rest, and warns", async () => {
     const simulator = await simulate({ models: [loadedTalker] });
     const client = clientOf(simulator.url);
     const { warnings } = await client.complete({ prompt: "a\ud83d", model: "talker" });
@@ -247,7 +247,7 @@ describe("a completion", () => {
 describe("stop strings", () => {
   const script = { text: "One two. Three four. Five six." };
 
-  it.each(["2.0.1", "2.2.1"])("cut the answer of core %s, without being sent", async (version) => {
+  it.each(["2.0.1", "2.2.1"])("cut the answer of core %s on the client's side", async (version) => {
     const simulator = await simulate({ version, models: [{ ...loadedTalker, script }] });
     const client = clientOf(simulator.url);
     const completion = await client.complete({ prompt: "Hi", model: "talker", stop: ["Three"] });
@@ -259,7 +259,7 @@ describe("stop strings", () => {
     expect(askedOf(simulator, CHAT)[0]?.body).not.toHaveProperty("stop");
   });
 
-  it("that stand in the hidden thinking leave the answer alone", async () => {
+  it("in the hidden thinking do not cut the answer", async () => {
     const simulator = await simulate({
       version: "2.2.1",
       models: [
@@ -276,7 +276,7 @@ describe("stop strings", () => {
     expect(askedOf(simulator, CHAT)[0]?.body).not.toHaveProperty("stop");
   });
 
-  it("may be more than the four that core 2.1 takes", async () => {
+  it("may be more than the four that core 2.1 accepts", async () => {
     const simulator = await simulate({ models: [{ ...loadedTalker, script }] });
     const stop = ["a1", "b2", "c3", "d4", "Three"];
     const client = clientOf(simulator.url);
@@ -284,7 +284,7 @@ describe("stop strings", () => {
     expect(text).toBe("One two. ");
   });
 
-  it("warn that core 2.0 generates on, and close its stream", async () => {
+  it("warn that core 2.0 continues to generate, and close its stream", async () => {
     const simulator = await simulate({ version: "2.0.1", models: [endless], tokensPerSecond: 500 });
     const client = clientOf(simulator.url);
     const completion = await client.complete({
@@ -298,7 +298,7 @@ describe("stop strings", () => {
     await simulator.waitFor(() => askedOf(simulator, CHAT)[0]?.endedBy === "client-gone");
   });
 
-  it("end the generation of an endless model where closing the stream does", async () => {
+  it("end the generation where the service stops at a closed stream", async () => {
     const simulator = await simulate({
       version: "2.2.1",
       models: [endless],
@@ -320,7 +320,7 @@ describe("the length of an answer", () => {
   const small = { ...loadedTalker, contextLength: 512, script: { text: "Hello there." } };
 
   it.each(["2.0.1", "2.2.1"])(
-    "is shortened to the context of core %s when it was our default, and the result says so",
+    "is shortened to the context of core %s if it was the default, with a warning",
     async (version) => {
       const simulator = await simulate({ version, models: [small] });
       const client = clientOf(simulator.url);
@@ -335,7 +335,7 @@ describe("the length of an answer", () => {
   );
 
   it.each(["2.0.1", "2.2.1"])(
-    "is left alone by core %s when the caller asked for it: then it is refused, once",
+    "is not shortened with core %s if the caller set it: the request is refused once",
     async (version) => {
       const simulator = await simulate({ version, models: [small] });
       const client = clientOf(simulator.url);
@@ -349,7 +349,7 @@ describe("the length of an answer", () => {
     },
   );
 
-  it("cannot be shortened for a prompt that fills the context alone", async () => {
+  it("cannot be shortened for a prompt that fills the whole context", async () => {
     const simulator = await simulate({ models: [small] });
     const asking = clientOf(simulator.url).complete({
       // Only the service can count it: at 600 words it would not be sent.
@@ -360,7 +360,7 @@ describe("the length of an answer", () => {
     expect(askedOf(simulator, CHAT)).toHaveLength(1);
   });
 
-  it("teaches the client the limit where no file tells it", async () => {
+  it("lets the client learn the limit where no file contains it", async () => {
     const simulator = await startSimulator({ models: [small] });
     onTestFinished(() => simulator.close());
     const client = clientOf(simulator.url);
@@ -370,8 +370,8 @@ describe("the length of an answer", () => {
   });
 });
 
-describe("a model that is gone", () => {
-  it("is loaded again, once, when somebody unloaded it in between", async () => {
+describe("a model that was unloaded", () => {
+  it("is loaded once more when another client unloaded it in between", async () => {
     const simulator = await simulate({ models: [loadedTalker] });
     const client = clientOf(simulator.url);
     await client.complete({ prompt: "Hi", model: "talker" });
@@ -381,7 +381,7 @@ describe("a model that is gone", () => {
     expect(askedOf(simulator, "/models/load/talker")).toHaveLength(1);
   });
 
-  it("is not loaded for ever when it goes again and again", async () => {
+  it("is not loaded again and again when it keeps being unloaded", async () => {
     const simulator = await simulate({ models: [loadedTalker] });
     const body = JSON.stringify({
       error: { message: "Model not loaded: Model 'x' must be loaded before inference" },
@@ -393,8 +393,8 @@ describe("a model that is gone", () => {
   });
 });
 
-describe("cancelling", () => {
-  it("before it begins asks for nothing", async () => {
+describe("cancelling a completion", () => {
+  it("before it begins sends no request", async () => {
     const simulator = await simulate({ models: [loadedTalker] });
     const signal = AbortSignal.abort();
     const asking = clientOf(simulator.url).complete({ prompt: "Hi", model: "talker" }, { signal });
@@ -402,7 +402,7 @@ describe("cancelling", () => {
     expect(askedOf(simulator, CHAT)).toEqual([]);
   });
 
-  it("while the model loads gives up waiting, and asks for no chat", async () => {
+  it("while the model loads stops waiting, and sends no chat", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const controller = new AbortController();
     const stream = clientOf(simulator.url).streamComplete(
@@ -451,7 +451,7 @@ describe("cancelling", () => {
     await simulator.waitFor(() => askedOf(simulator, CHAT)[0]?.endedBy === "client-gone");
   });
 
-  it("is also what leaving the loop does", async () => {
+  it("is also the effect of leaving the loop", async () => {
     const simulator = await simulate({ models: [endless], tokensPerSecond: 200 });
     const stream = clientOf(simulator.url).streamComplete({
       prompt: "Hi",
@@ -464,8 +464,8 @@ describe("cancelling", () => {
   });
 });
 
-describe("a stream that breaks", () => {
-  it("is interrupted, with the text kept, and is not asked for again", async () => {
+describe("a stream", () => {
+  it("that breaks is interrupted, with the text kept, and not requested again", async () => {
     const simulator = await simulate({ models: [endless] });
     simulator.addFault({ kind: "reset-after", events: 5, on: { path: CHAT } });
     const stream = clientOf(simulator.url).streamComplete({
@@ -482,7 +482,7 @@ describe("a stream that breaks", () => {
     expect(askedOf(simulator, CHAT)).toHaveLength(1);
   });
 
-  it("because the service died is told as a crash", async () => {
+  it("that breaks because the service died is reported as a crash", async () => {
     const simulator = await simulate({ models: [endless], tokensPerSecond: 200 });
     const stream = clientOf(simulator.url).streamComplete({
       prompt: "Hi",
@@ -494,7 +494,7 @@ describe("a stream that breaks", () => {
     await simulator.stop();
     expect((await draining).error).toMatchObject({
       code: "SERVER_CRASHED",
-      // Its address was set, so that nobody else looks for it or starts it.
+      // Its address was set, so the client neither searches for it nor starts it.
       action: expect.stringContaining("Start the service again"),
     });
     expect(stream.snapshot()).toMatchObject({
@@ -531,7 +531,7 @@ describe("a stream that breaks", () => {
     expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "Hello there." });
   });
 
-  it("falls silent for longer than allowed is interrupted, with the text kept", async () => {
+  it("that falls silent for longer than allowed is interrupted, with the text kept", async () => {
     const simulator = await simulate({ models: [endless] });
     simulator.addFault({ kind: "stall", afterEvents: 4, on: { path: CHAT } });
     const client = clientOf(simulator.url, { stallTimeoutMs: 1500 });
@@ -544,7 +544,7 @@ describe("a stream that breaks", () => {
     });
   });
 
-  it("never begins is interrupted after the same time, and not asked for again", async () => {
+  it("that never begins is interrupted after the same time, and not requested again", async () => {
     const simulator = await simulate({ models: [endless] });
     simulator.addFault({ kind: "hang", on: { path: CHAT } });
     const client = clientOf(simulator.url, { stallTimeoutMs: 1500 });
@@ -580,7 +580,7 @@ describe("a stream that breaks", () => {
       { kind: "content-type", value: "text/event-stream, text/event-stream" },
     ],
   ] satisfies [string, Fault][])(
-    "only looks odd (%s) is read all the same",
+    "that only looks odd (%s) is read normally",
     async (_what, fault) => {
       const script = { text: "Grüße an 世界 🎉, und so weiter." };
       const simulator = await simulate({ models: [{ ...loadedTalker, script }] });
@@ -599,14 +599,14 @@ describe("a failure before the first token", () => {
     expect(completion).toMatchObject({ status: "completed", attempts: 3 });
   });
 
-  it("is retried when it stands inside a 200", async () => {
+  it("is retried when it is inside a 200", async () => {
     const simulator = await simulate({ models: [loadedTalker] });
     simulator.addFault({ kind: "error-event", on: { path: CHAT }, times: 1 });
     const completion = await clientOf(simulator.url).complete({ prompt: "Hi", model: "talker" });
     expect(completion).toMatchObject({ status: "completed", attempts: 2 });
   });
 
-  it("that stays has failed, since nothing came that could be interrupted", async () => {
+  it("that persists is a failure, not an interruption", async () => {
     const simulator = await simulate({ models: [loadedTalker] });
     simulator.addFault({ kind: "reset", on: { path: CHAT } });
     const stream = clientOf(simulator.url).streamComplete({ prompt: "Hi", model: "talker" });
@@ -614,7 +614,7 @@ describe("a failure before the first token", () => {
     expect(stream.snapshot()).toMatchObject({ status: "failed", attempts: 3, text: "" });
   });
 
-  it("that is the caller's mistake is not retried", async () => {
+  it("caused by the caller is not retried", async () => {
     const simulator = await simulate({ version: "2.0.1", models: [loadedTalker] });
     simulator.addFault({ kind: "error-event", message: "Invalid value for x", on: { path: CHAT } });
     const asking = clientOf(simulator.url).complete({ prompt: "Hi", model: "talker" });
@@ -624,7 +624,7 @@ describe("a failure before the first token", () => {
 });
 
 describe("twenty completions at once", () => {
-  it("all get their own answer, over one load", async () => {
+  it("all get their own answer with a single load", async () => {
     const simulator = await simulate({
       models: [{ ...talker, script: ({ text }) => ({ text: `You said ${text}.` }) }],
       loadMs: 30,
@@ -642,7 +642,7 @@ describe("twenty completions at once", () => {
 });
 
 describe("the first answer of a service that was found by guessing", () => {
-  it("says so, and the next one does not", async () => {
+  it("has a warning about it, which the next answer does not repeat", async () => {
     const { url } = await simulate({ models: [loadedTalker] });
     const current = currentOf(url);
     const connection = await current.connection();

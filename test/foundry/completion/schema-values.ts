@@ -7,7 +7,7 @@ export interface Shape {
   readonly fits: (value: unknown) => boolean;
 }
 
-/** Names of members: of several scripts, with blanks, and such that each object inherits. */
+/** Names of members: of several scripts, with blanks, and inherited ones such as `toString`. */
 const KEYS = [
   "name",
   "ключ",
@@ -160,7 +160,7 @@ function shapes(depth: number, shared: Shape): fc.Arbitrary<Shape> {
       isClosed: fc.boolean(),
     })
     .map(({ entries, isClosed }) => objectOf(new Map(entries), isClosed));
-  // Of different types, so that each has values of its own.
+  // Different types, so that no value fits two of them.
   const choices = fc
     .tuple(fc.constantFrom("oneOf", "anyOf"), fc.tuple(texts, integers, lists))
     .map(([keyword, all]) => choiceOf(keyword, all));
@@ -180,7 +180,7 @@ export const anyShape: fc.Arbitrary<Shape> = fc.oneof(texts, integers, enums).ch
   })),
 );
 
-/** What a small model makes of a value. */
+/** A value as a small model would write it. */
 export const ANSWERS = [
   "valid",
   "pretty",

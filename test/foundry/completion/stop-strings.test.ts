@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { StopCutter } from "../../../src/foundry/completion/text-filters.js";
+import { WEATHER } from "../../e2e/target.js";
 import { chatEngine, events } from "../dialects/chat-engine.js";
 import { clientOf } from "../fixtures.js";
 
@@ -76,19 +77,19 @@ describe("StopCutter", () => {
     },
   );
 
-  it("gives out at once all that cannot belong to a stop string", () => {
+  it("returns text at once that cannot belong to a stop string", () => {
     const cutter = new StopCutter(["STOP", "\n"]);
     expect(cutter.push("Hello ST")).toBe("Hello ");
     expect(cutter.push("ART S")).toBe("START ");
   });
 
-  it("gives nothing after the cut", () => {
+  it("returns nothing after the cut", () => {
     const cutter = new StopCutter(["."]);
     cutter.push("a.");
     expect([cutter.push("more"), cutter.end()]).toEqual(["", ""]);
   });
 
-  it("begins to search anew after the end of a part", () => {
+  it("restarts its search after the end of a part", () => {
     const cutter = new StopCutter(["\n#"]);
     expect(cutter.push("think\n") + cutter.end()).toBe("think\n");
     expect(cutter.push("# Title")).toBe("# Title");
@@ -109,6 +110,40 @@ describe("a stop string that is held back as the beginning of a tag until the an
       text: "One ",
       finishReason: "stop",
     });
+  });
+
+  const call = (given: string) => ({
+    tool_calls: [{ index: 0, id: "a", function: { name: "get_weather", arguments: given } }],
+  });
+
+  it.each(["<thi", "<too"])("ends the answer beside a call, too: %s", async (stop) => {
+    const delta = { content: `One ${stop}`, ...call('{"city":"Oslo"}') };
+    const { url } = await chatEngine(() =>
+      events({ choices: [{ delta }] }, { choices: [{ finish_reason: "length" }] }),
+    );
+
+    const request = { prompt: "Hi", model: "m", stop: [stop], tools: [WEATHER.tool] };
+    expect(await clientOf(url).complete(request)).toMatchObject({
+      text: expect.stringMatching(/^One ?$/),
+      finishReason: "tool_calls",
+      toolCalls: [{ name: "get_weather", arguments: { city: "Oslo" } }],
+    });
+  });
+
+  it("leaves no value to be made up beside a call that was cut off", async () => {
+    const schema = {
+      type: "object",
+      properties: { a: { type: "integer" }, b: { type: "string" } },
+    };
+    const whole = { a: 1, b: "x y" };
+    const cutOff = { content: '{"a":1,"b":"x <thi', ...call('{"city":') };
+    const { url, chats } = await chatEngine(() => {
+      const delta = chats.length === 1 ? cutOff : { content: JSON.stringify(whole) };
+      return events({ choices: [{ delta }] }, { choices: [{ finish_reason: "stop" }] });
+    });
+
+    const request = { prompt: "Hi", model: "m", stop: ["<thi"], tools: [WEATHER.tool], schema };
+    expect(await clientOf(url).complete(request)).toMatchObject({ data: whole, attempts: 2 });
   });
 
   it("does not make the thinking an answer", async () => {

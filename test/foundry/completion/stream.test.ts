@@ -11,7 +11,7 @@ const endless = {
 };
 const FOR_LONG = { prompt: "Hi", model: "endless", maxTokens: 1_000_000 };
 
-describe("leaving a stream while an event is waited for", () => {
+describe("leaving a stream while waiting for an event", () => {
   it("closes the request before the first token, at once", async () => {
     const simulator = await simulate({ models: [endless], firstTokenMs: 600_000 });
     const stream = clientOf(simulator.url).streamComplete(FOR_LONG);
@@ -40,7 +40,7 @@ describe("leaving a stream while an event is waited for", () => {
     await simulator.waitFor(() => askedOf(simulator, CHAT)[0]?.endedBy === "client-gone");
   });
 
-  it("gives up waiting for a load", async () => {
+  it("stops waiting for a load", async () => {
     const simulator = await simulate({
       models: [{ ...endless, loaded: false }],
       loadMs: 600_000,
@@ -55,7 +55,7 @@ describe("leaving a stream while an event is waited for", () => {
     expect(stream.snapshot().status).toBe("cancelled");
   });
 
-  it("that never began has cancelled it all the same, and asks for nothing", async () => {
+  it("that never began cancels it, too, and sends no request", async () => {
     const simulator = await simulate({ models: [endless] });
     const stream = clientOf(simulator.url).streamComplete(FOR_LONG);
     await stream[Symbol.asyncIterator]().return?.();

@@ -30,7 +30,7 @@ it.each([
     JSON.stringify(Array.from({ length: 20_000 }, (_, at) => ({ at }))),
   ],
 ])(
-  "a schema that makes its check hard does not stop the process: %s",
+  "a schema that is expensive to check does not block the process: %s",
   async (_what, schema, answer) => {
     const read = await loadReader(schema);
 

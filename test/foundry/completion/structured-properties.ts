@@ -21,8 +21,8 @@ const cases = anyShape.chain(({ schema, values, fits }) =>
 );
 
 /**
- * For generated schemas and answers, the value of a completion is valid by a check that is not the
- * client's, or its error is `SCHEMA_MISMATCH`.
+ * For generated schemas and answers, the value of a completion is valid by a check independent of the
+ * client, or its error is `SCHEMA_MISMATCH`.
  */
 export async function expectValuesOrMismatch(numRuns: number, seed: number): Promise<void> {
   let answers: string[] = [];

@@ -42,7 +42,7 @@ async function answering(answers: readonly (string | Script)[], options: object 
 
 const request = { prompt: "Who?", schema: SCHEMA };
 
-it("does not make up the end of a value that a stop string cut", async () => {
+it("does not complete a value that a stop string cut", async () => {
   const { client } = await answering(['{\n"name": "Åsa"\n}']);
   const schema = { type: "object", properties: { name: { type: "string" } } };
   const asking = client.complete({ prompt: "Who?", schema, stop: ["\n"] });
@@ -88,7 +88,7 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
     ["with a member too many", '{"name": "Åsa", "age": 42, "x": 1}', "(x)"],
     ["outside an enum", '{"name": "Åsa", "age": 42, "mood": "so so"}', '["good","bad"]'],
     ["that is no JSON", "I am sorry, I cannot do that.", "it is not JSON"],
-  ])("is requested again with what is wrong: %s", async (_what, text, complaint) => {
+  ])("is requested again with the errors: %s", async (_what, text, complaint) => {
     const { client, chats } = await answering([text, JSON_TEXT], { dialect });
 
     const completion = await client.complete(request);
@@ -119,7 +119,7 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
     expect(chats()).toHaveLength(3);
   });
 
-  it("does not have an end invented that was cut off", async () => {
+  it("is not completed where it was cut off", async () => {
     const { client } = await answering(['{"name": "Åsa", "age": 4 2 3 4 5 6 7 8 9'], { dialect });
 
     await expect(client.complete({ ...request, maxTokens: 5 })).rejects.toMatchObject({
@@ -128,7 +128,7 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
     });
   });
 
-  it("is without the thinking before it", async () => {
+  it("does not contain the thinking before it", async () => {
     const { client } = await answering([{ think: `Maybe {"name":"x"}?`, text: JSON_TEXT }], {
       dialect,
     });
@@ -138,7 +138,7 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
 });
 
 it.each(["length", "content_filter", "a_new_reason"])(
-  "an answer that ends for the reason %s has no end invented",
+  "an answer with the finish_reason %s is not completed",
   async (finish_reason) => {
     const { url } = await chatEngine(() =>
       events({ choices: [{ delta: { content: '{"name": "Åsa", "age": 4' }, finish_reason }] }),
@@ -154,7 +154,7 @@ it.each(["length", "content_filter", "a_new_reason"])(
 );
 
 describe("an answer by a schema", () => {
-  it("is constrained where the service can do that", async () => {
+  it("is constrained where the service supports it", async () => {
     const newest = await answering([JSON_TEXT], { dialect: "C2" });
     const older = await answering([JSON_TEXT], { dialect: "C2", version: "2.0.1" });
     const engine = await answering([JSON_TEXT], { dialect: "openai" });
@@ -174,14 +174,14 @@ describe("an answer by a schema", () => {
     ["constrained", { dialect: "C2", version: "2.0.1" }],
     ["constrained", { dialect: "C1" }],
     ["instructed", { dialect: "S" }],
-  ])("says that it was %s: %j", async (method, options) => {
+  ])("reports that it was %s: %j", async (method, options) => {
     const { client } = await answering([JSON_TEXT], options);
 
     expect(await client.complete(request)).toMatchObject({ method, attempts: 1 });
     expect(await client.complete({ prompt: "Who?" })).not.toHaveProperty("method");
   });
 
-  it("drops the text of an answer that does not fit, in the stream as well", async () => {
+  it("drops the text of an invalid answer, in the stream as well", async () => {
     const { client } = await answering(["Nonsense.", `\`\`\`\n${JSON_TEXT}\n\`\`\``]);
     let text = "";
 
@@ -274,7 +274,7 @@ describe("an answer by a schema", () => {
       { type: "array", items: { type: "string", format: "date" } },
       '["2026-11-28"]',
     ],
-  ])("is checked by a schema %s", async (_what, schema, answer) => {
+  ])("is validated by a schema %s", async (_what, schema, answer) => {
     const { client } = await answering([answer]);
 
     expect((await client.complete({ prompt: "What?", schema })).data).toEqual(JSON.parse(answer));
@@ -295,7 +295,7 @@ describe("an engine that refuses to constrain an answer", () => {
     ["SGLang", 400, "Grammar backend is disabled"],
     ["TGI", 422, "Input validation error: grammar is not supported"],
     ["an engine with structured_outputs", 400, "structured_outputs: extra inputs not permitted"],
-  ])("is asked without: %s", async (_engine, status, message) => {
+  ])("gets the request without the schema: %s", async (_engine, status, message) => {
     const formats: boolean[] = [];
     const { baseUrl } = await httpServer(async (request, response) => {
       const body = await bodyOf(request);
@@ -330,7 +330,7 @@ describe("an engine that refuses to constrain an answer", () => {
   });
 });
 
-describe("a schema that makes its check hard", () => {
+describe("a schema that is expensive to check", () => {
   it("fails at once where its check takes too long", async () => {
     const { client, chats } = await answering([`"${"a".repeat(60)}!"`]);
     const schema = { type: "string", pattern: "^(a+)+$" };
@@ -352,7 +352,7 @@ describe("a schema that makes its check hard", () => {
       { $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } }, $ref: "#/$defs/a" },
     ],
     ["itself in what it must not be", { not: { $ref: "#" } }],
-  ])("is named as the reason where it refers without an end to %s", async (_what, schema) => {
+  ])("is named as the reason where it has an endless reference to %s", async (_what, schema) => {
     const { client } = await answering(["{}"]);
 
     await expect(client.complete({ prompt: "What?", schema })).rejects.toMatchObject({
@@ -376,7 +376,7 @@ describe("a schema that makes its check hard", () => {
     ["of values that are always or never valid", { properties: { a: true, b: false } }],
     ["with a name in another script", { properties: { "ключ 名": false } }],
     ["that refers to itself", { properties: { c: { $ref: "#" } } }],
-  ])("is taken: %s", async (_what, schema) => {
+  ])("is accepted: %s", async (_what, schema) => {
     const { client } = await answering(['{"a": "123-4", "c": {}}']);
 
     const { data } = await client.complete({ prompt: "What?", schema });
@@ -385,7 +385,7 @@ describe("a schema that makes its check hard", () => {
   });
 
   it.each(["constructor", "toString", "valueOf", "hasOwnProperty"])(
-    "has members of its own alone: %s",
+    "has only own members: %s",
     async (name) => {
       const read = await loadReader({ type: "object", properties: { [name]: { type: "string" } } });
       const readRequired = await loadReader({ type: "object", required: [name] });
@@ -396,7 +396,7 @@ describe("a schema that makes its check hard", () => {
     },
   );
 
-  it("does not fit what an asynchronous schema refuses", async () => {
+  it("rejects a value that an asynchronous schema refuses", async () => {
     const { client } = await answering(["{}"]);
     const schema = { $async: true, type: "string" };
 
@@ -412,7 +412,7 @@ describe("a schema of zod", () => {
     age: z.number().refine((age) => age < 100, "nobody is that old"),
   });
 
-  it("gives the value its type, with its own conversions", async () => {
+  it("gives the value its type, with the schema's conversions", async () => {
     const { client, chats } = await answering([JSON_TEXT]);
 
     const { data, text } = await client.complete({ prompt: "Who?", schema: Person });
@@ -423,7 +423,7 @@ describe("a schema of zod", () => {
     expect(chats()[0].messages[0].content).toContain('"required":["name","age"]');
   });
 
-  it("fails where its own check does", async () => {
+  it("fails where the schema's own check fails", async () => {
     const { client } = await answering(['{"name": "Åsa", "age": 142}']);
 
     await expect(client.complete({ prompt: "Who?", schema: Person })).rejects.toMatchObject({
@@ -438,6 +438,20 @@ describe("a schema of zod", () => {
     await expect(client.complete({ prompt: "When?", schema: z.date() })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
       message: expect.stringContaining("Date"),
+    });
+  });
+
+  it("is refused where its library is too old to have one", async () => {
+    const { client } = await answering([JSON_TEXT]);
+    const { jsonSchema: _none, ...standard } = Person["~standard"];
+
+    const refused = Reflect.apply(client.complete, client, [
+      { prompt: "Who?", schema: { "~standard": standard } },
+    ]);
+
+    await expect(refused).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: "The schema cannot be used: it has no JSON Schema.",
     });
   });
 });

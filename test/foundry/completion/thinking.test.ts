@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type Piece, ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
+import type { Piece } from "../../../src/foundry/completion/piece.js";
+import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 
-/** What comes out for a text that arrives in these pieces, neighbours of one type joined. */
+/** The output for a text that arrives in these pieces, with adjacent pieces of one type joined. */
 function split(...pieces: readonly string[]): { text: string; reasoning: string; was: string } {
   const splitter = new ThinkingSplitter();
   const out = { text: "", reasoning: "", call: "", was: "" };
@@ -24,7 +25,7 @@ interface Case {
   readonly whole: string;
   readonly text?: string;
   readonly reasoning?: string;
-  /** What was text until its end of thinking came. */
+  /** Text that turned out to be thinking when its end tag arrived. */
   readonly was?: string;
 }
 
@@ -53,7 +54,7 @@ const CASES: readonly Case[] = [
     text: "First.\n  Second.",
   },
   {
-    what: "two stretches of thinking",
+    what: "two sections of thinking",
     whole: "<think>a</think>\n<think>b</think>\nc",
     reasoning: "ab",
     text: "c",
@@ -64,13 +65,13 @@ const CASES: readonly Case[] = [
     reasoning: "Two and two, let me see",
   },
   {
-    what: "an end of thinking whose beginning the template wrote",
+    what: "an end tag of thinking whose start tag was in the template",
     whole: "Two and two.\n</think>\n\nIt is 4!",
     was: "Two and two.\n",
     text: "It is 4!",
   },
   {
-    what: "a tag in the middle of a line, which is spoken about",
+    what: "a tag in the middle of a line, as the subject of the text",
     whole: "The tag <think> opens it.",
     text: "The tag <think> opens it.",
   },
@@ -81,29 +82,29 @@ const CASES: readonly Case[] = [
     text: "Use <think> and </think> so.",
   },
   {
-    what: "an end of thinking that begins a line, and the answer after it",
+    what: "an end tag of thinking at the beginning of a line, and the answer after it",
     whole: "Two and two.\n </think>It is 4!",
     was: "Two and two.\n ",
     text: "It is 4!",
   },
   {
-    what: "an end of thinking that ends a line",
+    what: "an end tag of thinking at the end of a line",
     whole: "Two and two.</think>\r\n\r\nIt is 4!",
     was: "Two and two.",
     text: "It is 4!",
   },
   {
-    what: "an end of thinking at the very beginning",
+    what: "an end tag of thinking at the very beginning",
     whole: "</think>It is 4!",
     text: "It is 4!",
   },
   {
-    what: "an end of thinking that ends the text",
+    what: "an end tag of thinking at the end of the text",
     whole: "Two and two.</think>",
     was: "Two and two.",
   },
   {
-    what: "a closing tag in the middle of a sentence, which is spoken about",
+    what: "a closing tag in the middle of a sentence, as the subject of the text",
     whole: "The `</think>` tag ends a thought. That is all.",
     text: "The `</think>` tag ends a thought. That is all.",
   },
@@ -113,7 +114,7 @@ const CASES: readonly Case[] = [
     text: "The </think> tag ends a thought,\nand </think>\ris odd.",
   },
   {
-    what: "an end of thinking that had spoken about it",
+    what: "an end tag of thinking after thinking about the tag",
     whole: "Is </think> asked for? Yes.\n</think>\nYes.",
     was: "Is </think> asked for? Yes.\n",
     text: "Yes.",
@@ -367,7 +368,7 @@ const CASES: readonly Case[] = [
 
 describe("ThinkingSplitter", () => {
   it.each(CASES)(
-    "tells apart $what, wherever it is cut in two",
+    "separates $what, wherever the text is cut in two",
     ({ whole, text = "", reasoning = "", was = "" }) => {
       for (let at = 0; at <= whole.length; at++) {
         expect(split(whole.slice(0, at), whole.slice(at))).toEqual({ text, reasoning, was });
@@ -376,33 +377,33 @@ describe("ThinkingSplitter", () => {
   );
 
   it.each(CASES)(
-    "tells apart $what, character by character",
+    "separates $what, character by character",
     ({ whole, text = "", reasoning = "", was = "" }) => {
       expect(split(...whole)).toEqual({ text, reasoning, was });
     },
   );
 
-  it("gives text out as it comes, and holds back only what may be a tag", () => {
+  it("returns text as it arrives, and holds back only a possible tag", () => {
     const splitter = new ThinkingSplitter();
     expect(splitter.push("Hello <")).toEqual([{ type: "text", text: "Hello " }]);
     expect(splitter.push("3")).toEqual([{ type: "text", text: "<3" }]);
   });
 
-  it("leaves an end of thinking alone where thinking came apart from the text", () => {
+  it("keeps an end tag in the text where thinking was sent separately", () => {
     const splitter = new ThinkingSplitter();
     splitter.thinkingCameApart();
     const whole = "It is written\n</think>\nso.";
     expect([...splitter.push(whole), ...splitter.end()]).toEqual([{ type: "text", text: whole }]);
   });
 
-  it("cuts an end of thinking at the beginning where thinking came apart from the text", () => {
+  it("removes an end tag at the beginning where thinking was sent separately", () => {
     const splitter = new ThinkingSplitter();
     splitter.thinkingCameApart();
     const pieces = [..."\n</think>\n\n4"].flatMap((character) => splitter.push(character));
     expect([...pieces, ...splitter.end()]).toEqual([{ type: "text", text: "4" }]);
   });
 
-  it("gives thinking out as it comes", () => {
+  it("returns thinking as it arrives", () => {
     const splitter = new ThinkingSplitter();
     expect(splitter.push("<think>Hm, ")).toEqual([{ type: "reasoning", text: "Hm, " }]);
   });

@@ -15,7 +15,7 @@ const start = async (countsTokens: boolean, more: object = {}) => {
 /** Words of six letters, a token each on the simulator, and 2 by their length. */
 const words = (count: number): string => "abcdef ".repeat(count);
 
-describe("the count of a prompt by the service", () => {
+describe("the token count of a prompt by the service", () => {
   it("refuses a prompt near the limit that does not fit, and names the count", async () => {
     const { client, counts, chats } = await start(true);
     await expect(
@@ -42,7 +42,7 @@ describe("the count of a prompt by the service", () => {
     expect([counts().length, chats()]).toEqual([0, 1]);
   });
 
-  it("is asked for once where there is no such route", async () => {
+  it("is requested only once where the route does not exist", async () => {
     const { client, counts, chats } = await start(false);
     for (const _time of [1, 2]) {
       await client.complete({ prompt: words(600), model: "narrow", maxTokens: 10 });
@@ -60,7 +60,7 @@ describe("the count of a prompt by the service", () => {
     },
   );
 
-  it.each(["C1", "C2", "openai"] as const)("is not asked for on %s", async (dialect) => {
+  it.each(["C1", "C2", "openai"] as const)("is not requested on %s", async (dialect) => {
     const simulator = await simulate({ dialect, models: [MODEL] });
     await clientOf(simulator.url).complete({
       prompt: words(600),

@@ -43,7 +43,7 @@ describe.each(services)("tools on %s", (name, options) => {
   };
 
   it.each([true, false])(
-    "are called, and their results are seen (markers known: %s)",
+    "are called, and the model gets their results (markers known: %s)",
     async (hasMarkers) => {
       const { client, bodies } = await start(agent, hasMarkers);
       const question: CompletionMessage = { role: "user", content: "The weather in Oslo?" };
@@ -72,7 +72,7 @@ describe.each(services)("tools on %s", (name, options) => {
     },
   );
 
-  it("are not looked for where none are offered, or none may be called", async () => {
+  it("are not searched for in the text where none are offered or allowed", async () => {
     const { client } = await start({ text: `Write ${CALL_TEXT}.` }, false);
 
     const plain = await client.complete({ prompt: "Hi" });
@@ -83,7 +83,7 @@ describe.each(services)("tools on %s", (name, options) => {
     expect([plain.finishReason, none.finishReason]).toEqual(["stop", "stop"]);
   });
 
-  it("that may not be called end no answer, where the service calls them all the same", async () => {
+  it("do not end an answer where they are not allowed, but the service calls them", async () => {
     const { client } = await start({ toolCalls: [CALL] }, true);
 
     const none = await client.complete({ prompt: "Hi", tools: [WEATHER], toolChoice: "none" });
@@ -92,7 +92,7 @@ describe.each(services)("tools on %s", (name, options) => {
     expect(none.toolCalls).toBeUndefined();
   });
 
-  it("with arguments that do not fit are calls with an error", async () => {
+  it("with invalid arguments are calls with an error", async () => {
     const { client } = await start({ toolCalls: [{ name: "get_weather", arguments: {} }] }, true);
 
     const { toolCalls, warnings } = await client.complete({ prompt: "Hi", tools: [WEATHER] });
@@ -101,7 +101,7 @@ describe.each(services)("tools on %s", (name, options) => {
     expect(warnings.join()).toContain("should not be run");
   });
 
-  it("that were called take the place of a value by the schema", async () => {
+  it("that were called replace the value of the schema", async () => {
     const { client, bodies } = await start(agent, true);
 
     const { toolCalls, data } = await client.complete({
@@ -121,7 +121,7 @@ const FORCED = [
   ["C2 2.0.1", { dialect: "C2", version: "2.0.1" }],
 ] as const;
 
-describe.each(FORCED)("a schema on %s", (_name, options) => {
+describe.each(FORCED)("a schema sent as a forced tool on %s", (_name, options) => {
   const value = { a: 1, b: "x" };
   const call = `{"name": "answer", "parameters": ${JSON.stringify(value)}}`;
   const schema = {
@@ -141,7 +141,7 @@ describe.each(FORCED)("a schema on %s", (_name, options) => {
     ],
     ["the value itself", JSON.stringify(value), null],
   ])(
-    "is the parameters of a tool that must be called; the answer is %s",
+    "becomes the parameters of the forced tool; the answer is %s",
     async (_what, text, toolMarkers) => {
       const simulator = await simulate({
         ...options,
@@ -164,7 +164,7 @@ describe.each(FORCED)("a schema on %s", (_name, options) => {
   );
 });
 
-describe.each(services)("a call that must be made, on %s", (name, options) => {
+describe.each(services)("a forced tool call on %s", (name, options) => {
   const isCall = name === "C1" || name === "C2 2.0.1";
   const city = { type: "string" };
   const inline = { type: "object", properties: { city }, required: ["city"] };
@@ -194,7 +194,7 @@ describe.each(services)("a call that must be made, on %s", (name, options) => {
   const named: ToolChoice = { type: "function", function: { name: "get_weather" } };
 
   it.runIf(name !== "S").each(["required", named] as const)(
-    "is asked for with parameters that the service understands (%j)",
+    "is requested with parameters that the service understands (%j)",
     async (choice) => {
       const { parameters, tool_choice, warnings } = await sent(reference, choice);
 
@@ -205,7 +205,7 @@ describe.each(services)("a call that must be made, on %s", (name, options) => {
   );
 
   it.runIf(name !== "S").each([{}, { type: "object" }, { properties: {} }])(
-    "is asked for by a schema of an object where the parameters are %j",
+    "is requested with an object schema where the parameters are %j",
     async (given) => {
       const { parameters, tool_choice, warnings } = await sent(given, "required");
 
@@ -223,19 +223,19 @@ describe.each(services)("a call that must be made, on %s", (name, options) => {
     expect(warnings.includes("cannot force a call")).toBe(isCall);
   });
 
-  it.runIf(name !== "S")("leaves the parameters alone where it need not be made", async () => {
+  it.runIf(name !== "S")("leaves the parameters unchanged where the call is optional", async () => {
     expect(await sent(reference, "auto")).toMatchObject({ parameters: reference, warnings: "" });
   });
 });
 
-describe("calls of an engine", () => {
+describe("tool calls of an engine", () => {
   const delta = (given: object, finish: string | null = null) => ({
     choices: [{ index: 0, delta: given, finish_reason: finish }],
   });
   const called = (index: number, given: object) => ({ tool_calls: [{ index, ...given }] });
 
   it.each([true, false])(
-    "that cannot be read leave the thinking what it is, streamed: %s",
+    "that are unreadable leave the thinking unchanged, streamed: %s",
     async (isStreamed) => {
       const content = '<think>A plan.</think><tool_call>{"city":"Oslo"}</tool_call>';
       const { url, chats } = await chatEngine(() =>
@@ -257,7 +257,7 @@ describe("calls of an engine", () => {
     },
   );
 
-  it("come structured in pieces", async () => {
+  it("may be structured and split into pieces", async () => {
     const { url } = await chatEngine(() =>
       events(
         delta({ role: "assistant", content: null }),
@@ -283,7 +283,7 @@ describe("calls of an engine", () => {
     expect(toolCalls).toEqual([{ id: "call_7", ...CALL }]);
   });
 
-  it("come in the channels of gpt-oss", async () => {
+  it("may be in the channels of gpt-oss", async () => {
     const text =
       '<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{"city":"Oslo"}<|call|>';
     const { url } = await chatEngine(() =>
@@ -309,7 +309,7 @@ describe("calls of an engine", () => {
       "structured tool calling requires model-published opening and closing tool markers",
     ],
   ])(
-    "are asked for in the system text where it refuses tools, as %s does",
+    "are requested in the system text where the engine refuses tools, as %s does",
     async (_engine, status, message) => {
       const { url, chats } = await chatEngine((body) =>
         "tools" in body
@@ -329,7 +329,19 @@ describe("calls of an engine", () => {
   );
 });
 
-describe("tools that cannot be used", () => {
+function containingItself(): object {
+  const schema: Record<string, unknown> = { type: "object" };
+  schema["properties"] = { a: schema };
+  return schema;
+}
+
+describe("invalid tools", () => {
+  const calledWith = (given: object) => ({
+    prompt: undefined,
+    messages: [
+      { role: "assistant", tool_calls: [{ id: "a", name: "get_weather", arguments: given }] },
+    ],
+  });
   const complete = (given: object) =>
     clientOf("http://127.0.0.1:9").complete({ prompt: "Hi", ...given });
   it.each([
@@ -339,6 +351,16 @@ describe("tools that cannot be used", () => {
       "parameters that are no schema",
       { tools: [{ function: { name: "a", parameters: { type: 7 } } }] },
     ],
+    [
+      "parameters that contain themselves",
+      { tools: [{ function: { name: "a", parameters: containingItself() } }] },
+    ],
+    [
+      "parameters with a value that JSON has not",
+      { tools: [{ function: { name: "a", parameters: { minProperties: 5n } } }] },
+    ],
+    ["a call whose arguments contain themselves", calledWith(containingItself())],
+    ["a call with an argument that JSON has not", calledWith({ days: 5n })],
     ["parameters that are a list", { tools: [{ function: { name: "a", parameters: [] } }] }],
     [
       "a result without its call",
@@ -361,7 +383,7 @@ describe("tools that cannot be used", () => {
   });
 });
 
-describe("calls of an answer that did not end by itself", () => {
+describe("tool calls of an answer that was cut", () => {
   const answered = async (content: string, finish_reason: string, stop?: readonly string[]) => {
     const engine = await chatEngine(() =>
       events({ choices: [{ delta: { content }, finish_reason }] }),

@@ -39,7 +39,7 @@ describe("images on an OpenAI-compatible engine", () => {
     ]);
   });
 
-  it("stay in their places where the system text is sent in front of them", async () => {
+  it("stay in their places behind a system text", async () => {
     const engine = await chatEngine((body) =>
       Object(body).messages[0].role === "system"
         ? json({ error: { message: "System role not supported" } }, 400)
@@ -82,7 +82,7 @@ const foundry = [
 ] as const;
 
 describe.each(foundry)("images on %s", (_name, options) => {
-  it("go to the route that gives them to the model", async () => {
+  it("are sent to the route that supports them", async () => {
     const models = [{ ...SEER, script: { text: "A cat and a dog." } }];
     const simulator = await simulate({ ...options, models });
     const answer = await clientOf(simulator.url).complete({
@@ -122,14 +122,14 @@ describe.each(foundry)("images on %s", (_name, options) => {
     });
   });
 
-  it("get an answer that is cut off at its limit, and says so", async () => {
+  it("may get an answer that is cut off at its limit, with that finish_reason", async () => {
     const models = [{ ...SEER, script: { text: "On and on. ", forever: true } }];
     const simulator = await simulate({ ...options, models });
     const answer = await clientOf(simulator.url).complete({ messages: MESSAGES, maxTokens: 5 });
     expect(answer.finishReason).toBe("length");
   });
 
-  it("get a value by a schema, and calls of tools, which the system text describes", async () => {
+  it("work with a schema and with tools, which the system text describes", async () => {
     const tool = { type: "function" as const, function: { name: "name_it" } };
     const models = [
       {
@@ -159,7 +159,7 @@ describe.each(foundry)("images on %s", (_name, options) => {
     ).rejects.toMatchObject({ message: expect.stringContaining("the image is too large") });
   });
 
-  it("are refused for a model that takes none, before anything is sent", async () => {
+  it("are refused before anything is sent for a model without vision", async () => {
     const simulator = await simulate({ ...options, models: [READER] });
     await expect(
       clientOf(simulator.url).complete({ messages: MESSAGES, model: READER.id }),
@@ -170,7 +170,7 @@ describe.each(foundry)("images on %s", (_name, options) => {
     expect(simulator.requests.filter(({ method }) => method === "POST")).toEqual([]);
   });
 
-  it("choose a model that takes them, by auto and in an order of preference", async () => {
+  it("select a model with vision, by auto and in an order of preference", async () => {
     const models = [READER, { ...SEER, loaded: false }];
     const simulator = await simulate({ ...options, models });
     const client = clientOf(simulator.url);

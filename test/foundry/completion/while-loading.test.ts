@@ -21,7 +21,7 @@ const loading = (body: object, pauseSeconds = "0.01"): ChatAnswer => ({
 
 describe("an engine that is loading a model", () => {
   it.each(LOADING)(
-    "is waited for, longer than a busy one, in the words of %s",
+    "is waited for longer than a busy one, with the error of %s",
     async (_engine, body) => {
       let requests = 0;
       const { url } = await chatEngine((chat) => {
@@ -41,7 +41,7 @@ describe("an engine that is loading a model", () => {
     ...LOADING.map(([engine, body]) => [engine, body, true] as const),
     ["an engine that always lists its models", LOADING[0]?.[1] ?? {}, false] as const,
   ])(
-    "is waited for from the first request on, in the words of %s",
+    "is waited for from the first request on, with the error of %s",
     async (_engine, body, isAll) => {
       let requests = 0;
       const { url } = await httpService((request, response, text) => {
@@ -65,7 +65,7 @@ describe("an engine that is loading a model", () => {
     },
   );
 
-  it("is asked once for each time that it is waited for", async () => {
+  it("gets one request after each pause", async () => {
     let requests = 0;
     const { url } = await httpService((_request, response) => {
       requests += 1;
@@ -90,7 +90,7 @@ describe("an engine that is loading a model", () => {
     });
   });
 
-  it("is left as soon as the caller cancels", async () => {
+  it("is no longer waited for when the caller cancels", async () => {
     const { url, chats } = await chatEngine(() => loading({ error: "Loading model" }, "5"));
     const controller = new AbortController();
     const client = clientOf(url, { retry: { retries: 0 } });
@@ -108,7 +108,7 @@ describe("an engine that is loading a model", () => {
   });
 
   it.each(["error loading model", "failed loading model m", "unable to load: no room"])(
-    "is not taken for one that failed to: %s",
+    "is distinguished from an engine that failed to load: %s",
     async (message) => {
       const { url, chats } = await chatEngine(() => json({ error: { message } }, 503));
       await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toThrow();

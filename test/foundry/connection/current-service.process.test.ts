@@ -9,7 +9,7 @@ import { silentLogger } from "../../../src/log.js";
 import { Installation, running } from "../discovery/installation.js";
 import { askedOf, simulate } from "../fixtures.js";
 
-/** On a machine of its own, whose only traces of a service are the daemon's file and a command. */
+/** A client on a separate machine whose only sources of a service are the daemon's file and a command. */
 async function machineOf(url: string, log = silentLogger) {
   const installation = await Installation.make();
   await installation.install({ "server status": { prints: running(url) } });
@@ -22,7 +22,7 @@ async function machineOf(url: string, log = silentLogger) {
   return { current, installation, moveTo, options };
 }
 
-/** The address of a C1 that answers one request, the probe of a search, and is gone after it. */
+/** The address of a C1 that answers one request, the probe of a search, and then ends. */
 async function leavingService(): Promise<string> {
   const server = createServer((_request, response) => {
     server.close();
@@ -42,7 +42,7 @@ const REFUSED = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens.", {
   cause: Object.assign(new Error(), { code: "ECONNREFUSED" }),
 });
 
-describe("a service that was lost", () => {
+describe("a lost service", () => {
   it("is logged once, however many calls notice it", async () => {
     const [before, after] = [await simulate(), await simulate()];
     const lines: object[] = [];
@@ -59,7 +59,7 @@ describe("a service that was lost", () => {
     ]);
   });
 
-  it("is searched for again by a health check that found it at addresses where it ended", async () => {
+  it("is searched for again by a health check whose address has just stopped answering", async () => {
     const { url } = await simulate();
     const gone = [await leavingService(), await leavingService()];
     const installation = await Installation.make();
@@ -73,7 +73,7 @@ describe("a service that was lost", () => {
     expect(await client.healthCheck()).toMatchObject({ status: "healthy", endpoint: url });
   });
 
-  it("lets calls between two requests notice it, and continue on the next service", async () => {
+  it("is noticed by a call between two requests, which continues on the next service", async () => {
     const [before, after] = [await simulate(), await simulate()];
     const { current, moveTo } = await machineOf(before.url);
     const connection = await current.connection();
@@ -84,7 +84,7 @@ describe("a service that was lost", () => {
         isFirst = false;
         await before.stop();
         await moveTo(after.url);
-        // Somebody else's request finds it gone.
+        // A request of another call finds it gone.
         current.noteGone(connection, REFUSED);
       }
       await service.models.all(service.patient());
@@ -94,7 +94,7 @@ describe("a service that was lost", () => {
     expect(endpoint).toBe(after.url);
   });
 
-  it("is taken up again, with what is known of it, where it answers while it works for us", async () => {
+  it("keeps its connection where it answers again while a load runs", async () => {
     const { url } = await simulate({ loadMs: 60_000 });
     const { current } = await machineOf(url);
     const first = await current.connection();
@@ -109,7 +109,7 @@ describe("a service that was lost", () => {
     expect(second).toBe(first);
   });
 
-  it("is not looked for any more once all is closed", async () => {
+  it("is not searched for after the end of the client", async () => {
     const service = await simulate();
     const { current } = await machineOf(service.url);
     const connection = await current.connection();
@@ -124,8 +124,8 @@ describe("a service that was lost", () => {
   });
 });
 
-describe("a service that dies of a prompt (#818)", () => {
-  it("is started again and tried once more, and then the prompt is not sent any more", async () => {
+describe("a service that crashes at a prompt (#818)", () => {
+  it("is started again and gets the prompt once more, then no further time", async () => {
     const service = await simulate({ dialect: "C1", switches: { deadlyPromptBytes: 1000 } });
     const cli = await startFoundryCli({ generation: "server", service });
     onTestFinished(() => cli.close());
@@ -144,8 +144,8 @@ describe("a service that dies of a prompt (#818)", () => {
   });
 });
 
-describe("a service that dies of a load", () => {
-  it("is sent it once more, and not again", async () => {
+describe("a service that crashes at a load", () => {
+  it("gets the load once more, then no further time", async () => {
     const model = { id: "talker-generic-cpu:1", loadMs: 60_000 };
     const service = await simulate({ dialect: "C1", models: [model] });
     const cli = await startFoundryCli({ generation: "server", service });
@@ -173,8 +173,8 @@ describe("a service that dies of a load", () => {
   });
 });
 
-describe("waiters of one search", () => {
-  it("get each update once, though they pass the same function, and so do later ones", async () => {
+describe("callers that share a search", () => {
+  it("get each update once per caller, even if they pass the same function", async () => {
     const { url } = await simulate();
     const { current } = await machineOf(url);
     const messages: string[] = [];
@@ -186,7 +186,7 @@ describe("waiters of one search", () => {
     expect(messages).toEqual([looking, looking, found, found]);
   });
 
-  it("do not begin it when they have left already", async () => {
+  it("do not start it when they have already aborted", async () => {
     const { url } = await simulate();
     const { current, installation } = await machineOf(url);
 
@@ -226,8 +226,8 @@ describe("closing a client", () => {
   });
 });
 
-describe("another server where one was", () => {
-  it("is noticed by every running call, not only by the first", async () => {
+describe("another server at the same address", () => {
+  it("is detected by every running call, not only by the first", async () => {
     const before = await simulate({ dialect: "C1" });
     const { current } = await machineOf(before.url);
     const { service } = await current.connection();
@@ -236,7 +236,7 @@ describe("another server where one was", () => {
     const change = async (): Promise<void> => {
       await before.close();
       await simulate({ dialect: "S", port: before.port });
-      // Somebody else learns of it first.
+      // Another call detects it first.
       await service.detectOnce({ limits: {} });
     };
     const refused = new FoundryError("UNSUPPORTED_BY_SERVER", "Not here.", {
@@ -262,7 +262,7 @@ describe("another server where one was", () => {
     expect(names).toEqual(["S", "S"]);
   });
 
-  it("is noticed, too, when it understands what the one before was to be asked", async () => {
+  it("is detected even when it understands the requests meant for the former server", async () => {
     const before = await simulate({ dialect: "C1" });
     const { current } = await machineOf(before.url);
     const { service } = await current.connection();
@@ -280,7 +280,7 @@ describe("another server where one was", () => {
     expect((await service.dialect()).name).toBe("C2");
   });
 
-  it("is noticed when it takes the place of the other between two requests", async () => {
+  it("is detected when it appears between two requests of a call", async () => {
     const before = await simulate({ dialect: "C1" });
     const { current } = await machineOf(before.url);
     let isFirst = true;

@@ -8,7 +8,7 @@ const of = (properties: object, definitions: object = {}) => ({
   ...definitions,
 });
 
-describe("a schema as the parameters of a tool that must be called", () => {
+describe("a schema as the parameters of a forced tool", () => {
   it.each([
     ["none", of({ a: WORD }), of({ a: WORD })],
     ["of $defs", of({ a: { $ref: "#/$defs/w" } }, { $defs: { w: WORD } }), of({ a: WORD })],
@@ -52,7 +52,7 @@ describe("a schema as the parameters of a tool that must be called", () => {
       of({ $ref: WORD, a: { const: { $ref: "#/$defs/w" } } }),
       of({ $ref: WORD, a: { const: { $ref: "#/$defs/w" } } }),
     ],
-  ])("has the definitions in place of references: %s", (_name, schema, parameters) => {
+  ])("has definitions inserted for references: %s", (_name, schema, parameters) => {
     expect(callParameters(schema)).toEqual(parameters);
   });
 
@@ -67,11 +67,11 @@ describe("a schema as the parameters of a tool that must be called", () => {
     ["a reference to nothing", of({ a: { $ref: "#/$defs/b" } })],
     ["a reference to another document", of({ a: { $ref: "https://example.org/a.json" } })],
     ["an inherited name", of({ a: { $ref: "#/$defs/constructor" } }, { $defs: {} })],
-  ])("is none for %s", (_name, schema) => {
+  ])("is not used for %s", (_name, schema) => {
     expect(callParameters(schema)).toBeNull();
   });
 
-  it("is none where references to references grow beyond a bound", () => {
+  it("is not used where nested references grow beyond a bound", () => {
     const twice = (name: string) => of({ a: { $ref: name }, b: { $ref: name } });
     const names = Array.from({ length: 40 }, (_, at) => `d${at}`);
     const $defs = Object.fromEntries(
@@ -80,7 +80,7 @@ describe("a schema as the parameters of a tool that must be called", () => {
     expect(callParameters({ ...twice("#/$defs/d0"), $defs })).toBeNull();
   });
 
-  it("leaves out keywords that the services do not know, and keeps members of these names", () => {
+  it("loses keywords unknown to the services, but keeps properties with these names", () => {
     const schema = of({
       not: { type: "array", uniqueItems: true, items: { not: WORD } },
       a: { if: {}, else: {}, minLength: 1 },

@@ -4,7 +4,7 @@ import { httpService } from "./http-service.js";
 const bodySchema = z.record(z.string(), z.unknown());
 export type ChatBody = z.output<typeof bodySchema>;
 
-/** What an engine answers to a chat. */
+/** The answer of an engine to a chat. */
 export interface ChatAnswer {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;

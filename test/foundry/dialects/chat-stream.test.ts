@@ -11,7 +11,7 @@ const REQUEST = {
   maxTokens: 64,
 } as const;
 
-/** What is read from a service that streams this text. */
+/** The events read from a service that streams this text. */
 async function read(
   body: string,
   quirks = {},
@@ -56,7 +56,7 @@ describe("openChat", () => {
   });
 
   it.each(["", data("null")])(
-    "takes one empty message for a whole answer, before %j",
+    "treats one empty message as a whole answer, before %j",
     async (rest) => {
       const body = data({ choices: [{ message: { content: "" } }] }) + rest;
       expect(await read(body)).toEqual([{ type: "finish", reason: "stop" }]);
@@ -74,7 +74,7 @@ describe("openChat", () => {
     }
   });
 
-  it("reads the stream of C1: everything twice, usage in every chunk", async () => {
+  it("reads the stream of C1, with repeated text and usage in every chunk", async () => {
     const chunk = (content: string, completion_tokens: number, finish = {}) => ({
       model: "x:1",
       choices: [
@@ -105,7 +105,7 @@ describe("openChat", () => {
     ]);
   });
 
-  it("reads a whole answer in place of a stream, as a service gives that ignores `stream`", async () => {
+  it("reads a whole answer from a service that ignores `stream`", async () => {
     const body = data(
       {
         choices: [{ message: { content: "Hello" }, finish_reason: "length" }],
@@ -120,7 +120,7 @@ describe("openChat", () => {
     ]);
   });
 
-  it("does not take a finish_reason that it does not know for a stop", async () => {
+  it("does not treat an unknown finish_reason as a stop", async () => {
     const end = { choices: [{ delta: {}, finish_reason: "something_new" }] };
     expect(await read(data(text("a"), end, "[DONE]"))).toEqual([
       { type: "text", text: "a" },
@@ -129,7 +129,7 @@ describe("openChat", () => {
   });
 
   it.each(["abort", "error"])(
-    "takes the finish_reason %s for a break, after the text that came with it",
+    "treats the finish_reason %s as an interruption, after its text",
     async (finish_reason) => {
       const { url } = await httpService((_request, response) => {
         response.writeHead(200, { "content-type": "text/event-stream" });
@@ -153,7 +153,7 @@ describe("openChat", () => {
     },
   );
 
-  it("takes the first finish_reason when two come", async () => {
+  it("uses the first of two finish_reasons", async () => {
     const body = data(
       text("a"),
       { choices: [{ delta: {}, finish_reason: "tool_calls" }] },
@@ -164,19 +164,19 @@ describe("openChat", () => {
     expect(finishes).toEqual([{ type: "finish", reason: "tool_calls" }]);
   });
 
-  it("takes [DONE] without finish_reason for a proper end", async () => {
+  it("treats [DONE] without finish_reason as a proper end", async () => {
     expect(await read(data(text("a"), "[DONE]"))).toEqual([
       { type: "text", text: "a" },
       { type: "finish", reason: "stop" },
     ]);
   });
 
-  it("takes an end without finish_reason for the limit where the answer is as long as allowed", async () => {
+  it("treats an end without finish_reason as the limit where the answer has the maximum length", async () => {
     const body = data(...Array.from({ length: 64 }, () => text("a")), "[DONE]");
     expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: "length" });
   });
 
-  it("believes a told stop, unless the service is known to mistake the limit for it (#217)", async () => {
+  it("trusts finish_reason `stop`, unless the service is known to send it at the limit (#217)", async () => {
     const stop = { choices: [{ delta: {}, finish_reason: "stop" }] };
     const body = data(...Array.from({ length: 64 }, () => text("a")), stop, "[DONE]");
     const ends = { type: "finish" } as const;
@@ -185,7 +185,7 @@ describe("openChat", () => {
     expect(doubted.at(-1)).toEqual({ ...ends, reason: "length" });
   });
 
-  it("doubts a stop by the count of the service, too, where text comes in large pieces", async () => {
+  it("doubts a stop by the service's token count, where text comes in large pieces", async () => {
     const chunk = {
       choices: [{ delta: { content: "all of it" }, finish_reason: "stop" }],
       usage: { prompt_tokens: 3, completion_tokens: 64 },
@@ -194,12 +194,12 @@ describe("openChat", () => {
     expect(events).toContainEqual({ type: "finish", reason: "length" });
   });
 
-  it("takes a finish_reason without [DONE] for a proper end", async () => {
+  it("treats a finish_reason without [DONE] as a proper end", async () => {
     const body = data(text("a"), { choices: [{ delta: {}, finish_reason: "stop" }] });
     expect((await read(body)).at(-1)).toEqual({ type: "finish", reason: "stop" });
   });
 
-  it("takes a stream that says [DONE] at once for an empty answer of a service that sends tokens alone", async () => {
+  it("treats [DONE] alone as an empty answer of a service that sends only tokens", async () => {
     const events = await read(data("[DONE]"), { sendsTokensAlone: true });
     expect(events).toEqual([{ type: "finish", reason: "stop" }]);
     await expect(read(data("[DONE]"))).rejects.toMatchObject({
@@ -208,7 +208,7 @@ describe("openChat", () => {
     });
   });
 
-  it("gives the text before a break, and then fails", async () => {
+  it("returns the text before an interruption, and then fails", async () => {
     const { url } = await httpService((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.end(data(text("so far")));
@@ -257,7 +257,7 @@ describe("openChat", () => {
     await expect(read(data(text("a"), chunk))).rejects.toMatchObject({ code });
   });
 
-  it("says the words of an error in a list", async () => {
+  it("reports the message of an error in a list", async () => {
     const chunk = { error: [{ message: "token generation failed" }] };
     await expect(read(data(text("a"), chunk))).rejects.toMatchObject({
       message: "tiny-talk-generic-cpu:1 failed while generating. It said: token generation failed",
@@ -287,7 +287,7 @@ describe("openChat", () => {
     });
   });
 
-  it("passes over members of a kind it does not expect", async () => {
+  it("ignores members of an unexpected type", async () => {
     const body = data(
       { choices: [{ delta: { content: 7 } }], usage: { prompt_tokens: "x" } },
       { choices: null },
@@ -316,7 +316,7 @@ describe("openChat", () => {
     ["null", { prompt_tokens: 3, completion_tokens: null }],
     ["none for a prompt and its answer", { prompt_tokens: 0, completion_tokens: 0 }],
     ["no object", [3, 1]],
-  ])("believes no count that is %s, whole or in a stream", async (_what, usage) => {
+  ])("ignores a count that is %s, whole or in a stream", async (_what, usage) => {
     const chunk = { choices: [{ delta: { content: "a" }, finish_reason: "stop" }], usage };
     const news = { type: "usage", usage: null };
     expect(await read(data(chunk, "[DONE]"))).toContainEqual(news);
@@ -324,7 +324,7 @@ describe("openChat", () => {
   });
 
   it.each(["constructor", "__proto__", "toString", "x".repeat(1_000_000)])(
-    "takes the finish reason %.20s for an unknown one",
+    "treats the finish reason %.20s as unknown",
     async (finish_reason) => {
       const body = data({ choices: [{ delta: { content: "a" }, finish_reason }] }, "[DONE]");
       expect((await read(body)).at(-1)).toEqual({
@@ -348,7 +348,7 @@ describe("openChat", () => {
     ["in letters", "x", 2000],
     ["in large pieces", "x".repeat(10_000), 2000],
     ["in one piece", "x".repeat(20_000_000), 1],
-  ])("cuts off what goes far above max_tokens, %s", async (_what, piece, count) => {
+  ])("cuts an answer far above max_tokens, %s", async (_what, piece, count) => {
     const chunk = data(text(piece));
     const events = await read(chunk.repeat(count) + data("[DONE]"));
     expect(events.at(-1)).toEqual({ type: "overrun" });
@@ -377,7 +377,7 @@ describe("openChat", () => {
     await expect.poll(() => isClosed).toBe(true);
   });
 
-  it("sends what was asked for, max_tokens always, and nothing that was not", async () => {
+  it("sends the given arguments and max_tokens, and nothing else", async () => {
     const bodies: unknown[] = [];
     const { url } = await httpService((_request, response, body) => {
       bodies.push(JSON.parse(body));
@@ -389,7 +389,7 @@ describe("openChat", () => {
     for (const request of [REQUEST, { ...REQUEST, temperature: 0, topP: 0.5, seed: 7 }]) {
       const quirks = { path: "/v1/chat/completions" };
       for await (const _ of await openChat(transport, request, quirks, { limits: {} })) {
-        // Only what was sent matters.
+        // Only the request matters.
       }
     }
     const plain = {

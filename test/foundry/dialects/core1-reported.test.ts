@@ -6,7 +6,7 @@ import { HttpTransport } from "../../../src/http/index.js";
 import { knownModel } from "../models/known-model.js";
 import { httpService } from "./http-service.js";
 
-/** What users and other clients told of core 1.x beyond what was recorded. */
+/** Answers of core 1.x reported by users and other clients, beyond the recordings. */
 
 const ID = "qwen2.5-coder-7b-instruct-generic-cpu:4";
 const CALL = { limits: { wholeMs: 5000 } };
@@ -62,7 +62,7 @@ async function chat(answer: (response: ServerResponse, body: string) => void) {
   return events;
 }
 
-describe("what was told of core 1.x is understood:", () => {
+describe("reported answers of core 1.x are understood:", () => {
   it("a list of models with nothing but names and aliases (#876)", async () => {
     const entry = {
       id: "qwen2.5-coder-7b-instruct-generic-cpu",

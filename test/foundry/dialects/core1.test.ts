@@ -26,7 +26,7 @@ const farCore1 = (model: ModelOptions, options: SimulatorOptions = {}) =>
   simulateFar({ dialect: "C1", models: [model], ...options });
 
 describe("on core 1.x", () => {
-  it("models are listed with the versions that the disk tells", async () => {
+  it("models are listed with their versions from the disk", async () => {
     const own = { id: "My_Own.Talker:7", contextLength: 512 };
     const { url } = await core1([...TWO, own]);
     const list = await clientOf(url).listModels();
@@ -86,7 +86,7 @@ describe("on core 1.x", () => {
     expect([loaded.model, ...simulator.loaded]).toEqual(["two-generic-cpu:1", "two-generic-cpu:1"]);
   });
 
-  it("far away, where no version is known, a model is loaded by name and then known by id", async () => {
+  it("a model of a remote service without known versions is loaded by name and then known by id", async () => {
     const simulator = await farCore1({ id: "far-generic-cpu:3", script: HELLO });
     const client = clientOf(simulator.url);
     const completion = await client.complete({ prompt: "Hi", model: "far-generic-cpu" });
@@ -94,7 +94,7 @@ describe("on core 1.x", () => {
     expect(askedOf(simulator, CHAT)).toMatchObject([{ body: { model: "far-generic-cpu:3" } }]);
   });
 
-  it("a load that fails without a word says what may help", async () => {
+  it("a load that fails without a message has an error that says what may help", async () => {
     const { url } = await core1([
       { id: "broken-generic-cpu:1", loadError: "Protobuf parsing failed." },
     ]);
@@ -104,7 +104,7 @@ describe("on core 1.x", () => {
     });
   });
 
-  it("a model that is not downloaded is not even tried", async () => {
+  it("a model that is not downloaded causes no load request", async () => {
     const simulator = await core1([A, { id: "cloud-generic-cpu:1", downloaded: false }]);
     await expect(clientOf(simulator.url).loadModel("cloud")).rejects.toMatchObject({
       code: "MODEL_NOT_CACHED",
@@ -113,7 +113,7 @@ describe("on core 1.x", () => {
     expect(askedOf(simulator, LOAD)).toEqual([]);
   });
 
-  it("a completion counts what the service counts, and cuts at stop strings itself", async () => {
+  it("a completion uses the service's counts, and cuts at stop strings itself", async () => {
     const simulator = await core1([{ ...A, script: { text: "One. Two." } }]);
     const client = clientOf(simulator.url);
     const whole = await client.complete({ prompt: "Hi", model: "a" });
@@ -130,7 +130,7 @@ describe("on core 1.x", () => {
     ]);
   });
 
-  it("a stream that ends before it began is explained by asking in one piece", async () => {
+  it("a stream that ends before its first event is explained by a request without streaming", async () => {
     const simulator = await farCore1({ ...A, contextLength: 512 });
     const client = clientOf(simulator.url, { retry: { retries: 0 } });
     const asking = client.complete({ prompt: "Hi", model: "a", maxTokens: 600 });
@@ -145,7 +145,7 @@ describe("on core 1.x", () => {
     ]);
   });
 
-  it("our default length is shortened to the context there, too", async () => {
+  it("the default length is shortened to the context after that request, too", async () => {
     const simulator = await farCore1({ ...A, contextLength: 512 });
     const client = clientOf(simulator.url, { retry: { retries: 0 } });
     const completion = await client.complete({ prompt: "Hi", model: "a" });
@@ -164,7 +164,7 @@ describe("on core 1.x", () => {
     expect(completion).toMatchObject({ status: "completed", text: "Hello there." });
   });
 
-  it("a generation that breaks off is interrupted, with its text kept", async () => {
+  it("a generation that breaks off is an interruption, with its text kept", async () => {
     const simulator = await core1([{ ...A, script: { ...HELLO, failAfterTokens: 2 } }]);
     const stream = clientOf(simulator.url).streamComplete({ prompt: "Hi", model: "a" });
     const reading = (async () => {
@@ -176,7 +176,7 @@ describe("on core 1.x", () => {
     expect(stream.snapshot()).toMatchObject({ status: "interrupted", text: "Hello there" });
   });
 
-  it("a list that cannot be had offline is empty with a warning, and health says degraded", async () => {
+  it("an unreachable catalog gives an empty list with a warning, and health is degraded", async () => {
     const { url } = await farCore1(
       { ...A, loaded: false },
       { switches: { catalogAccess: "unreachable" } },
@@ -197,7 +197,7 @@ describe("on core 1.x", () => {
   });
 
   describe("unloading", () => {
-    it("takes a model out of memory, and says so of one that was not in it", async () => {
+    it("unloads a model, and reports one that was not loaded", async () => {
       const simulator = await core1([A]);
       const client = clientOf(simulator.url);
       expect(await client.unloadModel("a")).toEqual({
@@ -208,7 +208,7 @@ describe("on core 1.x", () => {
       expect(askedOf(simulator, UNLOAD)).toHaveLength(1);
     });
 
-    it("is refused while a completion of ours runs, since the service dies of it", async () => {
+    it("is refused while a completion of this client runs, since the service would crash", async () => {
       const simulator = await core1([ENDLESS]);
       const client = clientOf(simulator.url);
       const stream = client.streamComplete({ prompt: "Hi", model: "a", maxTokens: 4000 });
@@ -224,7 +224,7 @@ describe("on core 1.x", () => {
       expect(askedOf(simulator, UNLOAD)).toEqual([]);
     });
 
-    it("waits until a completion that was left can run no more", async () => {
+    it("waits until a cancelled completion can no longer run in the service", async () => {
       vi.useFakeTimers({ toFake: ["performance"] });
       onTestFinished(() => {
         vi.useRealTimers();

@@ -7,7 +7,7 @@ import { httpService } from "./http-service.js";
 const talker = { id: "Talker-instruct-generic-cpu:2", alias: "talker" };
 
 describe("on core 2.x", () => {
-  it("both families are one list, each model once, the registered ones as downloaded", async () => {
+  it("both families are one list without duplicates, registered models as downloaded", async () => {
     const simulator = await simulate({
       version: "2.2.1",
       models: [
@@ -27,7 +27,7 @@ describe("on core 2.x", () => {
     expect(warning).toBeNull();
   });
 
-  it("before 2.1 only the one family is asked", async () => {
+  it("versions before 2.1 are asked for only one family", async () => {
     const simulator = await simulate({ version: "2.0.1", models: [talker] });
     await clientOf(simulator.url).listModels();
     expect(askedOf(simulator, "/catalogs/local").map(({ path }) => path)).toEqual([
@@ -59,7 +59,7 @@ describe("on core 2.x", () => {
     },
   );
 
-  it("far away, where no file tells the alias, the likely names are tried in turn", async () => {
+  it("the likely aliases are tried in turn on a remote service without model files", async () => {
     // Nothing of its disk is on this machine.
     const simulator = await startSimulator({ models: [{ id: "thing-generic-cpu:1" }] });
     onTestFinished(() => simulator.close());
@@ -72,7 +72,7 @@ describe("on core 2.x", () => {
     ]);
   });
 
-  it("far away, where the alias cannot be guessed, says that it is the alias that is missing", async () => {
+  it("a remote model whose alias cannot be guessed fails with that reason", async () => {
     const simulator = await startSimulator({
       models: [{ id: "thing-generic-cpu:1", alias: "something-else" }],
     });
@@ -86,7 +86,7 @@ describe("on core 2.x", () => {
     });
   });
 
-  it("the error for an alias that is not known has the id of the request", async () => {
+  it("the error for an unknown alias has the id of the request", async () => {
     const { url } = await httpService(({ url: path }, response) => {
       const isUnknown = path?.startsWith("/models/load/");
       response.writeHead(isUnknown || path?.includes("/local/") ? 404 : 200, {
@@ -105,7 +105,7 @@ describe("on core 2.x", () => {
     });
   });
 
-  it("far away, the variant that an alias loads is used, whichever was listed first", async () => {
+  it("the variant that an alias loads is used on a remote service, whichever was listed first", async () => {
     const simulator = await startSimulator({
       models: [
         { id: "Talker-instruct-cuda-gpu:2", alias: "talker", downloaded: false },
@@ -120,7 +120,7 @@ describe("on core 2.x", () => {
     });
   });
 
-  it("far away, a model that is not downloaded is refused by the name to download it by", async () => {
+  it("a remote model that is not downloaded is refused with the name to download it", async () => {
     const simulator = await startSimulator({
       models: [{ id: "Talker-instruct-generic-cpu:2", alias: "talker", downloaded: false }],
     });
@@ -148,13 +148,13 @@ describe("on core 2.x", () => {
     );
   });
 
-  describe("of two versions of an alias", () => {
+  describe("two versions of an alias:", () => {
     const both = [
       { id: "two-generic-cpu:1", alias: "two" },
       { id: "two-generic-cpu:2", alias: "two" },
     ];
 
-    it("the one that the service prefers is loaded, and the result says which", async () => {
+    it("the preferred version is loaded, and the result names it", async () => {
       const simulator = await simulate({ models: both });
       expect(await clientOf(simulator.url).loadModel("two")).toMatchObject({
         model: "two-generic-cpu:2",
@@ -162,7 +162,7 @@ describe("on core 2.x", () => {
       });
     });
 
-    it("the other one cannot be loaded: that is an error, and says what is loaded instead", async () => {
+    it("loading the other version is an error that names the version loaded instead", async () => {
       const simulator = await simulate({ models: both });
       await expect(clientOf(simulator.url).loadModel("two-generic-cpu:1")).rejects.toMatchObject({
         code: "UNSUPPORTED_BY_SERVER",
@@ -171,7 +171,7 @@ describe("on core 2.x", () => {
       });
     });
 
-    it("unloading the one that is not loaded leaves the other one alone", async () => {
+    it("unloading the version that is not loaded leaves the other one loaded", async () => {
       const simulator = await simulate({ models: both });
       const client = clientOf(simulator.url);
       await client.loadModel("two-generic-cpu:2");
@@ -202,13 +202,13 @@ describe("on core 2.x", () => {
       },
       { code: "EP_UNAVAILABLE", action: expect.stringContaining("-generic-cpu") },
     ],
-  ])("a load of a model that %s fails for what it is, and once", async (_what, flaw, error) => {
+  ])("a load of a model that %s fails with its reason, once", async (_what, flaw, error) => {
     const simulator = await simulate({ models: [{ ...talker, ...flaw }] });
     await expect(clientOf(simulator.url).loadModel("talker")).rejects.toMatchObject(error);
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
   });
 
-  it("a model in use is not unloaded, and the refusal says what to do", async () => {
+  it("a model in use is not unloaded, and the error says what to do", async () => {
     const simulator = await simulate({
       models: [{ ...talker, loaded: true, script: { text: "on ", forever: true } }],
       tokensPerSecond: 200,
@@ -234,7 +234,7 @@ describe("on core 2.x", () => {
   it.each([
     ["a little", 4000],
     ["much", 6000],
-  ])("a request head that is %s too long for it is told as such", async (_what, length) => {
+  ])("a request head that is %s too long is reported with that reason", async (_what, length) => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
     const client = clientOf(simulator.url, { headers: { "x-trace": "t".repeat(length) } });
     await expect(client.listModels()).rejects.toMatchObject({
@@ -243,7 +243,7 @@ describe("on core 2.x", () => {
     });
   });
 
-  it("the head may be as long as the service reads", async () => {
+  it("the request head may be as long as the service's limit", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
     const client = clientOf(simulator.url, { headers: { "x-trace": "t".repeat(3500) } });
     expect(await client.complete({ prompt: "Hi", model: "talker" })).toMatchObject({

@@ -30,14 +30,14 @@ describe("detectDialect", () => {
     ["2.0.1", "2.0"],
     ["2.1.0", "2.1 or later"],
     ["2.2.1", "2.1 or later"],
-  ])("knows core %s as C2, %s", async (version, told) => {
+  ])("detects core %s as C2, %s", async (version, told) => {
     const simulator = await startSimulator({ version });
     onTestFinished(() => simulator.close());
     const { dialect } = await detectDialect(transportTo(simulator.url), CALL);
     expect(dialect).toMatchObject({ name: "C2", version: told });
   });
 
-  it("takes no lock of C2, so that it is answered while a model loads", async () => {
+  it("uses no route that C2 blocks while a model loads", async () => {
     const simulator = await startSimulator({
       models: [{ id: "slow-generic-cpu:1" }],
       loadMs: 600_000,
@@ -51,12 +51,12 @@ describe("detectDialect", () => {
     await loading;
   });
 
-  it("knows C2 by its server's name where /status is gone", async () => {
+  it("detects C2 by its server's name where /status does not exist", async () => {
     const { url } = await serviceWith({}, { server: "oatpp/1.3.0" });
     expect((await detectDialect(transportTo(url), CALL)).dialect).toMatchObject({ name: "C2" });
   });
 
-  it("knows C1 by the directory that its /status names", async () => {
+  it("detects C1 by the directory in its /status", async () => {
     const { url } = await serviceWith({
       "/status": [
         200,
@@ -66,14 +66,14 @@ describe("detectDialect", () => {
     expect((await detectDialect(transportTo(url), CALL)).dialect).toMatchObject({ name: "C1" });
   });
 
-  it("knows a C1 without /status by its list of loaded models", async () => {
+  it("detects a C1 without /status by its list of loaded models", async () => {
     const { url, asked } = await serviceWith({ "/models/loaded": [200, '["a:1"]'] });
     expect((await detectDialect(transportTo(url), CALL)).dialect).toMatchObject({ name: "C1" });
     expect(asked).toEqual(["GET /status", "GET /openai/status", "GET /models/loaded"]);
   });
 
   it.each(["modelDirPath", "ModelDirPath"])(
-    "knows S, the service of the old command line, by %s",
+    "detects S, the legacy service, by %s",
     async (member) => {
       const { url, asked } = await serviceWith({
         "/openai/status": [200, JSON.stringify({ Endpoints: [], [member]: "C:\\models" })],
@@ -88,14 +88,14 @@ describe("detectDialect", () => {
     },
   );
 
-  it("does not blame the length of a head on a service that only broke off", async () => {
+  it("does not report a too long head where the service only broke the connection", async () => {
     const { url } = await httpService((_request, response) => response.destroy());
     await expect(detectDialect(transportTo(url), CALL)).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
     });
   });
 
-  it("takes anything else with a list of models for an OpenAI-compatible engine", async () => {
+  it("detects anything else with a list of models as an OpenAI-compatible engine", async () => {
     const simulator = await startSimulator({ dialect: "openai" });
     onTestFinished(() => simulator.close());
     const { dialect } = await detectDialect(transportTo(simulator.url), CALL);
@@ -119,7 +119,7 @@ describe("detectDialect", () => {
     ["refused credentials", 403, "", "UNAUTHORIZED", "requires credentials"],
     ["too many requests", 429, "", "SERVICE_BUSY", "is busy (HTTP 429)"],
     ["errors", 500, "", "SERVICE_ERROR", "only with errors (HTTP 500)"],
-  ])("says so when what answers gives %s", async (_what, status, body, code, words) => {
+  ])("reports a server that answers with %s", async (_what, status, body, code, words) => {
     const { url } = await httpService((_request, response) => {
       response.writeHead(status);
       response.end(body);
@@ -137,7 +137,7 @@ describe("detectDialect", () => {
     [500, { message: "the flux is off" }, "SERVICE_ERROR"],
     [403, { error: "invalid host header of flux" }, "UNAUTHORIZED"],
     [401, { error: { message: "this flux key expired" } }, "UNAUTHORIZED"],
-  ])("keeps the words and the pause of a list of models with %i", async (status, body, code) => {
+  ])("keeps the message and the pause of a list of models with %i", async (status, body, code) => {
     const { url } = await httpService((request, response) => {
       const isList = request.url === "/v1/models";
       response.writeHead(isList ? status : 404, { "retry-after": "90" });

@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../../src/lib/errors.js";
 import { clientOf } from "../fixtures.js";
 import { type ChatAnswer, chatEngine, events, json } from "./chat-engine.js";
 
-/** What an engine says, with the status that it has outside of a stream. */
+/** The error of an engine, with its status outside of a stream. */
 interface Refusal {
   readonly engine: string;
   readonly status: number;
@@ -14,7 +14,7 @@ interface Refusal {
 const bodyOf = ({ says, status }: Refusal): object =>
   typeof says === "string" ? { error: { message: says, type: "error", code: status } } : says;
 
-/** The same refusal in the ways in which engines hand it over. */
+/** The same refusal in the ways in which engines send it. */
 const WAYS: readonly (readonly [string, (refusal: Refusal) => ChatAnswer])[] = [
   ["as a status", (refusal) => json(bodyOf(refusal), refusal.status)],
   ["whole, in a 200", (refusal) => json(bodyOf(refusal))],
@@ -42,10 +42,10 @@ async function failureOf(refusal: Refusal, way: (refusal: Refusal) => ChatAnswer
   return { error, requests: chats.length };
 }
 
-/** Refusals that are the same the next time, so they are requested once. */
+/** Refusals that would repeat, so they are not retried. */
 function describeRefusals(code: ErrorCode, refusals: readonly Refusal[]): void {
   describe.each(WAYS)(`%s, ${code}`, (_how, way) => {
-    it.each(refusals)("is recognised in the words of $engine: $says", async (refusal) => {
+    it.each(refusals)("is recognised in the message of $engine: $says", async (refusal) => {
       const { error, requests } = await failureOf(refusal, way);
       expect(error).toMatchObject({ code, retryable: false });
       expect(requests).toBe(1);
@@ -274,7 +274,7 @@ describeRefusals("CONTEXT_LENGTH_EXCEEDED", OVERFLOWS);
 
 describe("the limit of a context", () => {
   it.each(OVERFLOWS.filter(({ limit }) => limit !== null))(
-    "is said in the error, and learned, from the words of $engine: $says",
+    "is named in the error and remembered, from the message of $engine: $says",
     async (refusal) => {
       const { url } = await chatEngine(() => json(bodyOf(refusal), refusal.status));
       const client = clientOf(url);
@@ -385,7 +385,7 @@ describeRefusals("MODEL_NOT_LOADED", [
 ]);
 
 describe("a model that is not loaded", () => {
-  it("is to be loaded with the tools of its engine, since `loadModel` cannot", async () => {
+  it("has an error without `loadModel`, which engines do not support", async () => {
     const { url } = await chatEngine(() => json({ error: "No models loaded." }, 404));
     await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
       code: "MODEL_NOT_LOADED",
@@ -439,7 +439,7 @@ describe("an unknown error inside a 200", () => {
     ["of the server, by its status", { message: "the flux is off", code: 500 }, 3],
     ["that is busy by its words", { message: "the server is busy, flux is off" }, 3],
     ["of the caller", { message: "the flux is off", type: "invalid_request_error" }, 1],
-  ])("%s is requested as often as its own words allow", async (_what, error, requests) => {
+  ])("%s is retried if its message allows it", async (_what, error, requests) => {
     for (const answer of [events({ error }), json({ error })]) {
       const { url, chats } = await chatEngine(() => answer);
       await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
@@ -451,8 +451,8 @@ describe("an unknown error inside a 200", () => {
   });
 });
 
-describe("a refusal that names a pause", () => {
-  it.each([429, 503])("longer than ours, with a %i, is sent once and said", async (status) => {
+describe("a refusal that contains a time to wait", () => {
+  it.each([429, 503])("above the maximum, with a %i, is not retried", async (status) => {
     const headers = { "content-type": "application/json", "retry-after": "90" };
     const body = JSON.stringify({ error: { message: "Rate limit reached" } });
     const { url, chats } = await chatEngine(() => ({ status, headers, body }));
@@ -470,7 +470,7 @@ describe("a refusal that names a pause", () => {
     ["Rate limit reached for m. Please try again in 20.5s.", 20_500],
     ["Too many requests, retry after 2 minutes", 120_000],
     ["Too many requests, please try again in 11 min", 660_000],
-  ])("in its words only is sent once and said: %s", async (message, retryAfterMs) => {
+  ])("only in its message is not retried: %s", async (message, retryAfterMs) => {
     const { url, chats } = await chatEngine(() => json({ error: { message } }, 429));
     const options = { retry: { retries: 3 } };
     await expect(
@@ -492,7 +492,7 @@ describe("a refusal that names a pause", () => {
   });
 });
 
-describe("a JSON that is no completion", () => {
+describe("a JSON body that is no completion", () => {
   it.each([
     ["an empty list", []],
     ["choices as an object", { choices: { message: { content: "Hi" } } }],

@@ -32,7 +32,7 @@ const hello: Reply = (response) => {
 
 interface Routes {
   readonly list?: Reply;
-  /** Of any other path. */
+  /** The status of any other path. */
   readonly other?: Reply;
   readonly chat?: Reply;
 }
@@ -97,7 +97,7 @@ describe("the list of an engine", () => {
     await expect(clientOf(url).listModels()).rejects.toMatchObject({ code: "NOT_FOUNDRY" });
   });
 
-  it("of 10,000 models is read, and a name in it is found", async () => {
+  it("may have 10,000 models, in which a name is found", async () => {
     const data = Array.from({ length: 10_000 }, (_, at) => ({
       id: `org/model-${at}:latest`,
       object: "model",
@@ -121,7 +121,7 @@ describe("the list of an engine", () => {
     ["qwen2.5-7b@q4_k_m", "qwen2.5-7b@q4_k_m"],
     ["Case", "Case"],
     ["case", "case"],
-  ])("has %j as %j", async (typed, id) => {
+  ])("reads %j as %j", async (typed, id) => {
     const ids = ["Case", "case", "llama3.2:1b", "llama3.2:latest", "plain"];
     const all = [...ids, "google/gemma-3-12b", "my own model", "qwen2.5-7b@q4_k_m"];
     const { url, models } = await engine({
@@ -157,7 +157,7 @@ const EMPTY_LISTS: readonly (readonly [string, Routes])[] = [
 ];
 
 describe.each([...NO_LISTS, ...EMPTY_LISTS])("an engine whose list is %s", (_what, routes) => {
-  it("is sent the model that is named", async () => {
+  it("is sent the requested model", async () => {
     const { url, models } = await engine(routes);
     const client = clientOf(url);
     const completion = await client.complete({ prompt: "Hi", model: " llama3.2:3b " });
@@ -170,14 +170,14 @@ describe.each([...NO_LISTS, ...EMPTY_LISTS])("an engine whose list is %s", (_wha
     expect(models).toEqual(["llama3.2:3b", "llama3.2:3b"]);
   });
 
-  it("is sent the model of the option `model` where none is named", async () => {
+  it("is sent the model of the option `model` where none is requested", async () => {
     const { url, models } = await engine(routes);
     const client = clientOf(url, { model: "org/my model" });
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ text: "Hello" });
     expect(models).toEqual(["org/my model"]);
   });
 
-  it("decides itself about a model that it does not have", async () => {
+  it("decides itself about an unknown model", async () => {
     const missing = json({ error: { message: 'model "x" not found, try pulling it first' } }, 404);
     const { url, models } = await engine({ ...routes, chat: missing });
     const asking = clientOf(url).complete({ prompt: "Hi", model: "x" });
@@ -185,7 +185,7 @@ describe.each([...NO_LISTS, ...EMPTY_LISTS])("an engine whose list is %s", (_wha
     expect(models).toEqual(["x"]);
   });
 
-  it("is not used without a name, and Foundry's command line is not advised", async () => {
+  it("is not used without a model's name, and the error does not mention Foundry's command line", async () => {
     const { url, models } = await engine(routes);
     const error = await clientOf(url)
       .complete({ prompt: "Hi" })
@@ -234,7 +234,7 @@ describe.each(NO_LISTS)("a server that gives %s for a list", (_what, routes) => 
   });
 });
 
-/** What an engine says of a model that cannot chat. */
+/** List entries of models that cannot chat. */
 const OTHERS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ["LM Studio", { type: "embeddings" }],
   ["Xinference", { model_type: "rerank", model_ability: ["rerank"] }],
@@ -253,7 +253,7 @@ const OTHERS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] 
   ],
   ["GPUStack", { categories: ["text_to_speech"] }],
 ];
-/** And of one that can. */
+/** List entries of models that can chat. */
 const CHATS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ["LM Studio", { type: "llm" }],
   ["LM Studio, of images", { type: "vlm" }],
@@ -268,7 +268,7 @@ const CHATS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] =
   ["OpenRouter", { architecture: { modality: "text+image->text" } }],
   ["Foundry Local", { task: "coding" }],
 ];
-/** And what says nothing of it. */
+/** List entries without the task. */
 const SILENT: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ["llama.cpp", { type: "model", tags: [""], capabilities: [] }],
   ["what it accepts", { capabilities: ["text", "image", "audio"] }],
@@ -278,7 +278,7 @@ const SILENT: readonly (readonly [string, Readonly<Record<string, unknown>>])[] 
 ];
 
 describe("the task of a model", () => {
-  it.each(OTHERS)("is another than chats by the words of %s", async (_engine, says) => {
+  it.each(OTHERS)("is recognised as no chat in the list of %s", async (_engine, says) => {
     const data = [{ id: "first", ...says }, { id: "second" }];
     const { url, models } = await engine({ list: json({ data }) });
     const client = clientOf(url);
@@ -290,14 +290,14 @@ describe("the task of a model", () => {
     expect(models).toEqual(["second"]);
   });
 
-  it.each(CHATS)("is chats by the words of %s, whatever its name", async (_engine, says) => {
+  it.each(CHATS)("is recognised as chat for %s, whatever its name", async (_engine, says) => {
     const { url } = await engine({ list: json({ data: [{ id: "whisper", ...says }] }) });
     const client = clientOf(url);
     expect((await client.listModels()).models).toMatchObject([{ task: "chat-completion" }]);
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "whisper" });
   });
 
-  it.each(SILENT)("is not known by %s, so the name decides", async (_what, says) => {
+  it.each(SILENT)("is unknown in the list of %s, so the name decides", async (_what, says) => {
     const data = [
       { id: "bge-m3", ...says },
       { id: "plain", ...says },
@@ -306,13 +306,13 @@ describe("the task of a model", () => {
     const client = clientOf(url);
     expect((await client.listModels()).models).toMatchObject([{ task: null }, { task: null }]);
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "plain" });
-    // A name is a guess: it does not refuse a model that is asked for.
+    // The name is only a guess: it does not refuse a requested model.
     expect(await client.complete({ prompt: "Hi", model: "bge-m3" })).toMatchObject({
       status: "completed",
     });
   });
 
-  it("leaves nothing to choose where no model can chat, and says what to do", async () => {
+  it("leads to an error that says what to do where no model can chat", async () => {
     const { url, models } = await engine({ list: json({ data: ["all-minilm", "tts-1"] }) });
     await expect(clientOf(url).complete({ prompt: "Hi" })).rejects.toMatchObject({
       code: "MODEL_NOT_FOUND",

@@ -23,8 +23,8 @@ describe("an error inside a whole answer", () => {
   });
 });
 
-describe("what is kept of a body that says why", () => {
-  it("is as much as is searched", () => {
+describe("the part of an error's body that is kept", () => {
+  it("is as long as the part that is searched", () => {
     const body = "x".repeat(1_000_000);
     const failure = { method: "POST", path: "/x", status: 400, message: "no", body };
     const { detail } = errorOfFailure({ ...failure, retryAfterMs: null }, { doing: "chat" });
@@ -32,8 +32,8 @@ describe("what is kept of a body that says why", () => {
   });
 });
 
-describe("a limit of the context that is already known", () => {
-  it("costs no further list of models", async () => {
+describe("a known context limit", () => {
+  it("causes no further list of models", async () => {
     const overflow =
       "This model's maximum context length is 4096 tokens. However, you requested 5020 tokens (3996 in the messages, 1024 in the completion).";
     const { url, asked } = await chatEngine(({ max_tokens: most }) =>
@@ -45,7 +45,7 @@ describe("a limit of the context that is already known", () => {
     await client.complete(ASK);
     const before = asked.length;
     for (let call = 0; call < 3; call += 1) await client.complete(ASK);
-    // Each is refused once and sent again, and the list is asked once for what was learned.
+    // Each chat is refused once and repeated, and the list is requested once to learn the limit.
     const lists = asked.slice(before).filter((each) => each === "GET /v1/models");
     expect(lists.length).toBeLessThanOrEqual(1);
     expect(asked.slice(before).filter((each) => each.startsWith("POST"))).toHaveLength(6);

@@ -255,7 +255,7 @@ describe("errorOfFailure", () => {
     ["another dependency that failed", 424, "no such backend", OTHER, "INVALID_REQUEST"],
     ["a proxy without its service", 502, "Bad Gateway", OTHER, "SERVICE_BUSY"],
     ["a service that is away", 503, "Service Unavailable", LOAD, "SERVICE_BUSY"],
-  ] as const)("knows %s", (_what, status, message, subject, code) => {
+  ] as const)("recognises %s", (_what, status, message, subject, code) => {
     const error = errorOf(status, message, subject);
     expect([error.code, error.status]).toEqual([code, status]);
     expect(error.action).not.toBe("");
@@ -270,11 +270,11 @@ describe("errorOfFailure", () => {
     ["INFERENCE_FAILED", 500, "token generation failed", CHAT, true],
     ["SERVICE_ERROR", 500, "oops", OTHER, true],
     ["SERVICE_BUSY", 429, "Slow down", OTHER, true],
-  ] as const)("says of %s whether trying again can help", (code, status, message, subject, is) => {
+  ] as const)("sets `retryable` for %s", (code, status, message, subject, is) => {
     expect(errorOf(status, message, subject)).toMatchObject({ code, retryable: is });
   });
 
-  it("says what to raise where the token limit ended a call of a tool", () => {
+  it("names the limit to raise where it ended a tool call", () => {
     const words =
       "Inference failed: Model emitted an invalid tool call: Tool-call output was interrupted before the batch could be committed.";
     expect(errorOf(500, words, CHAT)).toMatchObject({
@@ -284,7 +284,7 @@ describe("errorOfFailure", () => {
     });
   });
 
-  it("names the model as the caller knows it, not as the service words it", () => {
+  it("names the model as the caller did, not as the service does", () => {
     const error = errorOf(404, "Model not found: No model matching 'tiny-talk'", LOAD);
     expect(error.message).toBe("The service has no model tiny-talk-generic-cpu:1.");
   });
@@ -311,7 +311,7 @@ describe("errorOfFailure", () => {
     ["...", OTHER],
     [" ", DOWNLOAD],
   ] as const)(
-    "leaves out what the service said where nothing of it can be shown: %s",
+    "omits the message of the service where nothing of it can be shown: %s",
     (text, on) => {
       for (const status of [400, 404, 429, 500]) {
         const { message } = errorOf(status, text, on);
@@ -327,7 +327,7 @@ describe("errorOfFailure", () => {
     [405, "Method Not Allowed", OTHER],
     [405, "", CHAT],
     [500, "Failed loading model m", CHAT],
-  ] as const)("does not take every service for Foundry Local: %i %j", (status, text, subject) => {
+  ] as const)("does not mistake others for Foundry Local: %i %j", (status, text, subject) => {
     const { action } = errorOf(status, text, subject);
     expect(action).toContain("a newer version of");
     expect(action).not.toMatch(/foundry/i);
@@ -343,7 +343,7 @@ describe("errorOfFailure", () => {
     [403, "This model is gated; accept the license on its page", "Accept the terms"],
     [403, "You do not have permission to use it", "Use a model"],
     [403, "The budget of your team is closed", "Check the option `apiKey`"],
-  ])("shows the words of a %i, and what helps: %s", (status, words, action) => {
+  ])("shows the message of a %i, and what helps: %s", (status, words, action) => {
     const error = errorOf(status, words, CHAT);
     expect(error).toMatchObject({ code: "UNAUTHORIZED", status, detail: null });
     expect(error.message).toBe(
@@ -361,7 +361,7 @@ describe("errorOfFailure", () => {
     "Hash 0123456789abcdefsecret10123456789abcdef is unknown",
     "eyJsecret1hbGciOiJI.eyJzdWIiOiIx.secret1 expired",
     "hf_secret1 has no access",
-  ])("hides what looks like a key: %s", (words) => {
+  ])("hides text that looks like a key: %s", (words) => {
     const { message, action, detail } = errorOf(401, words, CHAT);
     expect(`${message} ${action} ${detail}`).not.toMatch(/ret1/);
     expect(message).toContain("[hidden]");
@@ -374,14 +374,14 @@ describe("errorOfFailure", () => {
     expect(error.message).toBe(`The service refused the credentials (HTTP ${status}).`);
   });
 
-  it("passes on how long the service wants to be left alone", () => {
+  it("passes on the service's time to wait", () => {
     expect(errorOf(429, "Slow down", CHAT, 1500).retryAfterMs).toBe(1500);
     expect(errorOf(429, "Slow down", CHAT).retryAfterMs).toBeNull();
   });
 });
 
 describe("errorOfStreamEvent", () => {
-  it("takes the type for a status, since the stream began with 200", () => {
+  it("uses the type as the status, since the stream began with 200", () => {
     const late = errorOfStreamEvent(
       { text: "top_k is bad", kinds: ["invalid_request_error"] },
       CHAT,
@@ -406,13 +406,13 @@ describe("errorOfStreamEvent", () => {
     ["token generation failed", ["server_error"], CHAT],
     ["something broke", [], OTHER],
     ["something broke", ["500"], OTHER],
-  ] as const)("advises to try again only what can help: %s %j", (text, kinds, subject) => {
+  ] as const)("advises a retry only where it can help: %s %j", (text, kinds, subject) => {
     const { action, retryable } = errorOfStreamEvent({ text, kinds: [...kinds] }, subject);
     expect(action.startsWith("Try again")).toBe(retryable);
     expect(retryable).toBe(kinds.length > 0);
   });
 
-  it("says that no reason was given when none was", () => {
+  it("reports that the service gave no reason", () => {
     const error = errorOfStreamEvent({ text: "", kinds: [] }, CHAT);
     expect(error.message).toBe(
       "tiny-talk-generic-cpu:1 failed while generating. The service gave no reason.",
@@ -421,7 +421,7 @@ describe("errorOfStreamEvent", () => {
 });
 
 describe("overflowOf", () => {
-  it("gives the figures of an overflow, and the error says them", () => {
+  it("reads the token counts of an overflow, which the error contains", () => {
     const error = errorOf(500, `Inference failed: ${OVERFLOW}`, CHAT);
     expect(overflowOf(error)).toEqual({
       input: 18,
@@ -435,7 +435,7 @@ describe("overflowOf", () => {
     );
   });
 
-  it("reads the figures of OpenAI's wording, too", () => {
+  it("reads the token counts of OpenAI's wording, too", () => {
     const error = errorOf(
       400,
       "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (3976 in the messages, 1024 in the completion).",
@@ -460,7 +460,7 @@ describe("overflowOf", () => {
       700,
       512,
     ],
-  ])("knows the wording of other engines: %s", (message, input, limit) => {
+  ])("recognises the wording of other engines: %s", (message, input, limit) => {
     for (const status of [400, 413, 500]) {
       const error = errorOf(status, message, CHAT);
       expect(error).toMatchObject({ code: "CONTEXT_LENGTH_EXCEEDED", retryable: false });
@@ -469,7 +469,7 @@ describe("overflowOf", () => {
   });
 
   it.each(["Payload Too Large", "Request Entity Too Large", "", "body of 5 MB"])(
-    "takes a 413 of a chat for one: %j",
+    "treats a 413 of a chat as an overflow: %j",
     (message) => {
       const error = errorOf(413, message, CHAT);
       expect(error).toMatchObject({ code: "CONTEXT_LENGTH_EXCEEDED", retryable: false });
@@ -478,12 +478,12 @@ describe("overflowOf", () => {
     },
   );
 
-  it("gives an overflow without figures where the service said none", () => {
+  it("returns an overflow without counts where the service sent none", () => {
     const error = errorOf(400, "the request exceeds the available context size", CHAT);
     expect(overflowOf(error)).toMatchObject({ input: null, output: null, limit: null });
   });
 
-  it("gives nothing for another error", () => {
+  it("returns nothing for another error", () => {
     expect(overflowOf(errorOf(500, "token generation failed", CHAT))).toBeNull();
   });
 });

@@ -13,7 +13,7 @@ export interface HttpService {
   readonly asked: readonly string[];
 }
 
-/** A server that answers what a test says. It ends with the test. */
+/** A server with the test's answers. It ends with the test. */
 export async function httpService(
   answer: (request: IncomingMessage, response: ServerResponse, body: string) => void,
 ): Promise<HttpService> {

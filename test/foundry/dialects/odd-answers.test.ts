@@ -23,7 +23,7 @@ interface Answer {
 const bytesOf = (body: string): readonly Uint8Array[] =>
   Array.from(Buffer.from(body), (byte) => Uint8Array.of(byte));
 
-/** Reads what a service answers, in one piece or in these, requested as a stream or whole. */
+/** Reads the answer of a service, in one chunk or in these chunks, with or without streaming. */
 async function read(
   body: string | readonly Uint8Array[],
   how: "streamed" | "whole" = "streamed",
@@ -173,7 +173,7 @@ const MESSAGES: readonly MessageCase[] = [
     { reasoning_details: [{ type: "reasoning.text", text: "Hm", signature: "x" }, { text: "." }] },
     { reasoning_details: [{ type: "reasoning.summary", summary: "Hm." }] },
     { thinking_blocks: [{ type: "thinking", thinking: "Hm.", signature: "x" }] },
-    // The same in several places.
+    // The same text in several places.
     { reasoning: "Hm.", reasoning_details: [{ type: "reasoning.text", text: "Hm." }] },
     { reasoning_content: "Hm.", reasoning: "Hm.", thinking: "Hm." },
   ].map((members) => ({
@@ -192,7 +192,7 @@ describe("the content of an answer", () => {
     finish: "stop",
   });
 
-  it.each(MESSAGES)("is read where it is $what, whole", async (each) => {
+  it.each(MESSAGES)("is read where it is $what, not streamed", async (each) => {
     const body = JSON.stringify({ choices: [{ message: each.message, finish_reason: "stop" }] });
     expect(await read(body, "whole", "application/json")).toEqual(expected(each));
     expect(await read(bytesOf(body), "whole", "application/json")).toEqual(expected(each));
@@ -235,7 +235,7 @@ describe("the content of an answer", () => {
     expect(await read(data(text("Hel"), text("lo"), last, "[DONE]"))).toEqual(HELLO);
   });
 
-  it("is whole in one piece without a finish_reason", async () => {
+  it("is complete without a finish_reason if it is not streamed", async () => {
     const body = JSON.stringify({ choices: [{ message: { content: "Hello" } }] });
     expect(await read(body)).toEqual(HELLO);
     expect(await read(body, "whole")).toEqual(HELLO);
@@ -277,7 +277,7 @@ const NO_ANSWERS: readonly (readonly [string, unknown, RegExp])[] = [
 ];
 
 describe("a 200 without an answer", () => {
-  it.each(NO_ANSWERS)("is an error that says so: %s", async (_what, chunk, message) => {
+  it.each(NO_ANSWERS)("is an error with that reason: %s", async (_what, chunk, message) => {
     const error = {
       code: "INVALID_RESPONSE",
       message: expect.stringMatching(message),
@@ -297,7 +297,7 @@ describe("a 200 without an answer", () => {
     ["words as data", data("no model here", "[DONE]"), "no model here"],
     ["a JSON string", '"no model here"', "no model here"],
     ["words after signs of life", data("null", "no model here", "null"), "no model here"],
-  ])("gives its words: %s", async (_what, body, words) => {
+  ])("is an error with its text: %s", async (_what, body, words) => {
     const message = expect.stringContaining(`It said: ${words}`);
     const error = { code: "INVALID_RESPONSE", message };
     await expect(read(body, "streamed", "text/plain")).rejects.toMatchObject(error);
@@ -340,15 +340,15 @@ const FRAMES: readonly (readonly [string, string])[] = [
   ],
 ];
 
-describe("an odd frame", () => {
-  it.each(FRAMES)("does not cost the answer: %s", async (_what, body) => {
+describe("an odd event of a stream", () => {
+  it.each(FRAMES)("does not break the answer: %s", async (_what, body) => {
     expect(await read(body)).toEqual(HELLO);
     expect(await read(body, "streamed", "application/json")).toEqual(HELLO);
     expect(await read(body, "whole")).toEqual(HELLO);
     expect(await read(bytesOf(body))).toEqual(HELLO);
   });
 
-  it("of words is left out of an answer that ends, with a warning", async () => {
+  it("with plain text is ignored in an answer that ends properly, with a warning", async () => {
     const answer = await read(data(text("Hel"), "alive", text("lo"), "alive", STOP, "[DONE]"));
     const warnings = ["An event of the answer could not be read and was left out."];
     expect(answer).toEqual({ ...HELLO, warnings });
@@ -361,7 +361,7 @@ describe("an odd frame", () => {
     "ERROR: engine crashed",
     '"engine crashed"',
   ])(
-    "of words is an error with these in an answer that has no end of its own: %s",
+    "with plain text is an error with that text in an answer without a proper end: %s",
     async (said) => {
       const message = expect.stringContaining(`It said: ${said.replaceAll('"', "")}`);
       const error = { code: "INVALID_RESPONSE", message };
@@ -389,7 +389,7 @@ describe("an error inside a 200", () => {
     ["an event named error", `event: error\n${data({ error: REFUSED })}`],
     ["an event named error that is it", `event: error\n${data(REFUSED)}`],
     ["an event named error in words", `event: error\n${data(REFUSED.message)}`],
-  ])("is understood as %s", async (_what, body) => {
+  ])("is recognised as %s", async (_what, body) => {
     const error = { code: "CONTEXT_LENGTH_EXCEEDED" };
     await expect(read(body)).rejects.toMatchObject(error);
     await expect(read(body, "streamed", "application/json")).rejects.toMatchObject(error);
@@ -420,8 +420,8 @@ const BARE_ERRORS: readonly (readonly [object, string, string])[] = [
   ],
 ];
 
-describe("an error that is the event itself", () => {
-  it.each(BARE_ERRORS)("is understood as a member `error` is: %o", async (said, code, words) => {
+describe("an error as the event itself", () => {
+  it.each(BARE_ERRORS)("is recognised like a member `error`: %o", async (said, code, words) => {
     const error = { code, message: expect.stringContaining(words) };
     await expect(read(data(said))).rejects.toMatchObject(error);
     await expect(read(bytesOf(data(said, "[DONE]")))).rejects.toMatchObject(error);
@@ -482,7 +482,7 @@ describe("the finish_reason", () => {
     "timeout",
     "failed",
     "insufficient_system_resource",
-  ])("%s is a break", async (said) => {
+  ])("%s is an interruption", async (said) => {
     const error = { code: "STREAM_INTERRUPTED", message: expect.stringContaining(said) };
     const stream = data(text("Hello", said), "[DONE]");
     await expect(read(stream)).rejects.toMatchObject(error);
@@ -495,7 +495,7 @@ describe("a stream after its finish_reason", () => {
   const SOON_MS = 5000;
   const USAGE = { choices: [], usage: { prompt_tokens: 3, completion_tokens: 2 } };
 
-  /** What comes of a connection that does this after its finish_reason. */
+  /** The result of a connection that does this after its finish_reason. */
   async function after(end: string, then: "stall" | "reset" | "close"): Promise<Answer> {
     const { url } = await httpService((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
@@ -520,13 +520,13 @@ describe("a stream after its finish_reason", () => {
     ["stays open after [DONE]", data("[DONE]"), "stall"],
     ["reports an error", data({ error: { message: "no counts" } }), "stall"],
     ["sends what cannot be read", data('{"cho'), "stall"],
-  ] as const)("that %s is complete, and soon", async (_what, end, then) => {
+  ] as const)("that %s is complete, without a long wait", async (_what, end, then) => {
     const since = performance.now();
     expect(await after(end, then)).toEqual(HELLO);
     expect(performance.now() - since).toBeLessThan(SOON_MS);
   });
 
-  it("keeps the counts and the text that still come", async () => {
+  it("keeps counts and text that still arrive", async () => {
     const events: ChatEvent[] = [];
     const { url } = await httpService((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });

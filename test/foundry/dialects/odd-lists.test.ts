@@ -45,9 +45,9 @@ const join = (count: number): unknown => {
   );
 };
 
-describe("lists of a service", () => {
+describe("the lists of a service", () => {
   it.each(["", "   ", "a".repeat(301), "a\u0000b", "a\nb", "a\u202eb", "a\u2066b"])(
-    "leave out the name %j",
+    "are read without the name %j",
     (id) => {
       expect(isModelName(id)).toBe(false);
       expect(idListSchema.parse([id, "phi"])).toEqual({ ids: ["phi"], leftOut: 1 });
@@ -58,7 +58,7 @@ describe("lists of a service", () => {
   );
 
   it.each([5, null, "phi", [], {}, { id: 5 }, { id: null }, { id: ["phi"] }])(
-    "leave out the entry %j, and keep the others",
+    "are read without the entry %j, but with the others",
     (entry) => {
       const list = modelListSchema.parse({ data: [entry, { id: "phi" }] });
       expect(list.data.map((model) => model.id)).toEqual(["phi"]);
@@ -66,11 +66,11 @@ describe("lists of a service", () => {
     },
   );
 
-  it.each([5, null, [], {}, { id: "phi" }])("of ids leave out %j, and keep the others", (entry) => {
+  it.each([5, null, [], {}, { id: "phi" }])("of ids are read without %j", (entry) => {
     expect(idListSchema.parse([entry, "phi"])).toEqual({ ids: ["phi"], leftOut: 1 });
   });
 
-  it("are another API's where no entry is a model", () => {
+  it("are rejected as another API's where no entry is a model", () => {
     expect(idListSchema.safeParse([5, { id: "phi" }]).success).toBe(false);
     expect(idListSchema.parse([])).toEqual({ ids: [], leftOut: 0 });
     expect(modelListSchema.safeParse({ data: [5, { name: "phi" }] }).success).toBe(false);
@@ -81,12 +81,12 @@ describe("lists of a service", () => {
     expect(modelListSchema.parse({ data: [{ id, parent: id }] }).data[0]?.id).toBe(id);
   });
 
-  it("count what they leave out", () => {
+  it("are read with a count of the omitted entries", () => {
     expect(leftOutWarning(0)).toBeNull();
     expect(leftOutWarning(2)).toBe("2 entries were left out: their names cannot be used.");
   });
 
-  it.each([-1, 0, 1.5, 1e300, "7", Number.NaN, null, {}])("take %s for no number", (odd) => {
+  it.each([-1, 0, 1.5, 1e300, "7", Number.NaN, null, {}])("ignore %s as a number", (odd) => {
     expect(pidSchema.parse(odd)).toBeNull();
     const list = modelListSchema.parse({ data: [{ id: "phi", max_model_len: odd }] });
     expect(list.data[0]?.max_model_len).toBeNull();

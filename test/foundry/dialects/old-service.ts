@@ -5,13 +5,13 @@ import { serviceDialect } from "../../../src/foundry/dialects/legacy/legacy.js";
 import { HttpTransport } from "../../../src/http/index.js";
 import { type HttpService, httpService } from "./http-service.js";
 
-/** What a route answers: a value as JSON, a text with a status, or by hand. */
+/** The answer of a route: a value as JSON, a text with a status, or a handler. */
 type Route =
   | { readonly json: unknown }
   | { readonly status: number; readonly text?: string }
   | ((response: ServerResponse, body: string, request: IncomingMessage) => void);
 
-/** The service of the old command line, as far as a test says; the rest of it is empty. */
+/** A legacy service with the routes of the test; its other lists are empty. */
 export async function oldService(routes: Readonly<Record<string, Route>>): Promise<HttpService> {
   const all: Readonly<Record<string, Route>> = {
     "/openai/status": { json: { endpoints: [], modelDirPath: "C:\\models", pipeName: null } },

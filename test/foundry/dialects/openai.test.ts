@@ -8,7 +8,7 @@ const engine = {
 } as const;
 
 describe("on an OpenAI-compatible engine", () => {
-  it("a completion needs no load, and nothing about loading is asked", async () => {
+  it("a completion needs no load, and sends no request about loading", async () => {
     const simulator = await simulate(engine);
     const completion = await clientOf(simulator.url).complete({ prompt: "Hi", model: "LLAMA3.1" });
     expect(completion).toMatchObject({
@@ -21,7 +21,7 @@ describe("on an OpenAI-compatible engine", () => {
     expect(askedOf(simulator, "/models/load/")).toEqual([]);
   });
 
-  it("a stop string is cut here, and not sent", async () => {
+  it("a stop string is applied by the client, and not sent", async () => {
     const simulator = await simulate(engine);
     const client = clientOf(simulator.url);
     const { text, finishReason } = await client.complete({ prompt: "Hi", stop: ["there"] });
@@ -29,7 +29,7 @@ describe("on an OpenAI-compatible engine", () => {
     expect(askedOf(simulator, "/v1/chat/")[0]?.body).not.toHaveProperty("stop");
   });
 
-  it("an end for a reason that is not known is no stop, and the result says so", async () => {
+  it("an unknown finish_reason is no stop, with a warning", async () => {
     const { url } = await httpService((request, response) => {
       const isChat = request.method === "POST";
       const isList = request.url === "/v1/models";
@@ -46,7 +46,7 @@ describe("on an OpenAI-compatible engine", () => {
     expect(completion.warnings).toEqual([expect.stringContaining('"tired"')]);
   });
 
-  it("what is loaded or downloaded is not known", async () => {
+  it("the states loaded and downloaded are unknown", async () => {
     const simulator = await simulate(engine);
     const { models } = await clientOf(simulator.url).listModels();
     expect(models).toMatchObject([{ id: "llama3.1:8", loaded: null, downloaded: null }]);
@@ -66,7 +66,7 @@ describe("on an OpenAI-compatible engine", () => {
     expect(models).toMatchObject([{ id: "m", contextLength: 8192 }]);
   });
 
-  it("loading and unloading are refused with a way on", async () => {
+  it("loading and unloading are refused with an alternative", async () => {
     const simulator = await simulate(engine);
     const client = clientOf(simulator.url);
     const code = "UNSUPPORTED_BY_SERVER";
@@ -81,7 +81,7 @@ describe("on an OpenAI-compatible engine", () => {
     });
   });
 
-  it("our default length is shortened to its context", async () => {
+  it("the default length is shortened to the engine's context", async () => {
     const models = [{ ...engine.models[0], contextLength: 512 }];
     const simulator = await simulate({ ...engine, models });
     const completion = await clientOf(simulator.url).complete({ prompt: "Hi", model: "llama3.1" });
@@ -91,7 +91,7 @@ describe("on an OpenAI-compatible engine", () => {
     });
   });
 
-  it("a key that it wants is sent", async () => {
+  it("the key that the engine requires is sent", async () => {
     const simulator = await simulate({ ...engine, apiKey: "sk-1" });
     const client = clientOf(simulator.url, { apiKey: "sk-1" });
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ status: "completed" });
@@ -100,7 +100,7 @@ describe("on an OpenAI-compatible engine", () => {
   it.each([
     ["no key", {}],
     ["a wrong key", { apiKey: "sk-2" }],
-  ])("%s is told as such, at once", async (_what, options) => {
+  ])("%s is reported as such, at once", async (_what, options) => {
     const simulator = await simulate({ ...engine, apiKey: "sk-1" });
     const client = clientOf(simulator.url, options);
     await expect(client.listModels()).rejects.toMatchObject({

@@ -7,7 +7,7 @@ import { overflowOf } from "../../../src/foundry/dialects/overflow.js";
 import { errorTextOf, wordsOfError } from "../../../src/http/index.js";
 import type { FoundryError } from "../../../src/lib/errors.js";
 
-/** What the real services said whenever they refused something (test/real/record.ts). */
+/** All refusals of the real services (test/real/record.ts). */
 const FOLDER = new URL("../../../packages/simulator/recordings/", import.meta.url);
 const recordingSchema = z.object({
   exchanges: z.array(
@@ -81,15 +81,15 @@ function parsed(text: string): unknown {
 
 const all = refusals();
 
-describe("what real services said when they refused", () => {
-  it("is there to be looked at, from each of them", () => {
+describe("the recorded refusals of real services", () => {
+  it("exist for each of them", () => {
     const files = new Set(all.map(({ name }) => name.split(":")[0]));
     expect([...files]).toEqual(
       expect.arrayContaining(["core-1.json", "core-2-newest.json", "core-2-oldest.json"]),
     );
   });
 
-  it.each(all)("shows no path and no native code to people: $name", ({ error }) => {
+  it.each(all)("are shown without paths and native code: $name", ({ error }) => {
     expect(`${error.message} ${error.action}`).not.toMatch(
       /\.(cc|cpp|hpp|h|cs):\d|\bfl::|std::|virtual |\/(home|tmp|usr|root)\/|[A-Z]:\\/,
     );
@@ -111,7 +111,7 @@ describe("what real services said when they refused", () => {
       /chat-(bad-json|empty-body|max-tokens-zero|bad-tool-choice)/,
       "INVALID_REQUEST",
     ],
-  ] as const)("about %s means the same on each of them", (_what, part, code) => {
+  ] as const)("about %s have the same meaning on each of them", (_what, part, code) => {
     const found = named(part);
     expect(found.length).toBeGreaterThan(2);
     expect(found.map(({ name, error }) => [name, error.code])).toEqual(
@@ -119,7 +119,7 @@ describe("what real services said when they refused", () => {
     );
   });
 
-  it("about the context always tells prompt and limit", () => {
+  it("about the context always contain prompt and limit", () => {
     const found = named(/chat-(beyond-context|context-overflow|long-prompt)/);
     for (const { error } of found) {
       expect(overflowOf(error)).toMatchObject({

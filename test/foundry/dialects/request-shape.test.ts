@@ -78,8 +78,8 @@ const REFUSALS: readonly (readonly [string, (name: string) => object, number])[]
 const without = (name: string, refusal: object, status: number) => (body: ChatBody) =>
   name in body ? json(refusal, status) : hello(body);
 
-describe.each(REFUSALS)("a field that is refused as by %s", (_engine, refusalOf, status) => {
-  it.each(FIELDS)("%s is left out, once, and from then on", async (name) => {
+describe.each(REFUSALS)("a field that %s refuses", (_engine, refusalOf, status) => {
+  it.each(FIELDS)("%s is omitted after one refusal, also later", async (name) => {
     const { url, chats } = await chatEngine(without(name, refusalOf(name), status));
     const client = clientOf(url);
     const first = await client.complete({ prompt: "Hi", model: "m", ...SAMPLING });
@@ -96,7 +96,7 @@ describe.each(REFUSALS)("a field that is refused as by %s", (_engine, refusalOf,
   });
 
   it.each(FIELDS.flatMap((name) => [false, true].map((isBytewise) => [name, isBytewise] as const)))(
-    "%s is left out, too, where it is refused in the stream (bytewise: %s)",
+    "%s is omitted, too, where it is refused in the stream (bytewise: %s)",
     async (name, isBytewise) => {
       const { url, chats } = await chatEngine((body) =>
         name in body ? { ...events([refusalOf(name)].flat()[0]), isBytewise } : hello(body),
@@ -110,7 +110,7 @@ describe.each(REFUSALS)("a field that is refused as by %s", (_engine, refusalOf,
 });
 
 describe("a request", () => {
-  it("has no sampling unless the caller gave it", async () => {
+  it("has no sampling parameters unless the caller set them", async () => {
     const { url, chats } = await chatEngine(hello);
     await clientOf(url).complete({ prompt: "Hi", model: "m" });
     expect(Object.keys(chats[0] ?? {})).toEqual([
@@ -148,7 +148,7 @@ describe("a request", () => {
       "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
     ],
     ["max_tokens", "max_tokens is deprecated in favor of max_completion_tokens"],
-  ])("is sent without %s in these words, too: %s", async (name, message) => {
+  ])("is repeated without %s after this message, too: %s", async (name, message) => {
     const { url, chats } = await chatEngine(without(name, { error: { message } }, 400));
     const request = { prompt: "Hi", model: "m", ...SAMPLING };
     expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts: 2 });
@@ -156,7 +156,7 @@ describe("a request", () => {
   });
 
   const ALONE = ["stream_options", "seed", "top_p", "temperature", "max_tokens", "stream"];
-  it.each([1, 2, 3, 4, 5, 6])("is sent without %i fields, each refused alone", async (count) => {
+  it.each([1, 2, 3, 4, 5, 6])("is repeated without %i fields refused in turn", async (count) => {
     const refused = ALONE.slice(0, count);
     const { url, chats } = await chatEngine((body) => {
       const name = refused.find((each) => each in body && body[each] !== false);
@@ -168,7 +168,7 @@ describe("a request", () => {
     expect(chats).toHaveLength(attempts);
   });
 
-  it("is remembered to be refused where one request is refused too often", async () => {
+  it("is sent without the refused fields later, even if it was refused too often", async () => {
     const { url, chats } = await chatEngine((body) => {
       const name = ALONE.find((each) => each in body && body[each] !== false);
       if (name !== undefined) return json({ error: `unknown field "${name}"` }, 400);
@@ -183,7 +183,7 @@ describe("a request", () => {
     expect(chats).toHaveLength(8);
   });
 
-  it("is sent without several fields that are refused together", async () => {
+  it("is repeated without several fields that are refused together", async () => {
     const { url } = await chatEngine((body) =>
       "seed" in body || "stream_options" in body
         ? json({ error: "Unrecognized request arguments supplied: seed, stream_options" }, 400)
@@ -193,7 +193,7 @@ describe("a request", () => {
     expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts: 2 });
   });
 
-  it("is given up where the engine refuses one field after the other", async () => {
+  it("fails where the engine refuses one field after the other", async () => {
     const { url, chats } = await chatEngine((body) => {
       const name = Object.keys(body).findLast((each) => each !== "model") ?? "messages";
       return json({ error: `unknown field "${name}"` }, 400);
@@ -213,7 +213,7 @@ describe("a request", () => {
     "top_p: Input should be less than or equal to 1",
     "stream is not an option here",
     "seed 7 is not allowed: the maximum is 5",
-  ])("is not sent again where nothing of it is refused by name: %s", async (message) => {
+  ])("is not repeated where the refusal names no field: %s", async (message) => {
     const { url, chats } = await chatEngine(() => json({ error: { message } }, 400));
     const request = { prompt: "Hi", model: "m", ...SAMPLING };
     await expect(clientOf(url).complete(request)).rejects.toMatchObject({
@@ -222,7 +222,7 @@ describe("a request", () => {
     expect(chats).toHaveLength(1);
   });
 
-  it("is sent whole to another model of the endpoint", async () => {
+  it("is sent with all fields to another model of the endpoint", async () => {
     const refusal = { error: "seed is not supported with this model" };
     const { url, chats } = await chatEngine((body) =>
       body["model"] === "m" && "seed" in body ? json(refusal, 400) : hello(body),
@@ -234,7 +234,7 @@ describe("a request", () => {
     expect(chats.at(-1)).toMatchObject({ model: "other", seed: 7 });
   });
 
-  it("says each time that a setting of the caller was left out", async () => {
+  it("has a warning each time a setting of the caller was omitted", async () => {
     const { url } = await chatEngine(without("seed", { error: "unknown field seed" }, 400));
     const client = clientOf(url);
     const expected = [expect.stringContaining("refuses seed")];
@@ -311,7 +311,7 @@ describe("a system text", () => {
     ]);
   });
 
-  it("is not moved where none was sent", async () => {
+  it("is not added where none was sent", async () => {
     const { url, chats } = await chatEngine(() =>
       json({ error: "System role not supported" }, 400),
     );
@@ -353,7 +353,7 @@ describe("an engine that fails before its answer", () => {
 });
 
 describe("an engine whose streams never begin", () => {
-  it("is asked in one piece after the stall limit, and at once from then on", async () => {
+  it("gets requests without streaming after the stall limit, and from then on at once", async () => {
     const { url, chats } = await chatEngine((body) =>
       body["stream"] === true ? null : hello(body),
     );
@@ -365,7 +365,7 @@ describe("an engine whose streams never begin", () => {
     expect(chats.map(({ stream }) => stream)).toEqual([true, undefined, undefined]);
   });
 
-  it("is asked in one piece where it is Foundry Local 0.5, too", async () => {
+  it("gets requests without streaming where it is Foundry Local 0.5, too", async () => {
     const simulator = await simulate({
       dialect: "S",
       models: [{ id: "talker-generic-cpu:1", alias: "talker", script: { text: "Hello" } }],
@@ -384,7 +384,7 @@ describe("an engine whose streams never begin", () => {
     ]);
   });
 
-  it("is asked for a stream again after an answer in one piece took too long", async () => {
+  it("gets streaming requests again after an answer without streaming took too long", async () => {
     let chat = 0;
     const { url, chats } = await chatEngine((body) => {
       chat += 1;
@@ -399,7 +399,7 @@ describe("an engine whose streams never begin", () => {
     expect(chats.map(({ stream }) => stream)).toEqual([true, undefined, undefined, true]);
   });
 
-  it("is slow where it gives nothing in one piece either, and streams the next time", async () => {
+  it("counts as slow where it does not answer without streaming either, and streams the next time", async () => {
     let isSlow = true;
     const { url, chats } = await chatEngine((body) => (isSlow ? null : hello(body)));
     const client = clientOf(url, { stallTimeoutMs: 1000 });

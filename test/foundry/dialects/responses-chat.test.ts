@@ -11,7 +11,7 @@ const REQUEST = {
   maxTokens: 64,
 } as const;
 
-/** What is read of a response that comes in one piece. */
+/** The events read from a response without streaming. */
 async function readWhole(response: object): Promise<ChatEvent[]> {
   const { url } = await httpService((_request, answer) => {
     answer.writeHead(200, { "content-type": "application/json" });
@@ -35,7 +35,7 @@ it.each([
   ["its end", { status: "completed" }, "stop"],
   ["its limit", { incomplete_details: { reason: "max_output_tokens" } }, "length"],
   ["a filter", { incomplete_details: { reason: "content_filter" } }, "content_filter"],
-])("a response in one piece that came to %s", async (_end, state, reason) => {
+])("a response without streaming that ended at %s", async (_end, state, reason) => {
   const events = await readWhole({ ...state, output: [said("A boat.")] });
   expect(events).toEqual([
     { type: "text", text: "A boat." },
@@ -53,7 +53,7 @@ it("a response whose items have no type is read", async () => {
   ]);
 });
 
-it("a refusal in a response is the text, and is called one", async () => {
+it("a refusal in a response becomes the text, and is reported as a refusal", async () => {
   const content = [{ type: "refusal", refusal: "I cannot." }];
   expect(await readWhole({ status: "completed", output: [{ type: "message", content }] })).toEqual(
     expect.arrayContaining([

@@ -61,7 +61,7 @@ describe("sanitizeMessage", () => {
       'Failed loading model x\n  Unknown value "spatial_merge_size"\r\n',
       'Failed loading model x Unknown value "spatial_merge_size"',
     ],
-  ])("keeps the words of %s and nothing else", (_what, message, words) => {
+  ])("keeps only the message of %s", (_what, message, words) => {
     expect(sanitizeMessage(message)).toBe(words);
   });
 
@@ -70,11 +70,11 @@ describe("sanitizeMessage", () => {
     "request requires 1042 total tokens (18 input + 1024 output), which exceeds the model's maximum context length of 512 tokens",
     "see https://aka.ms/foundry/local/help for input/output and 3/4",
     "model Qwen/Qwen2.5-7B is at http://127.0.0.1:5273/v1/models",
-  ])("leaves alone: %s", (message) => {
+  ])("does not change: %s", (message) => {
     expect(sanitizeMessage(message)).toBe(message);
   });
 
-  it("shortens what is long, and stays quick", () => {
+  it("shortens long texts in little time", () => {
     const words = sanitizeMessage("x".repeat(5_000_000));
     expect(words).toBe(`${"x".repeat(300)}…`);
   });

@@ -3,7 +3,7 @@ import * as z from "zod";
 import { clientOf } from "../fixtures.js";
 import { type ChatAnswer, type ChatBody, chatEngine, events, json } from "./chat-engine.js";
 
-/** A list of tags, each with a pattern; a member has the name of a keyword. */
+/** A list of tags, each with a pattern; one property has the name of a keyword. */
 const SCHEMA = {
   type: "object",
   properties: {
@@ -52,7 +52,7 @@ function without(keyword: string): unknown {
   return { ...SCHEMA, properties: { uniqueItems, tags: { ...rest(list), items: rest(items) } } };
 }
 
-/** The words of engines about one schema, with the keyword that they name. */
+/** The messages of engines about one schema, with the keyword that they name. */
 const OF_SCHEMA = [
   [
     "Foundry Local",
@@ -125,7 +125,7 @@ it.each([
   ["oneOf", { oneOf: [{ required: ["a"] }], unevaluatedProperties: false }],
   ["contains", { contains: { const: 1 }, unevaluatedItems: false }],
   ["minContains", { contains: { const: 1 }, minContains: 0 }],
-])("what would refuse every value without %s goes with it", async (keyword, members) => {
+])("a restriction that needs %s is removed with it", async (keyword, members) => {
   const schema = { type: "object", ...members };
   const { url, chats } = await chatEngine((body) =>
     JSON.stringify(schemaIn(body)).includes(keyword)
@@ -140,9 +140,9 @@ it.each([
 });
 
 describe.each(OF_SCHEMA)(
-  "a schema that is refused as by %s",
+  "a schema that an engine refuses as %s does",
   (_engine, status, message, keyword) => {
-    it.each(FORMS)("is sent without what is refused, and others as before (%s)", async (form) => {
+    it.each(FORMS)("loses the refused keyword, and others stay unchanged (%s)", async (form) => {
       const { url, chats } = await chatEngine((body) =>
         JSON.stringify(schemaIn(body)) === JSON.stringify(SCHEMA)
           ? refusal(form, message, status)
@@ -175,8 +175,8 @@ describe.each([
   ["TGI", 422, "Input validation error: grammar is not supported"],
   ["a strict engine", 422, "response_format: Extra inputs are not permitted"],
   ["a Go engine", 400, 'json: unknown field "response_format"'],
-])("each schema that is refused as by %s", (_engine, status, message) => {
-  it.each(FORMS)("is left out from then on (%s)", async (form) => {
+])("each schema that an engine refuses as %s does", (_engine, status, message) => {
+  it.each(FORMS)("is omitted from then on (%s)", async (form) => {
     const { url, chats } = await chatEngine((body) =>
       schemaIn(body) === undefined ? answer(body) : refusal(form, message, status),
     );
@@ -193,7 +193,7 @@ describe.each([
 describe("a schema that an engine refuses", () => {
   const message = 'Error creating grammar: Unimplemented keys: ["uniqueItems"]';
 
-  it.each(FORMS)("is left out where it is refused without the keyword, too (%s)", async (form) => {
+  it.each(FORMS)("is omitted where it is refused without the keyword, too (%s)", async (form) => {
     const { url, chats } = await chatEngine((body) =>
       schemaIn(body) === undefined ? answer(body) : refusal(form, message, 500),
     );
@@ -206,7 +206,7 @@ describe("a schema that an engine refuses", () => {
     expect(chats.map(schemaIn)).toEqual([SCHEMA, without("uniqueItems"), undefined, undefined]);
   });
 
-  it("opens no circuit, however many there are", async () => {
+  it("opens no circuit, however many are refused", async () => {
     const { url, chats } = await chatEngine((body) =>
       schemaIn(body) === undefined ? answer(body) : refusal("status", message, 500),
     );
@@ -223,7 +223,7 @@ describe("a schema that an engine refuses", () => {
     expect(chats).toHaveLength(16);
   });
 
-  it("loses what would allow less without a keyword inside of it", async () => {
+  it("loses parts that would become stricter without the refused keyword", async () => {
     const schema = {
       type: "object",
       properties: { a: { not: { type: "array", uniqueItems: true } }, b: { enum: [{ not: 1 }] } },

@@ -17,7 +17,7 @@ function exchange(name: string): RecordedExchange {
   return found;
 }
 
-/** Answers as it was recorded. */
+/** Answers as recorded. */
 function replay({ response: recorded }: RecordedExchange) {
   return (response: ServerResponse): void => {
     const headers = (recorded.headers ?? []).filter(([name]) => name === "Content-Type");
@@ -29,7 +29,7 @@ function replay({ response: recorded }: RecordedExchange) {
   };
 }
 
-/** A service that answers with these exchanges, each on the path that it was asked at. */
+/** A service that answers with these exchanges, each on the path of its request. */
 const replaying = (...names: readonly string[]) => {
   const routes = names.map((name) => {
     const found = exchange(name);
@@ -39,7 +39,7 @@ const replaying = (...names: readonly string[]) => {
   return oldService(Object.fromEntries(routes));
 };
 
-/** Every exchange that a client can meet; the rest is of routes that this one does not use. */
+/** Every exchange that this client can cause; the others use routes that it never calls. */
 const UNUSED = new Set([
   "unload-all",
   "loaded-none-later",
@@ -61,7 +61,7 @@ const downloadSchema = z.object({
 
 const OPENVINO = "qwen2.5-0.5b-instruct-openvino-gpu:2";
 
-describe("what was told of the old service is understood:", () => {
+describe("recorded answers of the legacy service are understood:", () => {
   it.each(using("status", "status-documented"))("%s", async (name) => {
     expect(await dialectOf(await replaying(name)).status(CALL)).toEqual({
       pid: null,
@@ -86,7 +86,7 @@ describe("what was told of the old service is understood:", () => {
     );
   });
 
-  it("a catalog that is empty offline, of a service that is fresh", async () => {
+  it("an empty catalog offline, of a newly started service", async () => {
     const service = await replaying(...using("catalog-offline", "models-fresh"));
     const { models, warning } = await dialectOf(service).listModels(CALL);
     expect([models, warning]).toEqual([[], expect.stringContaining("no catalog")]);
@@ -98,7 +98,7 @@ describe("what was told of the old service is understood:", () => {
     expect(status).toBe("loaded");
   });
 
-  it("a model that is loaded already, and its unload", async () => {
+  it("an already loaded model, and its unload", async () => {
     const service = await replaying(...using("loaded-one", "unload"));
     const dialect = dialectOf(service);
     expect(await dialect.load(knownModel(OPENVINO), OPENVINO, CALL)).toBe("already_loaded");
@@ -120,7 +120,7 @@ describe("what was told of the old service is understood:", () => {
 
   describe("a download:", () => {
     const ID = "qwen2.5-0.5b-instruct-generic-cpu:3";
-    // The catalog that was shown has only an excerpt, without this one.
+    // The published catalog is an excerpt without this model.
     const { Uri: uri, PromptTemplate: promptTemplate } = downloadSchema.parse(
       exchange("download").request.body,
     ).model;
@@ -137,7 +137,7 @@ describe("what was told of the old service is understood:", () => {
       return { run, percents };
     };
 
-    it("is asked for in the members that Microsoft's client sends", async () => {
+    it("is requested with the members that Microsoft's client sends", async () => {
       const bodies: unknown[] = [];
       const service = await downloading((response, body) => {
         bodies.push(JSON.parse(body));
@@ -161,7 +161,7 @@ describe("what was told of the old service is understood:", () => {
       },
     );
 
-    it.each(using("download-fails", "download-breaks"))("%s says how far it came", async (name) => {
+    it.each(using("download-fails", "download-breaks"))("%s gives its progress", async (name) => {
       const { run } = await download(name);
       await expect(run).rejects.toMatchObject({
         code: "DOWNLOAD_FAILED",
@@ -211,7 +211,7 @@ describe("what was told of the old service is understood:", () => {
     });
   });
 
-  it("all of it, but for the routes that are not used", () => {
+  it("all of it, except for the unused routes", () => {
     const names = exchanges.map(({ name }) => name);
     expect(names.filter((name) => !used.has(name))).toEqual(
       names.filter((name) => UNUSED.has(name)),

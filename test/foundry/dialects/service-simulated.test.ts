@@ -40,9 +40,9 @@ async function download(simulator: Simulator, stallMs = 5000) {
 const clientOn = (simulator: Simulator, options: FoundryClientOptions = {}) =>
   clientOf(simulator.url, options);
 
-describe("on a simulated service of the old command line", () => {
+describe("on a simulated legacy service", () => {
   it.each([{}, { statusNames: "PascalCase" }, { registration: "absent" }] as const)(
-    "it is known for what it is: %j",
+    "the dialect is detected: %j",
     async (switches) => {
       const simulator = await simulated(switches);
       const dialect = await dialectOn(simulator);
@@ -57,7 +57,7 @@ describe("on a simulated service of the old command line", () => {
     { openaiModels: "absent" },
     { openaiModels: "loaded" },
     { ids: "unversioned" },
-  ] as const)("its models are listed with what is downloaded: %j", async (switches) => {
+  ] as const)("the models are listed, with those downloaded: %j", async (switches) => {
     const { models, warning } = await clientOn(await simulated(switches)).listModels();
     expect(warning).toBeNull();
     expect(models.map(({ alias, downloaded, loaded }) => [alias, downloaded, loaded])).toEqual([
@@ -67,7 +67,7 @@ describe("on a simulated service of the old command line", () => {
   });
 
   it.each(["empty", "fails"] as const)(
-    "what is downloaded is listed and used while the catalog %s",
+    "downloaded models are listed and used while the catalog %s",
     async (catalog) => {
       const client = clientOn(await simulated({ catalog }));
       const { models, warning } = await client.listModels();
@@ -92,7 +92,7 @@ describe("on a simulated service of the old command line", () => {
   );
 
   it.each([400, 404, 500] as const)(
-    "a load of what is not downloaded says so, whatever its status: %i",
+    "a load of a model that is not downloaded has that reason, whatever the status: %i",
     async (missingModelStatus) => {
       const dialect = await dialectOn(await simulated({ missingModelStatus }));
       const load = dialect.load(knownModel(CLOUD), CLOUD, CALL);
@@ -100,7 +100,7 @@ describe("on a simulated service of the old command line", () => {
     },
   );
 
-  it("a load that breaks off while the service goes on is none that failed", async () => {
+  it("a load whose connection breaks while the service continues has not failed", async () => {
     const simulator = await simulated({}, { loadMs: 1000 });
     const dialect = await dialectOn(simulator);
     const load = (wholeMs: number) => dialect.load(knownModel(QWEN), QWEN, { limits: { wholeMs } });
@@ -108,7 +108,7 @@ describe("on a simulated service of the old command line", () => {
     await expect.poll(() => load(5000)).toBe("already_loaded");
   });
 
-  it("a model is unloaded by itself after the time that was asked for", async () => {
+  it("a model is unloaded automatically after the requested time", async () => {
     const simulator = await simulated();
     const dialect = await dialectOn(simulator);
     await dialect.load(knownModel(QWEN), QWEN, CALL, { idleSeconds: 1 });
@@ -149,7 +149,7 @@ describe("on a simulated service of the old command line", () => {
     { downloadLines: "tuples" },
     { downloadEnd: "Success" },
     { downloadEndSplit: true },
-    // Its last word is lost, but what is downloaded says the same.
+    // Its last line is lost, but the list of downloaded models shows the same.
     { downloadEnd: "none" },
   ] as const)("a model is downloaded, with its progress: %j", async (switches) => {
     const { dialect, percents, run } = await download(await simulated(switches));
@@ -162,7 +162,7 @@ describe("on a simulated service of the old command line", () => {
   });
 
   it.each(["fails", "breaks", "stalls"] as const)(
-    "a download that %s is told as such, and goes on where it was when asked for again",
+    "a download that %s is reported as such, and resumes at the next call",
     async (kind) => {
       const simulator = await simulated({ downloadTrouble: { atPercent: 40, kind } });
       const { percents, run } = await download(simulator, 500);
@@ -171,14 +171,14 @@ describe("on a simulated service of the old command line", () => {
         message: expect.stringContaining("It came to 36 %."),
       });
       percents.length = 0;
-      // The service needs a moment to notice that the first one was left.
+      // The service needs a moment to detect the first client's disconnect.
       await vi.waitFor(run, { timeout: 5000 });
       expect(percents[0]).toBeGreaterThan(36);
       expect(percents.at(-1)).toBe(100);
     },
   );
 
-  it("a download is not begun a second time for what is there", async () => {
+  it("a download is not started for a downloaded model", async () => {
     const simulator = await simulated();
     const { run, percents } = await download(simulator);
     await run();

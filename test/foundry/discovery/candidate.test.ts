@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { candidateOf, candidatesOf } from "../../../src/foundry/discovery/probe.js";
 
-describe("an address that is told", () => {
+describe("a reported address", () => {
   it.each([
     ["http://127.0.0.1:5273", "http://127.0.0.1:5273"],
     ["http://127.0.0.1:5273/v1/", "http://127.0.0.1:5273"],
@@ -11,12 +11,12 @@ describe("an address that is told", () => {
     ["http://+:5273/", "http://127.0.0.1:5273"],
     ["http://[::]:5273", "http://[::1]:5273"],
     ["http://[::1]:5273", "http://[::1]:5273"],
-  ])("%j can be asked as %s", (told, url) => {
+  ])("%j can be probed as %s", (told, url) => {
     expect(candidateOf(told)).toEqual({ url, fault: null });
   });
 
   it.each(["", "5273", "127.0.0.1:5273", "file:///etc/passwd", "http://me:secret@127.0.0.1:5273"])(
-    "%j is none",
+    "%j is no address",
     (told) => {
       expect(candidateOf(told)).toEqual({
         url: null,
@@ -33,11 +33,11 @@ describe("an address that is told", () => {
     "http://192.168.1.5:5273",
     "https://models.example.com",
     "http://127.0.0.1.example.com",
-  ])("%s is another machine's", (told) => {
+  ])("%s belongs to another machine", (told) => {
     expect(candidateOf(told).fault).toContain("which is not this machine");
   });
 
-  it("is asked once however often it is told", () => {
+  it("is probed once however often it is reported", () => {
     const told = ["http://127.0.0.1:5273", "nonsense", "http://127.0.0.1:5273/v1"];
 
     expect(candidatesOf(told)).toEqual({

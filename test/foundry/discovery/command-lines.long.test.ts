@@ -13,7 +13,7 @@ type Generation = FoundryCliOptions["generation"];
 
 const GENERATIONS: readonly Generation[] = ["server", "service"];
 
-/** A machine with the command line of a generation, and the service behind it not running. */
+/** A machine with the command line of a generation, whose service does not run. */
 async function machineWith(
   generation: Generation,
   switches: FoundryCliOptions["switches"] = {},
@@ -40,7 +40,7 @@ const callsOf = (cli: FoundryCliStandIn, verb: string): number =>
   cli.calls.filter((call) => call[1] === verb).length;
 
 describe.each(GENERATIONS)("with the command line of generation %s", (generation) => {
-  it("the service is started, and found where it is", async () => {
+  it("the service is started and found", async () => {
     const { cli, discovery } = await machineWith(generation);
 
     const { found } = await discovery.search();
@@ -59,7 +59,7 @@ describe.each(GENERATIONS)("with the command line of generation %s", (generation
     expect((await discovery.search()).found?.foundBy).toBe("started");
   });
 
-  it("a service that cannot be started is told with what can be done", async () => {
+  it("a service that cannot be started is reported with what can be done", async () => {
     const { discovery } = await machineWith(generation, { start: "port_in_use" }, 5000);
 
     const { found, error } = await discovery.search();
@@ -70,7 +70,7 @@ describe.each(GENERATIONS)("with the command line of generation %s", (generation
     expect(error?.action).toContain("Inference.Service.Agent");
   });
 
-  it("a broken line to its own service is told, and nothing is started (#405)", async () => {
+  it("a command line that cannot reach its service is reported, and nothing is started (#405)", async () => {
     const { cli, discovery } = await machineWith(generation, { status: "broken_ipc" });
 
     const { error } = await discovery.search();

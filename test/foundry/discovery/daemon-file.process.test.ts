@@ -12,7 +12,7 @@ const read = async (content: object | string) => {
 };
 
 describe("daemon.json", () => {
-  it("tells where the daemon listens, its process and its version", async () => {
+  it("contains the daemon's addresses, process and version", async () => {
     const content = {
       web_urls: ["http://127.0.0.1:1"],
       pid: 7,
@@ -27,7 +27,7 @@ describe("daemon.json", () => {
     });
   });
 
-  it("is read with the mark that some editors put before it", async () => {
+  it("is read with a byte order mark", async () => {
     expect(await read(`\uFEFF{"urls":["http://127.0.0.1:1"]}`)).toEqual({
       urls: ["http://127.0.0.1:1"],
       pid: null,
@@ -35,13 +35,13 @@ describe("daemon.json", () => {
     });
   });
 
-  it("tells its addresses though the rest of it is of another shape", async () => {
+  it("gives its addresses although other members are invalid", async () => {
     const content = { urls: ["http://127.0.0.1:1"], web_urls: "none", pid: "7", daemon_version: 3 };
 
     expect(await read(content)).toMatchObject({ urls: ["http://127.0.0.1:1"], pid: null });
   });
 
-  it.each(["", "{", "null", "[]", '"text"'])("is damaged when it holds %j", async (content) => {
+  it.each(["", "{", "null", "[]", '"text"'])("is damaged when it contains %j", async (content) => {
     expect(await read(content)).toBe("is damaged");
   });
 
@@ -52,7 +52,7 @@ describe("daemon.json", () => {
     },
   );
 
-  it("may not be there, or not be a file", async () => {
+  it("may be missing, or not be a file", async () => {
     const installation = await Installation.make();
     expect(await readDaemonFile(installation.machine)).toBe("is not there");
 
@@ -60,20 +60,20 @@ describe("daemon.json", () => {
     expect(await readDaemonFile(installation.machine)).toBe("cannot be read: it is not a file");
   });
 
-  it("is not read when it is larger than such a file ever is", async () => {
+  it("is not read when it is unusually large", async () => {
     const content = { urls: ["http://127.0.0.1:1"], more: "x".repeat(64 * 1024) };
     expect(await read(content)).toBe("cannot be read: it is too large");
   });
 
-  it.skipIf(process.platform === "win32")("is not waited for when it is a pipe", async () => {
+  it.skipIf(process.platform === "win32")("does not block when it is a pipe", async () => {
     const installation = await Installation.make();
     await mkdir(join(installation.home, ".foundry"));
     execFileSync("mkfifo", [join(installation.home, ".foundry", "daemon.json")]);
     expect(await readDaemonFile(installation.machine)).toBe("cannot be read: it is not a file");
   });
 
-  // Only root can give a file away.
-  it.skipIf(process.getuid?.() !== 0)("is ignored when it is another user's", async () => {
+  // Only root can change the owner of a file.
+  it.skipIf(process.getuid?.() !== 0)("is ignored when it belongs to another user", async () => {
     const installation = await Installation.make();
     await installation.writeDaemonFile({ urls: ["http://127.0.0.1:1"] });
     await chown(join(installation.home, ".foundry", "daemon.json"), 4711, 4711);
@@ -83,7 +83,7 @@ describe("daemon.json", () => {
     expect(await readDaemonFile(installation.machine, 4711)).toMatchObject({ pid: null });
   });
 
-  it("names no more addresses than are worth asking", async () => {
+  it("gives only a limited number of addresses", async () => {
     const urls = Array.from({ length: 1000 }, (_, index) => `http://127.0.0.1:${index + 1}`);
     expect(await read({ urls })).toMatchObject({ urls: urls.slice(0, 8) });
   });

@@ -5,8 +5,8 @@ import type { Search } from "../../../src/foundry/discovery/search.js";
 import { simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 
-describe("searches at the same time", () => {
-  it("are one", async () => {
+describe("concurrent searches", () => {
+  it("share one execution", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(url) } });
@@ -18,7 +18,7 @@ describe("searches at the same time", () => {
     expect(await installation.runsOf("server status")).toBe(1);
   });
 
-  it("go on when one who waits leaves", async () => {
+  it("continue when one caller aborts", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(url) } });
@@ -33,7 +33,7 @@ describe("searches at the same time", () => {
     expect((await stayed).found?.endpoint).toBe(url);
   });
 
-  it("tell everybody who waits, those who came later too", async () => {
+  it("send updates to all callers, also to later ones", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({
@@ -56,7 +56,7 @@ describe("searches at the same time", () => {
     expect(await installation.runsOf("server start")).toBe(1);
   });
 
-  it("of which one only looks do not let it wait for a start", async () => {
+  it("do not make a search without start wait for a start", async () => {
     const installation = await Installation.make();
     await installation.install({
       "server status": { prints: STOPPED },
@@ -81,7 +81,7 @@ describe("searches at the same time", () => {
     await expect(start).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
   });
 
-  it("of which one may start are not answered by one that only looks", async () => {
+  it("with permission to start do not share a search without it", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({
@@ -101,7 +101,7 @@ describe("searches at the same time", () => {
 });
 
 describe("a search that found nothing", () => {
-  it("answers for a second", async () => {
+  it("is reused for a second", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });
     let now = 1000;
@@ -121,7 +121,7 @@ describe("a search that found nothing", () => {
     expect(await installation.runsOf("server status")).toBe(2);
   });
 
-  it("does not answer any more once the service was seen", async () => {
+  it("is not reused once the service was found", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     const discovery = installation.discovery({
@@ -137,7 +137,7 @@ describe("a search that found nothing", () => {
 });
 
 describe("the command line", () => {
-  it("is looked for again when it was missing", async () => {
+  it("is searched for again when it was missing", async () => {
     const installation = await Installation.make();
     const discovery = installation.discovery({ cliPath: undefined });
 
@@ -145,7 +145,7 @@ describe("the command line", () => {
     expect(await discovery.cli()).toBeNull();
   });
 
-  it("is looked for once where it is", async () => {
+  it("is searched for only once when it was found", async () => {
     const installation = await Installation.make();
     await installation.install({});
     const discovery = installation.discovery();
@@ -155,7 +155,7 @@ describe("the command line", () => {
 });
 
 describe("closing", () => {
-  it("ends a search that is on its way, and takes no further one", async () => {
+  it("ends a running search, and refuses further ones", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { hangs: true } });
     const discovery = installation.discovery();
@@ -167,10 +167,10 @@ describe("closing", () => {
     await expect(discovery.search()).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
   });
 
-  it("starts nothing any more", async () => {
+  it("prevents a start of the service", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });
-    // The ports are asked when the command line has said that it does not run.
+    // The ports are probed after the command line has reported that the service does not run.
     const silent = createServer();
     const asked = once(silent, "connection");
     silent.listen(0, "127.0.0.1");

@@ -5,7 +5,7 @@ import { EmbeddedService } from "../../../src/foundry/embedded/index.js";
 import { simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 
-/** A service with an SDK beside it that cannot start: enough to see when it would be. */
+/** An embedded service whose SDK cannot start: enough to see when it would be started. */
 async function unableService(installation: Installation): Promise<EmbeddedService> {
   const sdk = join(installation.home, "node_modules", "foundry-local-sdk");
   await mkdir(sdk, { recursive: true });
@@ -19,8 +19,8 @@ async function unableService(installation: Installation): Promise<EmbeddedServic
   return new EmbeddedService({ machine, directories: [home], childFile });
 }
 
-describe("the service in a process of ours", () => {
-  it("takes the place of all others when it is wanted so", async () => {
+describe("the embedded service", () => {
+  it("replaces all others when the option `embedded` is true", async () => {
     const other = await simulate();
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(other.url) } });
@@ -38,7 +38,7 @@ describe("the service in a process of ours", () => {
     expect(other.requests).toEqual([]);
   });
 
-  it("is not tried where another one answers", async () => {
+  it("is not tried where another service answers", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(url) } });
@@ -48,7 +48,7 @@ describe("the service in a process of ours", () => {
     expect((await discovery.search()).found?.endpoint).toBe(url);
   });
 
-  it("is tried last, which is told", async () => {
+  it("is tried last, with a status update", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });
     const embeddedService = await unableService(installation);
@@ -68,7 +68,7 @@ describe("the service in a process of ours", () => {
     });
   });
 
-  it("is not started by a look, which says that it would be", async () => {
+  it("is not started by a search without start, which reports that a call would start it", async () => {
     const installation = await Installation.make();
     const embeddedService = await unableService(installation);
     const discovery = installation.discovery({
@@ -84,7 +84,7 @@ describe("the service in a process of ours", () => {
     expect(attempts.at(-1)?.outcome).toContain("is installed beside foundry-local-mcp");
   });
 
-  it("is said to be missing where it is wanted and not installed", async () => {
+  it("is reported as missing where it is required and not installed", async () => {
     const installation = await Installation.make();
 
     const { error } = await installation.discovery({ embedded: true }).search();

@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { crashed, notDownloaded, refused, tooOld } from "../../../src/foundry/embedded/failures.js";
 
 /**
- * Words of foundry-local-sdk 1.2.3 with the core 1.2.4 on Linux x64, but for the paths; what is
- * marked with a star is how the system's loader puts it elsewhere, and has not been run.
+ * Messages of foundry-local-sdk 1.2.3 with the core 1.2.4 on Linux x64, except for the paths; a message
+ * marked with a star is the wording of another system's loader, and has not been run.
  */
 const SAID = {
   noNativeLibraries:
@@ -24,7 +24,7 @@ onnxruntime.so: cannot open shared object file: No such file or directory`,
   unknown: "Error: something went wrong in /home/somebody",
 } as const;
 
-describe("what the SDK says when it does not start", () => {
+describe("an error of the SDK at its start", () => {
   test.each([
     ["noNativeLibraries", "its install script has not run"],
     ["noCore", "there but does not load"],
@@ -34,7 +34,7 @@ describe("what the SDK says when it does not start", () => {
     ["musl", "needs a Linux with glibc"],
     ["oldGlibc", "needs a newer C library"],
     ["unknown", "could not be started"],
-  ] as const)("has a sentence of its own: %s", (name, sentence) => {
+  ] as const)("has its own sentence: %s", (name, sentence) => {
     const error = refused(SAID[name], "");
 
     expect(error.code).toBe("EMBEDDED_FAILED");
@@ -42,7 +42,7 @@ describe("what the SDK says when it does not start", () => {
     expect(error.retryable).toBe(false);
   });
 
-  test("never shows its own words, which may hold paths and stacks", () => {
+  test("never contains the SDK's message, which may contain paths and stacks", () => {
     const errors = Object.values(SAID).map((words) => refused(words, ""));
 
     for (const error of errors) {
@@ -60,8 +60,8 @@ describe("what the SDK says when it does not start", () => {
   });
 });
 
-describe("the end of its process", () => {
-  test("is missing OpenSSL where .NET says so", () => {
+describe("the end of the SDK's process", () => {
+  test("is reported as missing OpenSSL where .NET reports that", () => {
     const error = crashed(
       "signal SIGABRT",
       "while it started",
@@ -71,7 +71,7 @@ describe("the end of its process", () => {
     expect(error.message).toContain("needs OpenSSL");
   });
 
-  test("is not explained by what it wrote about something else", () => {
+  test("is not explained by unrelated output", () => {
     const error = crashed(
       "exit code 139",
       "while it started",
@@ -83,7 +83,7 @@ describe("the end of its process", () => {
 });
 
 describe("a version of the SDK", () => {
-  test.each(["1.2.0", "1.2.3", "1.10.0", "2.0.1", "2.3.0-dev.1"])("%s will do", (version) => {
+  test.each(["1.2.0", "1.2.3", "1.10.0", "2.0.1", "2.3.0-dev.1"])("%s is supported", (version) => {
     expect(tooOld(version, "/c")).toBeNull();
   });
 
@@ -93,7 +93,7 @@ describe("a version of the SDK", () => {
 });
 
 describe("a failed download", () => {
-  test("of a catalog that cannot be reached is the network's", () => {
+  test("with an unreachable catalog is attributed to the network", () => {
     const error = notDownloaded(
       "tiny:1",
       "Error: Command 'download_model' failed: Error: Microsoft.Neutron.Downloader.RegionFallbackException: Registry request failed across 7 region(s): eastus(HttpRequestException)",
@@ -105,7 +105,7 @@ describe("a failed download", () => {
     );
   });
 
-  test("for a reason that is not known says no more than that", () => {
+  test("for an unknown reason is reported without one", () => {
     const error = notDownloaded("tiny:1", "Error: Command 'download_model' failed: something");
 
     expect(error.message).toBe("tiny:1 was not downloaded.");

@@ -20,6 +20,6 @@ const service = new EmbeddedService({
     error: silent,
   },
 });
-// It lives until its input ends and holds on to nothing else.
+// The process lives until its stdin ends; nothing else keeps it alive.
 process.stdin.resume();
 await service.start();

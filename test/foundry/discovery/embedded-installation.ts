@@ -19,7 +19,7 @@ export interface EmbeddedInstallation {
   remove(): Promise<void>;
 }
 
-/** The built child and, in a folder of its own, the stand-in as if npm had installed it. */
+/** The built child and, in its own folder, the stand-in as npm would install it. */
 export async function installEmbedded(version = "1.2.3"): Promise<EmbeddedInstallation> {
   const root = await mkdtemp(join(tmpdir(), "foundry-local-mcp-embedded-"));
   const childFile = join(root, "embedded.mjs");
@@ -54,11 +54,11 @@ async function bundle(entry: string, outfile: string): Promise<void> {
 
 export interface Watched {
   readonly service: EmbeddedService;
-  /** What the child and the SDK in it printed, line by line. */
+  /** The output of the child and its SDK, line by line. */
   readonly printed: readonly string[];
 }
 
-/** @param failing What goes wrong, as the stand-in names it. */
+/** @param failing The fault, as the stand-in names it. */
 export function watchedService(
   { home, folder, childFile }: EmbeddedInstallation,
   { failing = "", startTimeoutMs = 60_000 } = {},

@@ -23,7 +23,7 @@ async function install(folder: string, manifest: string): Promise<string> {
 const manifest = (fields: object) => JSON.stringify({ version: "1.2.3", ...fields });
 
 describe("the SDK", () => {
-  test("is found in the folder and in those above it, the nearest first", async () => {
+  test("is found in the folder and its parents, the nearest first", async () => {
     await install(".", manifest({ version: "2.0.0" }));
     await install("project", manifest({ version: "1.2.3" }));
 
@@ -34,7 +34,7 @@ describe("the SDK", () => {
     expect(above?.version).toBe("2.0.0");
   });
 
-  test("is looked for in one folder after the other", async () => {
+  test("is searched for in one folder after the other", async () => {
     await install("second", manifest({}));
 
     const found = await findSdk([join(root, "first"), join(root, "second")]);
@@ -47,9 +47,10 @@ describe("the SDK", () => {
     [{}, "index.js"],
     [{ exports: "./a.js", main: "b.js" }, "a.js"],
     [{ exports: { import: "./a.mjs", require: "./a.cjs" } }, "a.mjs"],
+    [{ exports: { import: ["./a.mjs"], default: "./b.js" } }, "a.mjs"],
     [{ exports: { "./x": "./x.js", ".": { types: "./a.d.ts", import: "./a.mjs" } } }, "a.mjs"],
     [{ exports: { ".": { import: { types: "./a.d.ts", default: "./a.mjs" } } } }, "a.mjs"],
-  ])("is entered as its manifest says: %j", async (fields, entry) => {
+  ])("is loaded from the entry point of its manifest: %j", async (fields, entry) => {
     const sdk = await install("project", manifest(fields));
 
     const found = await findSdk([join(root, "project")]);
@@ -57,7 +58,7 @@ describe("the SDK", () => {
     expect(found?.entry).toBe(pathToFileURL(join(sdk, entry)).href);
   });
 
-  test("is not there where its manifest cannot be read", async () => {
+  test("is missing where its manifest cannot be read", async () => {
     await install("project", "{ half");
 
     const found = await findSdk([join(root, "project")]);
@@ -67,7 +68,7 @@ describe("the SDK", () => {
 });
 
 describe("the models of the embedded service", () => {
-  test("are the command line's where that has some", async () => {
+  test("are the command line's where it has some", async () => {
     const ofCommandLine = join(root, ".foundry", "cache", "models");
     await mkdir(ofCommandLine, { recursive: true });
 
@@ -78,7 +79,7 @@ describe("the models of the embedded service", () => {
     ["linux", "/home/me", "/home/me/.foundry-local-mcp/cache/models"],
     ["darwin", "/Users/me", "/Users/me/.foundry-local-mcp/cache/models"],
     ["win32", "C:\\Users\\me", "C:\\Users\\me\\.foundry-local-mcp\\cache\\models"],
-  ] as const)("are our own elsewhere: %s", async (platform, home, cache) => {
+  ] as const)("are in this package's own folder otherwise: %s", async (platform, home, cache) => {
     expect(await modelCacheOf({ ...machine(platform), home })).toBe(cache);
   });
 });

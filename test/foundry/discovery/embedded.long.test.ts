@@ -39,7 +39,7 @@ const answers = async (endpoint: string): Promise<boolean> => {
 };
 
 describe("an embedded service", () => {
-  test("listens at the endpoint that its start tells", async () => {
+  test("listens at the endpoint that its start returns", async () => {
     const { service } = embedded();
 
     const before = service.endpoint;
@@ -51,7 +51,7 @@ describe("an embedded service", () => {
     expect(await answers(endpoint)).toBe(true);
   });
 
-  test("is started once for all who ask at the same time and later", async () => {
+  test("is started once for concurrent and later calls", async () => {
     const { service, printed } = embedded();
 
     const [one, other] = await Promise.all([service.start(), service.start()]);
@@ -75,7 +75,7 @@ describe("an embedded service", () => {
     expect(await answers((await stays).endpoint)).toBe(true);
   });
 
-  test("is told the application's name, where models and logs are, and to log little", async () => {
+  test("is configured with the application's name, the folders of models and logs, and a low log level", async () => {
     const { service, printed } = embedded();
 
     await service.start();
@@ -91,7 +91,7 @@ describe("an embedded service", () => {
     });
   });
 
-  test("uses the models of the command line where there are some", async () => {
+  test("uses the command line's models where they exist", async () => {
     const ofCommandLine = join(installation.home, "other", ".foundry", "cache", "models");
     await mkdir(ofCommandLine, { recursive: true });
     const home = join(installation.home, "other");
@@ -104,7 +104,7 @@ describe("an embedded service", () => {
     expect(watched.printed.join("\n")).toContain(JSON.stringify(ofCommandLine));
   });
 
-  test("starts with an SDK of version 2, which knows fewer settings", async () => {
+  test("starts with an SDK of version 2, which has fewer settings", async () => {
     const { service, printed } = embedded({ failing: "version 2" });
 
     const { endpoint } = await service.start();
@@ -128,7 +128,7 @@ describe("an embedded service", () => {
     await expect(service.start()).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
   });
 
-  test("that is closed while it starts leaves nothing behind", async () => {
+  test("that is closed while it starts leaves no process behind", async () => {
     const { service, printed } = embedded({ failing: "slow start" });
 
     const start = service.start().catch((error: unknown) => error);
@@ -141,7 +141,7 @@ describe("an embedded service", () => {
 });
 
 describe("an embedded service that native code blocks", () => {
-  test("is ended all the same when it is closed", async () => {
+  test("is still ended when it is closed", async () => {
     const { service, printed } = embedded({ failing: "hang" });
     const start = service.start().catch((error: unknown) => error);
     await vi.waitFor(() => expect(processOf(printed)).toBeGreaterThan(0), 10_000);
@@ -154,7 +154,7 @@ describe("an embedded service that native code blocks", () => {
 });
 
 describe("an embedded service that does not start", () => {
-  test("says that the SDK is not installed", async () => {
+  test("reports that the SDK is not installed", async () => {
     const { service } = watchedService({ ...installation, folder: installation.home });
 
     const isInstalled = await service.isInstalled();
@@ -174,7 +174,7 @@ describe("an embedded service that does not start", () => {
     ["core does not load", "is there but does not load", "npm rebuild foundry-local-sdk"],
     ["wrong platform", "no build for this kind of machine", "Macs with Apple silicon"],
     ["listens nowhere", "listens nowhere", "The log at level debug"],
-  ])("says what is wrong: %s", async (failing, what, remedy) => {
+  ])("reports the reason: %s", async (failing, what, remedy) => {
     const { service } = embedded({ failing });
 
     const isInstalled = await service.isInstalled();
@@ -189,7 +189,7 @@ describe("an embedded service that does not start", () => {
     expect(String(error)).not.toContain("/somewhere");
   });
 
-  test("tells how its process ended, with its last words for the log alone", async () => {
+  test("reports how its process ended, with its last output only for the log", async () => {
     const { service } = embedded({ failing: "crash on start" });
 
     const error = await service.start().catch((reason: unknown) => reason);
@@ -202,7 +202,7 @@ describe("an embedded service that does not start", () => {
     });
   });
 
-  test("is given up and ended when it does not say where it listens", async () => {
+  test("is ended when it does not report its endpoint in time", async () => {
     const { service, printed } = embedded({ failing: "hang", startTimeoutMs: 1500 });
 
     const start = service.start();
@@ -214,7 +214,7 @@ describe("an embedded service that does not start", () => {
     expect(isProcessAlive(processOf(printed))).toBe(false);
   });
 
-  test("is refused where its version is older than what is used of it", async () => {
+  test("is refused where its version is too old", async () => {
     const old = await installEmbedded("0.5.0");
     const { service } = watchedService(old);
 
@@ -226,13 +226,11 @@ describe("an embedded service that does not start", () => {
 });
 
 describe("an embedded service that crashes", () => {
-  test("fails the download it was at, and is started anew when it is needed", async () => {
+  test("fails its running download, and is started again when it is needed", async () => {
     const { service } = embedded();
     const { endpoint } = await service.start();
 
-    const error = await service
-      .download({ id: "fatal:1", alias: "fatal" })
-      .catch((reason: unknown) => reason);
+    const error = await service.download({ id: "fatal:1" }).catch((reason: unknown) => reason);
     const afterwards = service.endpoint;
     const again = await service.start();
 
@@ -248,33 +246,30 @@ describe("an embedded service that crashes", () => {
 });
 
 describe("a download", () => {
-  test("is told in percent and ends", async () => {
+  test("reports percentages and ends", async () => {
     const { service } = embedded();
     const told: number[] = [];
 
-    await service.download(
-      { id: "tiny:1", alias: "tiny" },
-      { onPercent: (percent) => told.push(percent) },
-    );
+    await service.download({ id: "tiny:1" }, { onPercent: (percent) => told.push(percent) });
 
     expect(told).toEqual([33.34, 66.67, 100]);
   });
 
-  test("is of the newest version where the service told a name without one", async () => {
+  test("uses the newest version where the service gave a name without one", async () => {
     const { service, printed } = embedded();
 
-    await service.download({ id: "tiny:1", alias: "tiny" });
-    await service.download({ id: "tiny", alias: "tiny" });
+    await service.download({ id: "tiny:1" });
+    await service.download({ id: "tiny" });
     await service.close();
 
     const downloads = printed.filter((line) => line.startsWith("downloading"));
     expect(downloads).toEqual(["downloading tiny:1", "downloading tiny:2"]);
   });
 
-  test("of a model that the catalog does not have says so", async () => {
+  test("of a model that is not in the catalog fails with that reason", async () => {
     const { service } = embedded();
 
-    const download = service.download({ id: "nope:1", alias: "nope" });
+    const download = service.download({ id: "nope:1" });
 
     await expect(download).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
@@ -288,7 +283,7 @@ describe("a download", () => {
     const controller = new AbortController();
 
     const download = service.download(
-      { id: "endless:1", alias: "endless" },
+      { id: "endless:1" },
       { signal: controller.signal, onPercent: () => controller.abort() },
     );
 
@@ -300,7 +295,7 @@ describe("a download", () => {
     const { service } = embedded();
 
     const download = service.download(
-      { id: "endless:1", alias: "endless" },
+      { id: "endless:1" },
       { onPercent: () => void service.close() },
     );
 
@@ -325,7 +320,7 @@ async function hostedElsewhere(failing: string) {
   return { host, exited, url };
 }
 
-/** A process that is blocked still takes connections; only one that is gone refuses them. */
+/** A blocked process still accepts connections; only an ended one refuses them. */
 async function takesConnections(url: string): Promise<boolean> {
   const { port, hostname } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -341,7 +336,7 @@ async function takesConnections(url: string): Promise<boolean> {
 
 describe("the end of its parent", () => {
   test.each(["", "hang"])(
-    "by a kill ends it, even while native code blocks it (%j)",
+    "by a kill ends the child process, even while native code blocks it (%j)",
     async (failing) => {
       const { host, exited, url } = await hostedElsewhere(failing);
       const before = await takesConnections(url);
@@ -354,7 +349,7 @@ describe("the end of its parent", () => {
     },
   );
 
-  test("by itself is not held up by it", async () => {
+  test("by itself is not delayed by the child process", async () => {
     const { host, exited, url } = await hostedElsewhere("");
 
     host.stdin.end();

@@ -10,20 +10,20 @@ const machine = (
 
 const advice = (where: Machine, mayEmbed = true): string => installAdvice(where, { mayEmbed });
 
-describe("how to come by a Foundry Local", () => {
+describe("the advice how to install Foundry Local", () => {
   it.each(["x64", "arm64"])("is winget on Windows %s", (arch) => {
     expect(advice(machine("win32", arch))).toMatch(
       /^Install Foundry Local with `winget install Microsoft\.FoundryLocal` and start it with `foundry server start`/,
     );
   });
 
-  it("is brew on a Mac with an Apple chip", () => {
+  it("is brew on a Mac with Apple silicon", () => {
     expect(advice(machine("darwin", "arm64"))).toMatch(
       /^Install Foundry Local with `brew tap microsoft\/foundrylocal && brew install foundrylocal`/,
     );
   });
 
-  it("is another engine on an Intel Mac, and brew if it only looks like one", () => {
+  it("is another engine on an Intel Mac, and brew if Node runs under Rosetta", () => {
     const text = advice(machine("darwin", "x64"));
 
     expect(text).toMatch(
@@ -46,7 +46,7 @@ describe("how to come by a Foundry Local", () => {
   it.each([
     "/usr/lib/node_modules/foundry-local-mcp/",
     "C:\\Users\\u\\AppData\\Roaming\\npm\\node_modules\\foundry-local-mcp\\",
-  ])("is npm's own install of the SDK where this package is installed: %s", (packageFolder) => {
+  ])("is an npm install of the SDK in the folder of this package: %s", (packageFolder) => {
     const text = installAdvice(machine("linux", "x64"), { mayEmbed: true, packageFolder });
 
     expect(text).toContain("npm install -g --allow-scripts=foundry-local-sdk foundry-local-sdk");
@@ -55,7 +55,7 @@ describe("how to come by a Foundry Local", () => {
   });
 
   it.each(["/home/u/foundry-local-mcp/", "C:\\src\\foundry-local-mcp\\"])(
-    "is what puts the SDK into a clone: %s",
+    "is an install of the SDK into a clone: %s",
     (packageFolder) => {
       const text = installAdvice(machine("linux", "x64"), { mayEmbed: true, packageFolder });
 
@@ -64,7 +64,7 @@ describe("how to come by a Foundry Local", () => {
     },
   );
 
-  it("names the setting where it keeps the SDK from being used", () => {
+  it("names the setting that keeps the SDK from being used", () => {
     expect(advice(machine("linux", "x64"), false)).toContain("set the option `embedded` to auto");
     expect(advice(machine("linux", "x64"), true)).not.toContain("the option `embedded`");
   });
@@ -73,16 +73,16 @@ describe("how to come by a Foundry Local", () => {
     ["freebsd", "x64"],
     ["linux", "riscv64"],
     ["win32", "ia32"],
-  ] as const)("is an engine elsewhere on %s %s", (platform, arch) => {
+  ] as const)("is an engine on another machine for %s %s", (platform, arch) => {
     expect(advice(machine(platform, arch))).toMatch(/^There is no Foundry Local for this system/);
   });
 
-  it("tells inside WSL how a service of Windows is reached", () => {
+  it("explains inside WSL how to reach a service of Windows", () => {
     const inside = { WSL_DISTRO_NAME: "Ubuntu" };
 
     expect(advice(machine("linux", "x64", inside))).toContain("networkingMode=mirrored");
     expect(advice(machine("linux", "x64"))).not.toContain("WSL");
-    // Windows itself hands the variable on to what WSL starts there.
+    // Windows itself passes the variable on to programs that WSL starts there.
     expect(advice(machine("win32", "x64", inside))).not.toContain("WSL");
   });
 

@@ -9,16 +9,16 @@ import { temporaryFolder } from "../../temporary-folder.js";
 /** What one command of the stand-in does, such as `server status`. */
 export interface Command {
   readonly prints?: string;
-  /** What it prints the first few times, one after the other. */
+  /** The outputs of the first runs, one after the other. */
   readonly printsAtFirst?: readonly string[];
   readonly exitCode?: number;
   /** It never ends by itself. */
   readonly hangs?: boolean;
-  /** From then on, the commands that it names do this instead. */
+  /** The behaviour of other commands from then on. */
   readonly afterwards?: Readonly<Record<string, Command>>;
 }
 
-/** An own home, with a command line in it if wished. Both go with the test. */
+/** A home with an optional command line, both removed after the test. */
 export class Installation {
   private constructor(readonly home: string) {}
 
@@ -29,7 +29,7 @@ export class Installation {
   }
 
   get machine(): Machine {
-    // A PATH with nothing in it: what this machine has is nobody's business here.
+    // An empty PATH: the programs of this machine must not matter here.
     return { platform: process.platform, arch: "x64", environment: { PATH: "" }, home: this.home };
   }
 
@@ -37,7 +37,7 @@ export class Installation {
     return join(this.home, "foundry.mjs");
   }
 
-  /** Writes a command line that does what it is told, command by command. */
+  /** Writes a command line with scripted behaviour for each command. */
   async install(commands: Readonly<Record<string, Command>>): Promise<void> {
     await writeFile(join(this.home, "commands.json"), JSON.stringify(commands));
     await writeFile(this.cliPath, PROGRAM);
@@ -55,7 +55,7 @@ export class Installation {
     return log.split("\n").filter((line) => line.startsWith(command)).length;
   }
 
-  /** Commands that start something are left to themselves, so those that hang would stay. */
+  /** Commands that start something are not ended by the client, so hanging ones would remain. */
   async #endAll(): Promise<void> {
     const hanging = await readFile(join(this.home, "hanging.log"), "utf8").catch(() => "");
     for (const pid of hanging.split("\n").map(Number)) {
@@ -63,7 +63,7 @@ export class Installation {
     }
   }
 
-  /** Looks with this home's command line, nowhere else, and without long waits. */
+  /** Searches only with this home's command line, and without long waits. */
   discovery(options: Partial<DiscoveryOptions> = {}): Discovery {
     const discovery = new Discovery({
       machine: this.machine,
@@ -113,11 +113,11 @@ if (command.hangs) {
 else process.exitCode = command.exitCode ?? 0;
 `;
 
-/** What \`foundry server status -o json\` prints of a service that runs. */
+/** What \`foundry server status -o json\` prints for a running service. */
 export const running = (url: string): string =>
   JSON.stringify({ running: true, state: "ready", pid: 1, webUrls: [url] });
 
 export const STOPPED = JSON.stringify({ running: false, state: "not_running" });
 
-/** A process id that is given to nobody: beyond what systems give out. */
+/** A process id beyond those that systems assign. */
 export const DEAD_PID = 2 ** 30;

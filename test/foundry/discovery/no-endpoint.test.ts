@@ -20,7 +20,7 @@ const status = (outcome: string): Attempt => ({
   ok: false,
 });
 
-/** Where there mostly is nothing. */
+/** Locations that are usually empty. */
 const ELSEWHERE: readonly Attempt[] = [
   { what: "daemon.json", outcome: "is not there", ok: false },
   {
@@ -75,7 +75,7 @@ describe("the error of a search that found nothing", () => {
     }
   });
 
-  it("leaves out where there mostly is nothing, and what its headline says already", () => {
+  it("omits usually empty locations, and what its headline already says", () => {
     const stopped = status("says that it is not running");
     const situation: Situation = { kind: "not_running", cli, willStart: false };
 
@@ -84,7 +84,7 @@ describe("the error of a search that found nothing", () => {
     );
   });
 
-  it("names the command that failed, a restart for one", () => {
+  it("names the failed command, such as a restart", () => {
     const restart: Situation = { kind: "start_failed", cli, command: cli.restartCommand };
 
     const { message, action } = errorOf(restart, [], "linux");
@@ -93,7 +93,7 @@ describe("the error of a search that found nothing", () => {
     expect(action).toContain("Run `foundry server restart`");
   });
 
-  it("says that the option `cliPath` names no program that could be started", () => {
+  it("reports that the option `cliPath` names no program that could be started", () => {
     const attempt = status("could not be started: there is no such program");
     const facts = { mayEmbed: true, isCliSet: true };
 
@@ -111,7 +111,7 @@ describe("the error of a search that found nothing", () => {
     expect(retryable).toBe(false);
   });
 
-  it("does not give the missing SDK as if it were the cause", () => {
+  it("does not present the missing SDK as the cause", () => {
     const sdk: Attempt = {
       what: "foundry-local-sdk",
       outcome: "is not installed beside foundry-local-mcp",
@@ -123,7 +123,7 @@ describe("the error of a search that found nothing", () => {
     );
   });
 
-  it("tells what was tried where that tells more", () => {
+  it("lists what was tried where that adds information", () => {
     const said = status("ended with exit code 1");
     const stale: Attempt = {
       what: "daemon.json",

@@ -8,7 +8,7 @@ import { deadUrl, simulate } from "../fixtures.js";
 const never = new AbortController().signal;
 const ask = (url: string, wholeMs = 5000) => probe(url, { wholeMs, signal: never });
 
-/** Something that listens and does with a connection what it is told. */
+/** A listener with scripted behaviour for its connections. */
 async function listener(onConnection: (socket: Socket) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -28,26 +28,26 @@ async function listener(onConnection: (socket: Socket) => void): Promise<string>
 }
 
 describe("a probe", () => {
-  it.each(DIALECTS.filter((dialect) => dialect !== "openai"))("knows %s", async (dialect) => {
+  it.each(DIALECTS.filter((dialect) => dialect !== "openai"))("recognises %s", async (dialect) => {
     const { url } = await simulate({ dialect });
 
     expect(await ask(url)).toMatchObject({ is: "foundry", dialect: { name: dialect } });
   });
 
-  it("tells another engine from Foundry Local", async () => {
+  it("distinguishes another engine from Foundry Local", async () => {
     const { url } = await simulate({ dialect: "openai" });
 
     expect(await ask(url)).toMatchObject({ is: "other", dialect: null });
   });
 
-  it("tells that nothing listens", async () => {
+  it("reports that nothing listens", async () => {
     expect(await ask(await deadUrl())).toMatchObject({
       is: "nothing",
       outcome: "nothing listens there",
     });
   });
 
-  it("does not wait for what never answers", async () => {
+  it("does not wait for an address that never answers", async () => {
     const url = await listener(() => {});
 
     expect(await ask(url, 100)).toMatchObject({
@@ -56,14 +56,14 @@ describe("a probe", () => {
     });
   });
 
-  it("does not take a connection that is not taken in time for nobody's", async () => {
-    // A greeting that never comes, since a connection of this machine always stands at once.
+  it("does not treat a connection that is not accepted in time as refused", async () => {
+    // Use a TLS handshake that never answers, as TCP connections on this machine always succeed at once.
     const url = (await listener(() => {})).replace("http:", "https:");
 
     expect(await ask(url, 4000)).toMatchObject({ is: "unreached" });
   });
 
-  it("asks again, with patience, what did not answer somebody who had little", async () => {
+  it("probes an address again for a caller with a longer time limit", async () => {
     let asked = 0;
     const url = await listener((socket) => {
       asked += 1;
@@ -82,19 +82,19 @@ describe("a probe", () => {
     expect(same).toBe(long);
   });
 
-  it("tells of what closes every connection", async () => {
+  it("reports a listener that closes every connection", async () => {
     const url = await listener((socket) => socket.destroy());
 
     expect(await ask(url)).toMatchObject({ is: "silent" });
   });
 
-  it("takes what speaks no HTTP for something else", async () => {
+  it("reports a listener without HTTP as another program", async () => {
     const url = await listener((socket) => socket.end("220 mail.example.com ready\r\n"));
 
     expect(await ask(url)).toMatchObject({ is: "other" });
   });
 
-  it("tells of what answers nothing but errors", async () => {
+  it("reports a listener that answers only errors", async () => {
     const head = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
     const url = await listener((socket) => socket.on("data", () => socket.write(head)));
 

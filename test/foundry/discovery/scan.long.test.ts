@@ -6,8 +6,8 @@ import { DEAD_PID, Installation, running, STOPPED } from "./installation.js";
 
 const portOf = (url: string): number => Number(new URL(url).port);
 
-describe("where a service is looked for", () => {
-  it("is found where the newer command line says, once a probe has proved it", async () => {
+describe("the location of a service", () => {
+  it("is taken from the newer command line, after a successful probe", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(url) } });
@@ -25,7 +25,7 @@ describe("where a service is looked for", () => {
     });
   });
 
-  it("is found where the older command line says", async () => {
+  it("is taken from the older command line", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     const prints = `🟢 Model management service is running on ${url}/openai/status`;
@@ -37,7 +37,7 @@ describe("where a service is looked for", () => {
     expect(attempts[0]?.what).toBe("`foundry service status`");
   });
 
-  it("is found although the command line says that it does not run, at an address it still names", async () => {
+  it("is found at an address in the output although the command line reports that the service does not run", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     const prints = JSON.stringify({ running: false, state: "not_running", webUrls: [url] });
@@ -49,7 +49,7 @@ describe("where a service is looked for", () => {
   });
 
   it.each(["web_urls", "urls"])(
-    "is found by %s of daemon.json without a command line",
+    "is found by `%s` of daemon.json without a command line",
     async (member) => {
       const { url } = await simulate();
       const installation = await Installation.make();
@@ -61,7 +61,7 @@ describe("where a service is looked for", () => {
     },
   );
 
-  it("is found on a known port when nobody knows anything", async () => {
+  it("is found on a known port without any other source", async () => {
     const { url } = await simulate();
     const dead = await deadUrl();
     const installation = await Installation.make();
@@ -72,7 +72,7 @@ describe("where a service is looked for", () => {
     expect(found).toEqual({ endpoint: url, foundBy: "known_port" });
   });
 
-  it("is not used on a known port when the program there is another user's", async () => {
+  it("is not used on a known port when the program there belongs to another user", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     const discovery = installation.discovery({
@@ -90,7 +90,7 @@ describe("where a service is looked for", () => {
     });
   });
 
-  it("is a guess on a known port when the system does not show whose program is there", async () => {
+  it("is a guess on a known port when the system does not show the program's user", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     let owner: ListenerOwner = "unknown";
@@ -100,7 +100,7 @@ describe("where a service is looked for", () => {
     });
 
     expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "guess" });
-    // It stays one when it is found where it was.
+    // It is still a guess when it is found at its last address.
     expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "guess" });
     owner = "own";
     expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "last_url" });
@@ -108,7 +108,7 @@ describe("where a service is looked for", () => {
     expect((await discovery.search()).found).toBeNull();
   });
 
-  it("is this user's on a known port before it is a guess, whatever the order", async () => {
+  it("is preferably this user's program on a known port, whatever the order", async () => {
     const guessed = await simulate();
     const own = await simulate();
     const installation = await Installation.make();
@@ -122,7 +122,7 @@ describe("where a service is looked for", () => {
     expect(found).toEqual({ endpoint: own.url, foundBy: "known_port" });
   });
 
-  it("is not looked for on known ports when only declared addresses are wanted", async () => {
+  it("is not searched for on known ports with discovery `declared`", async () => {
     const guessed = await simulate();
     const installation = await Installation.make();
     const options = { discovery: "declared", knownPorts: [portOf(guessed.url)] } as const;
@@ -138,7 +138,7 @@ describe("where a service is looked for", () => {
     });
   });
 
-  it("believes the command line when two services answer, and names the other", async () => {
+  it("is the command line's when two services answer, and the other one is named", async () => {
     const told = await simulate();
     const other = await simulate();
     const installation = await Installation.make();
@@ -158,7 +158,7 @@ describe("where a service is looked for", () => {
     });
   });
 
-  it("leaves guessed ports alone when the command line knows better", async () => {
+  it("is not searched for on guessed ports when the command line has an address", async () => {
     const told = await simulate();
     const guessed = await simulate();
     const installation = await Installation.make();
@@ -174,7 +174,7 @@ describe("where a service is looked for", () => {
   });
 });
 
-describe("where it was last", () => {
+describe("the last address of the service", () => {
   it("is tried first, without the command line", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
@@ -189,7 +189,7 @@ describe("where it was last", () => {
     expect(await installation.runsOf("server status")).toBe(runs);
   });
 
-  it("is given up when the service has moved", async () => {
+  it("is abandoned when the service has moved", async () => {
     const before = await startSimulator();
     const after = await simulate();
     const installation = await Installation.make();
@@ -209,8 +209,8 @@ describe("where it was last", () => {
   });
 });
 
-describe("what is not believed", () => {
-  it("does not take another engine on a known port for Foundry Local", async () => {
+describe("an unreliable source", () => {
+  it("such as another engine on a known port is not used as Foundry Local", async () => {
     const { url } = await simulate({ dialect: "openai" });
     const installation = await Installation.make();
 
@@ -226,7 +226,7 @@ describe("what is not believed", () => {
     });
   });
 
-  it("does not ask where a daemon was whose process has ended", async () => {
+  it("such as the file of an ended daemon causes no probe", async () => {
     const simulator = await simulate();
     const installation = await Installation.make();
     await installation.writeDaemonFile({ web_urls: [simulator.url], pid: DEAD_PID });
@@ -242,7 +242,7 @@ describe("what is not believed", () => {
     });
   });
 
-  it("does not send prompts to another machine because a file names it", async () => {
+  it("such as an address of another machine in a file gets no prompts", async () => {
     const installation = await Installation.make();
     await installation.writeDaemonFile({ web_urls: ["http://192.0.2.1:5273"] });
 
@@ -255,8 +255,8 @@ describe("what is not believed", () => {
   });
 });
 
-describe("a service that runs and is not what is wanted", () => {
-  it("is left alone when it listens for other machines", async () => {
+describe("a running service that cannot be used", () => {
+  it("is not restarted when its address is another machine's", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running("http://192.0.2.1:5273") } });
 
@@ -267,7 +267,7 @@ describe("a service that runs and is not what is wanted", () => {
     expect(await installation.runsOf("server restart")).toBe(0);
   });
 
-  it("is left alone when another program has taken its port", async () => {
+  it("is not restarted when another program has taken its port", async () => {
     const { url } = await simulate({ dialect: "openai" });
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(url) } });
@@ -284,7 +284,7 @@ describe("a service that runs and is not what is wanted", () => {
 });
 
 describe("a command line that hangs", () => {
-  it("does not hold up a live daemon that its file tells of", async () => {
+  it("does not delay the use of a live daemon that daemon.json names", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({ "server status": { hangs: true } });
@@ -297,7 +297,7 @@ describe("a command line that hangs", () => {
     expect(attempts[0]).toMatchObject({ outcome: "had not answered by then", ok: false });
   });
 
-  it("is given up within a bound, and said to be what is the matter", async () => {
+  it("is abandoned within its time limit, and named as the cause", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { hangs: true } });
     const discovery = installation.discovery({ timing: { graceMs: 20, scanMs: 300 } });
@@ -311,8 +311,8 @@ describe("a command line that hangs", () => {
   });
 });
 
-describe("what it says when there is nothing", () => {
-  it("says so in a sentence, and how to install it; what was tried is told beside it", async () => {
+describe("the error without any service", () => {
+  it("contains one sentence and how to install it; the attempts are listed apart", async () => {
     const dead = portOf(await deadUrl());
     const installation = await Installation.make();
     const machine = { ...installation.machine, platform: "linux" as const };
@@ -338,7 +338,7 @@ describe("what it says when there is nothing", () => {
     expect(discovery.lastSearch?.error).toBe(error);
   });
 
-  it("tells that a program of the same name may be another one", async () => {
+  it("warns that a program of the same name may be another one", async () => {
     const installation = await Installation.make();
     await installation.install({});
 
@@ -347,7 +347,7 @@ describe("what it says when there is nothing", () => {
     expect(error?.action).toContain("The program may not be Foundry Local's. ");
   });
 
-  it("names a wrong path of the command line as what to look at", async () => {
+  it("names a wrong path of the command line", async () => {
     const installation = await Installation.make();
 
     const { error } = await installation.discovery({ cliPath: "/nowhere/foundry" }).search();
@@ -356,7 +356,7 @@ describe("what it says when there is nothing", () => {
     expect(error?.message).not.toContain("/nowhere");
   });
 
-  it("says that it is installed and not running when it may not be started", async () => {
+  it("reports that the service is installed and not running when it may not be started", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });
 

@@ -6,7 +6,7 @@ import { deadUrl, simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 
 describe("a service that does not run", () => {
-  it("is started, which is told, and believed when it answers", async () => {
+  it("is started, with a status update, and used once it answers", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({
@@ -33,7 +33,7 @@ describe("a service that does not run", () => {
     expect(attempts.at(-1)).toMatchObject({ what: "`foundry server start`", ok: true });
   });
 
-  it("is started by the older command where that is the one there is", async () => {
+  it("is started by the older command where only that exists", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({
@@ -46,7 +46,7 @@ describe("a service that does not run", () => {
     expect(found).toEqual({ endpoint: url, foundBy: "started" });
   });
 
-  it("is waited for while its status still says that it does not run", async () => {
+  it("is waited for while its status still reports that it does not run", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({
@@ -63,7 +63,7 @@ describe("a service that does not run", () => {
     expect(found).toEqual({ endpoint: url, foundBy: "started" });
   });
 
-  it("is found by its file while the command to start it still runs", async () => {
+  it("is found by daemon.json while the command that starts it still runs", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({
@@ -77,7 +77,7 @@ describe("a service that does not run", () => {
     expect((await search).found).toEqual({ endpoint: url, foundBy: "started" });
   });
 
-  it("is not started by a look", async () => {
+  it("is not started by a search without start", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });
 
@@ -89,7 +89,7 @@ describe("a service that does not run", () => {
     expect(error?.action).toContain("the next call that needs it starts it");
   });
 
-  it("that could not be started is an error with what the command said", async () => {
+  it("that could not be started is an error with the command's message", async () => {
     const installation = await Installation.make();
     await installation.install({
       "server status": { prints: STOPPED },
@@ -106,7 +106,7 @@ describe("a service that does not run", () => {
     expect(error?.action).toContain("`foundry server start` in a terminal");
   });
 
-  it("that does not come up in time is an error that waiting may help", async () => {
+  it("that does not start in time is a retryable error", async () => {
     const installation = await Installation.make();
     await installation.install({
       "server status": { prints: STOPPED },
@@ -120,8 +120,8 @@ describe("a service that does not run", () => {
   });
 });
 
-describe("a service that says it runs where nothing listens", () => {
-  it("is restarted once, which is told", async () => {
+describe("a service reported as running where nothing listens", () => {
+  it("is restarted once, with a status update", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     await installation.install({
@@ -140,7 +140,7 @@ describe("a service that says it runs where nothing listens", () => {
     expect(await installation.runsOf("server start")).toBe(0);
   });
 
-  it("is not restarted when it was only coming up", async () => {
+  it("is not restarted when it was still starting", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
     const dead = running(await deadUrl());
@@ -155,7 +155,7 @@ describe("a service that says it runs where nothing listens", () => {
     expect(await installation.runsOf("server restart")).toBe(0);
   });
 
-  it("is not restarted when it listens by now and is slow to answer", async () => {
+  it("is not restarted when it listens later and answers slowly", async () => {
     const url = await deadUrl();
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(url) } });
@@ -180,7 +180,7 @@ describe("a service that says it runs where nothing listens", () => {
     expect(await installation.runsOf("server restart")).toBe(0);
   });
 
-  it("is left as it is without autostart, with the advice to restart it", async () => {
+  it("is not restarted without autostart, but the error advises it", async () => {
     const dead = await deadUrl();
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: running(dead) } });
@@ -193,7 +193,7 @@ describe("a service that says it runs where nothing listens", () => {
     expect(await installation.runsOf("server restart")).toBe(0);
   });
 
-  it("right after its start is told as such", async () => {
+  it("right after its start is a retryable error", async () => {
     const dead = await deadUrl();
     const installation = await Installation.make();
     await installation.install({

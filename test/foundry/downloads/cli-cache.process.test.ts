@@ -36,7 +36,7 @@ describe("two spellings of a folder", () => {
   });
 });
 
-describe("where the command line keeps models", () => {
+describe("the command line's folder of models", () => {
   const never = new AbortController().signal;
 
   it("is found among other output", async () => {
@@ -49,7 +49,7 @@ describe("where the command line keeps models", () => {
     });
   });
 
-  it("is unknown where the command does not say", async () => {
+  it("is unknown where the command does not print it", async () => {
     const simulator = await simulate();
     const { path } = await standIn(simulator, { ends: "crashes" });
     const cli = await cliAt(path);
@@ -59,7 +59,7 @@ describe("where the command line keeps models", () => {
   it.each([
     ["win32", "unreadable"],
     ["linux", "unknown"],
-  ] as const)("on %s is %s where its letters broke the JSON", async (platform, kind) => {
+  ] as const)("on %s is %s where its characters broke the JSON", async (platform, kind) => {
     // 表 in code page 932 is 0x95 and a backslash.
     const json = Buffer.from('{"path": "C:\\\\Users\\\\\u0095\\\\\\.foundry"}', "latin1");
     const programs = await ProgramFolder.make();

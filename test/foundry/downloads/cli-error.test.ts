@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { cliErrorOf } from "../../../src/foundry/downloads/download-output.js";
 
-describe("what the command line says when it gives up", () => {
+describe("the error message of the command line", () => {
   it.each([
     [
       "#325",
@@ -88,7 +88,7 @@ Exception: Retry failed after 6 tries. Retry settings can be adjusted in ClientO
     expect(cliErrorOf("", said)).toEqual(complaint);
   });
 
-  it("is short, whatever was said", () => {
+  it("is short, whatever the output is", () => {
     const { clause } = cliErrorOf(`Exception: ${"so it went on ".repeat(500)}`, "");
     expect(clause?.length).toBeLessThan(170);
   });

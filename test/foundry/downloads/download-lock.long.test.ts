@@ -16,7 +16,7 @@ interface Other {
   readonly says: (word: string) => Promise<void>;
 }
 
-/** Another process of ours, which downloads until its stdin ends. */
+/** Another process of this package, which downloads until its stdin ends. */
 function otherProcess(home: string, end: "returns" | "exits" = "returns"): Other {
   const child = spawn(process.execPath, ["--import", "tsx", PROGRAM, home, end], {
     stdio: ["pipe", "pipe", "inherit"],
@@ -64,7 +64,7 @@ describe("the download lock", () => {
     expect(await next).toBe("done");
   });
 
-  it("is held by one at a time, in the order of asking", async () => {
+  it("is held by one caller at a time, in the order of their calls", async () => {
     const { home, platform } = await machine();
     const order: number[] = [];
     let now = 0;

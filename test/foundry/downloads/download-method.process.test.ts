@@ -11,8 +11,8 @@ const hasIpv6 = Object.values(networkInterfaces())
   .flat()
   .some((each) => each?.family === "IPv6");
 
-describe("a download for which there is no way", () => {
-  it("says that the command line is missing", async () => {
+describe("a download without a method", () => {
+  it("reports that the command line is missing", async () => {
     const simulator = await simulate({ models });
     const downloader = await downloaderFor({ url: simulator.url });
     await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
@@ -23,7 +23,7 @@ describe("a download for which there is no way", () => {
     });
   });
 
-  it("says that the command line is of an older Foundry Local", async () => {
+  it("reports that the command line belongs to an older Foundry Local", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, {}, "service");
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -34,7 +34,7 @@ describe("a download for which there is no way", () => {
     expect(cli.calls).not.toContainEqual(["model", "download", MISSING.id]);
   });
 
-  it("says that the command line keeps its models elsewhere than an application's service", async () => {
+  it("reports that the command line and the service use different folders", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(await simulate({ models }));
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -46,7 +46,7 @@ describe("a download for which there is no way", () => {
     expect(cli.calls).not.toContainEqual(["model", "download", MISSING.id]);
   });
 
-  it("says that the command line does not say where it downloads to", async () => {
+  it("reports that the command line does not print its folder", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { on: ["cache location"], exitCode: 1 });
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -56,7 +56,7 @@ describe("a download for which there is no way", () => {
     });
   });
 
-  it.skipIf(!hasIpv6)("says that the service runs on another machine", async () => {
+  it.skipIf(!hasIpv6)("reports that the service runs on another machine", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator);
     // This machine, under a name that does not show it.
@@ -70,7 +70,7 @@ describe("a download for which there is no way", () => {
     expect(cli.calls).toEqual([]);
   });
 
-  it("says so, too, where a loopback address is the end of a tunnel", async () => {
+  it("reports another machine, too, behind a tunnel on a loopback address", async () => {
     await using elsewhere = await startSimulator({ models });
     const cli = await standIn(await simulate({ models }));
     const downloader = await downloaderFor({ url: elsewhere.url, cli });
@@ -80,7 +80,7 @@ describe("a download for which there is no way", () => {
     });
   });
 
-  it("names another engine's own tools", async () => {
+  it("names the tools of another engine", async () => {
     const simulator = await simulate({
       dialect: "openai",
       models: [{ ...MISSING, downloaded: true }],
@@ -94,7 +94,7 @@ describe("a download for which there is no way", () => {
     });
   });
 
-  it("is not tried with a name that the command line would take for an option", async () => {
+  it("is not tried with a name that the command line would read as an option", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator);
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -119,7 +119,7 @@ describe("a command line that cannot be run", () => {
 });
 
 describe("a service that downloads over HTTP", () => {
-  it("is asked to, with the same updates, and needs no command line", async () => {
+  it("is used with the same updates, and needs no command line", async () => {
     const simulator = await simulate({ dialect: "S", models, downloadMs: 50 });
     const downloader = await downloaderFor({ url: simulator.url });
     const { updates, onStatus } = listener();
@@ -128,7 +128,7 @@ describe("a service that downloads over HTTP", () => {
     expect(updates.at(-1)).toMatchObject({ step: "downloading", percent: 100 });
   });
 
-  it("may go on when the last caller has gone, which is said", async () => {
+  it("may continue after the last caller's abort, which the error says", async () => {
     const simulator = await simulate({ dialect: "S", models, downloadMs: 60_000 });
     const downloader = await downloaderFor({ url: simulator.url });
     const controller = new AbortController();
@@ -146,8 +146,8 @@ describe("a service that downloads over HTTP", () => {
   });
 });
 
-describe("a service that we host ourselves", () => {
-  it("downloads, and has the model when it lists it", async () => {
+describe("an embedded service", () => {
+  it("downloads a model, and has it once it lists it", async () => {
     const simulator = await simulate({ models });
     const embedded = {
       async download(
@@ -177,7 +177,7 @@ describe("a service that we host ourselves", () => {
     });
   });
 
-  it("fails with its own words", async () => {
+  it("fails with its own message", async () => {
     const simulator = await simulate({ models });
     const failure = new FoundryError("DOWNLOAD_FAILED", "No.", { action: "Try again." });
     const embedded = { download: () => Promise.reject(failure) };

@@ -54,14 +54,14 @@ describe("output for a terminal", () => {
     }
   });
 
-  it("never lets the percentage fall", () => {
+  it("never decreases the percentage", () => {
     const progress = new CliProgress();
     progress.take("60%\n");
     progress.take("12%\n");
     expect(progress.percent).toBe(60);
   });
 
-  it("says something new when percentages, amounts or words change", () => {
+  it("reports a change when percentages, amounts or words change", () => {
     const progress = new CliProgress();
     const said = [
       "Resolving x\n",
@@ -81,7 +81,7 @@ describe("output for a terminal", () => {
     ]);
   });
 
-  it("says nothing new when only the wheel, the clock and the speed move, in whatever pieces", () => {
+  it("reports no change when only spinner, clock and speed change, however it is split", () => {
     const progress = new CliProgress();
     const draw = (turn: number): string =>
       `\r\u001b[2K${"⠋⠙⠹⠸"[turn % 4]} x:3 ━━━━ 3% 0.1/2.0 GB ${turn % 9}.5 MB/s 00:0${turn % 9}:00`;
@@ -103,7 +103,7 @@ describe("output for a terminal", () => {
     ["percentages", "12.5 %".repeat(10_000)],
     ["escapes that never end", "\u001b]".repeat(32 * 1024)],
     ["brackets of times", "[time remaining".repeat(4000)],
-  ])("takes long lines of %s in linear time, and keeps little of them", (_what, piece) => {
+  ])("reads long lines of %s in linear time, and keeps little of them", (_what, piece) => {
     const progress = new CliProgress();
     const before = process.cpuUsage();
     for (let each = 0; each < 100; each += 1)

@@ -30,7 +30,7 @@ describe("a download through the command line", () => {
   }
 
   for (const downloadStyle of ["bar", "spinner", "lines"] as const) {
-    it(`is followed where progress is drawn as ${downloadStyle}`, async () => {
+    it(`is followed where progress is printed as ${downloadStyle}`, async () => {
       const simulator = await simulate({ models });
       const cli = await standIn(simulator, { downloadStyle, downloadFailure: { at: 48 } });
       const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -53,7 +53,7 @@ describe("a download through the command line", () => {
     expect(percents(updates)).toEqual([null]);
   });
 
-  it("is not begun for a model that is there", async () => {
+  it("is not started for a downloaded model", async () => {
     const simulator = await simulate({ models: [{ ...MISSING, downloaded: true }] });
     const cli = await standIn(simulator);
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -61,7 +61,7 @@ describe("a download through the command line", () => {
     expect(cli.calls).toEqual([]);
   });
 
-  it("is not begun for a model that came since it was looked at", async () => {
+  it("is not started for a model that was downloaded since the last list", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator);
     const downloader = await downloaderFor({ url: simulator.url, cli });
@@ -71,7 +71,7 @@ describe("a download through the command line", () => {
     expect(downloadsOf(cli)).toEqual([]);
   });
 
-  it("is over when the service lists the model, though the command goes on", async () => {
+  it("is complete when the service lists the model, although the command continues", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadHangsAfter: true });
     const downloader = await downloaderFor({ url: simulator.url, cli, limits: { settleMs: 100 } });
@@ -79,7 +79,7 @@ describe("a download through the command line", () => {
     await cli.waitFor(({ processes }) => processes === 0);
   });
 
-  it("is over, too, when nothing moves because nothing is left to come", async () => {
+  it("is complete, too, when there is no progress because nothing is left to download", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadHangsAfter: true });
     const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
@@ -132,7 +132,7 @@ describe("a download through the command line", () => {
     });
   });
 
-  it("that fails says how far it came and why, without the service's paths", async () => {
+  it("that fails reports its percentage and the reason, without the service's paths", async () => {
     const simulator = await simulate({ models });
     const text =
       "There is not enough space on the disk. : 'C:\\Users\\Some One\\.foundry\\cache\\models\\x.data'";
@@ -146,7 +146,7 @@ describe("a download through the command line", () => {
     });
   });
 
-  it("that ends well without the service having the model has failed", async () => {
+  it("has failed if it ends with success but the service lacks the model", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, {
       downloadFailure: { at: 96 },
@@ -236,7 +236,7 @@ describe("a download with several callers", () => {
     expect(downloadsOf(cli)).toHaveLength(2);
   });
 
-  it("is not begun for a caller that has aborted already", async () => {
+  it("is not started for a caller that has already aborted", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator);
     const downloader = await downloaderFor({ url: simulator.url, cli });

@@ -1,8 +1,8 @@
 import { DownloadLock } from "../../../src/foundry/downloads/download-lock.js";
 
 /**
- * A process that downloads, as far as others can see: `node --import tsx downloading-process.ts <home>
- * <end>`. Says `waiting` and `has it`; when its stdin ends it lets go, or exits as it is.
+ * A process that holds the download lock: `node --import tsx downloading-process.ts <home>
+ * <end>`. Says `waiting` and `has it`; when its stdin ends it releases the lock, or exits without a release.
  */
 const [home = "", end] = process.argv.slice(2);
 const say = (word: string) => process.stdout.write(`${word}\n`);

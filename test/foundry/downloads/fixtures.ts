@@ -22,10 +22,10 @@ export const MISSING = {
 };
 export const ANOTHER = { id: "runner-generic-cpu:2", alias: "runner", downloaded: false };
 
-/** Quick enough for tests, with an end that none of them waits for. */
+/** Quick enough for tests; none of them waits for its end. */
 export const QUICK = { pollMs: 20, settleMs: 3000, graceMs: 200, stallMs: 20_000 };
 
-/** A machine like this one with a home of its own, so that its downloads wait for no others. */
+/** A machine like this one with its own home, so that its downloads wait for no other test. */
 export async function machine(): Promise<Machine> {
   const home = await temporaryFolder("home-");
   return { ...thisMachine(), home };

@@ -1,12 +1,12 @@
 import { appendFile, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { mbOfFiles, stateOfFiles } from "../../../src/foundry/downloads/model-files.js";
+import { sizeOfFiles, stateOfFiles } from "../../../src/foundry/downloads/model-files.js";
 import { simulate } from "../fixtures.js";
 import { downloaderFor, known, MISSING, machine, standIn } from "./fixtures.js";
 
 describe("the files of a model", () => {
-  it("change their state when anything is written to them, and by nothing else", async () => {
+  it("change their state only when something is written to them", async () => {
     const simulator = await simulate({ models: [MISSING] });
     const model = await known(await downloaderFor({ url: simulator.url }));
     const { home } = await machine();
@@ -22,7 +22,7 @@ describe("the files of a model", () => {
     expect(await stateOfFiles(home, model)).not.toBe(before);
   });
 
-  it("are those of its version where their size counts", async () => {
+  it("are those of the requested version when their size is measured", async () => {
     const simulator = await simulate({ models: [MISSING] });
     const model = await known(await downloaderFor({ url: simulator.url }));
     const { home } = await machine();
@@ -32,7 +32,8 @@ describe("the files of a model", () => {
       await writeFile(join(folder, "model.onnx.data"), Buffer.alloc(version * 1024 * 1024, 1));
     }
     expect(model.version).toBe(1);
-    expect(Math.round(await mbOfFiles(home, model))).toBe(1);
+    const { mb, isComplete } = await sizeOfFiles(home, model);
+    expect({ mb: Math.round(mb), isComplete }).toEqual({ mb: 1, isComplete: true });
   });
 
   it("are no error where there is no folder", async () => {
@@ -42,8 +43,8 @@ describe("the files of a model", () => {
   });
 });
 
-describe("a download that says nothing", () => {
-  it("is not given up while its files grow", async () => {
+describe("a download without output", () => {
+  it("is not aborted while its files grow", async () => {
     const modelCachePath = (await machine()).home;
     const simulator = await simulate({ models: [MISSING], modelCachePath });
     const cli = await standIn(simulator, { downloadStyle: "silent", downloadStall: { at: 20 } });

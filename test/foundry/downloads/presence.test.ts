@@ -22,7 +22,7 @@ describe("waiting for a downloaded model to be listed", () => {
     await expect(listed).resolves.toBeUndefined();
   });
 
-  it("ends at once for a followed service that has moved", async () => {
+  it("ends at once for a service that has moved", async () => {
     const simulator = await simulate({ models: [MISSING] });
     const service = new Service(simulator.url, {}, true);
     onTestFinished(() => service.close());

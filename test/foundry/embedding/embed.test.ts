@@ -56,7 +56,7 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
     expect(percents).toEqual([45, 91, 100]);
   });
 
-  it.runIf(dialect === "C1")("that are cancelled leave time before an unload", async () => {
+  it.runIf(dialect === "C1")("that are cancelled delay an unload for a while", async () => {
     const simulator = await simulate({ dialect, models: MODELS });
     const client = clientOf(simulator.url);
     const { model } = await client.embed(["one"]);
@@ -69,7 +69,7 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
 
     const unloading = new AbortController();
     const unload = client.unloadModel(model, { signal: unloading.signal });
-    // An unload that does not wait is sent before these.
+    // An unload without this delay would be sent before these.
     for (let list = 0; list < 5; list += 1) await client.listModels();
 
     expect(askedOf(simulator, "/models/unload")).toEqual([]);
@@ -77,19 +77,19 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
     await expect(unload).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  it("are never requested of a model that chats", async () => {
+  it("are never requested from a chat model", async () => {
     const simulator = await simulate({ dialect, models: MODELS });
     const client = clientOf(simulator.url);
 
     await expect(client.embed(TEXTS, { model: "chatty-generic-cpu" })).rejects.toMatchObject({
       code: "MODEL_CANNOT_EMBED",
     });
-    // A plain engine does not say what a model is for, and refuses by itself.
+    // A plain engine does not report the task of a model, and refuses by itself.
     expect(askedOf(simulator, "/v1/embeddings")).toHaveLength(dialect === "openai" ? 1 : 0);
     expect((await client.embed(TEXTS)).vectors).toHaveLength(3);
   });
 
-  it("load a model again that was unloaded since", async () => {
+  it("load a model again that was unloaded", async () => {
     const simulator = await simulate({ dialect, models: MODELS });
     const client = clientOf(simulator.url);
     await client.embed(TEXTS);
@@ -100,7 +100,7 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
 });
 
 describe("embeddings", () => {
-  it("are not possible on the service of the old command line", async () => {
+  it("are not possible on the legacy service", async () => {
     const simulator = await simulate({ dialect: "S", models: MODELS });
 
     await expect(clientOf(simulator.url).embed(TEXTS)).rejects.toMatchObject({
@@ -108,7 +108,7 @@ describe("embeddings", () => {
     });
   });
 
-  it("need a model that is downloaded, and say which one to get", async () => {
+  it("need a downloaded model, and the error names one to download", async () => {
     const [chatty, embedder] = MODELS;
     const models = [chatty, { ...embedder, downloaded: false }];
     const simulator = await simulate({ models });
@@ -142,7 +142,7 @@ describe("embeddings", () => {
     });
   });
 
-  it("end with their signal", async () => {
+  it("stop when their signal is aborted", async () => {
     const simulator = await simulate({ dialect: "openai", models: MODELS });
     const client = clientOf(simulator.url);
 
@@ -212,7 +212,7 @@ describe("an answer with embeddings", () => {
     ["no count of tokens", undefined],
     ["a count of 0", { prompt_tokens: 0 }],
     ["a count that is none", { prompt_tokens: "6" }],
-  ])("with %s has an unknown one", async (_what, usage) => {
+  ])("with %s has no count", async (_what, usage) => {
     const data = [{ index: 0, embedding: [1, 0] }];
     const client = await engineAnswering(() => ({ data, usage }));
 
@@ -242,7 +242,7 @@ describe("an answer with embeddings", () => {
         error: { message: "This server does not support embeddings. Start it with `--embeddings`" },
       },
     ],
-  ])("of a model without them is refused in the words of %s", async (_engine, status, body) => {
+  ])("from a chat model is an error, as of %s", async (_engine, status, body) => {
     const client = await engineAnswering(() => body, status);
 
     await expect(client.embed(["a"])).rejects.toMatchObject({ code: "MODEL_CANNOT_EMBED" });
@@ -255,7 +255,7 @@ describe("an answer with embeddings", () => {
     ["LiteLLM", 400, "litellm.ContextWindowExceededError: too many tokens"],
     ["an engine that answers 200", 200, "context length exceeded"],
   ])(
-    "that a text is too long is said in words about texts: %s",
+    "that a text is too long is reported in terms of texts: %s",
     async (_engine, status, message) => {
       const client = await engineAnswering(() => ({ error: { message } }), status);
 
@@ -273,7 +273,7 @@ describe("an answer with embeddings", () => {
     ["list", { error: [{ message: "Out of memory" }] }, "Out of memory"],
     ["object beside data", { error: { message: "No slot" }, data: undefined }, "No slot"],
     ["object in a detail", { error: { detail: "No such tokenizer" } }, "No such tokenizer"],
-  ])("that is an error with 200, as %s, is given in its words", async (_form, body, words) => {
+  ])("that is an error with 200, as %s, gives its message", async (_form, body, words) => {
     const client = await engineAnswering(() => body);
 
     await expect(client.embed(["a"])).rejects.toThrow(words);

@@ -7,7 +7,7 @@ import { askedOf, clientOf, deadUrl, roomyMachine, simulate } from "../fixtures.
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 
 describe("a health check", () => {
-  it("of a healthy service contains all that can be known, memory and age of its process included", async () => {
+  it("of a healthy service contains all values, also memory and age of its process", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
     // On Windows the figures come from PowerShell, which wine lacks, and which may be slow.
     const areKnown = process.platform !== "win32";
@@ -40,7 +40,7 @@ describe("a health check", () => {
     });
   });
 
-  it("counts what the client has done", async () => {
+  it("contains the counts of the client's calls", async () => {
     const simulator = await simulate({
       models: [
         { ...talker, loaded: true, script: { text: "Hello there." } },
@@ -72,7 +72,7 @@ describe("a health check", () => {
     expect(totals.outputTokens).toBeGreaterThanOrEqual(5);
   });
 
-  it("of an engine reports what it cannot know as null", async () => {
+  it("of an engine reports unknown values as null", async () => {
     const simulator = await simulate({ dialect: "openai" });
     expect(await clientOf(simulator.url).healthCheck()).toMatchObject({
       status: "healthy",
@@ -85,7 +85,7 @@ describe("a health check", () => {
     });
   });
 
-  it("of a service that is not running says so with a fix, after one request", async () => {
+  it("of a stopped service reports that with a fix, after one request", async () => {
     const client = clientOf(await deadUrl());
     expect(await client.healthCheck()).toMatchObject({
       status: "unavailable",
@@ -100,7 +100,7 @@ describe("a health check", () => {
     });
   });
 
-  it("of a service that has gone since the last one says so, and of one that is back, too", async () => {
+  it("reports a service that has gone since the last check, and one that is back", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     expect(await client.healthCheck()).toMatchObject({ status: "healthy" });
@@ -110,7 +110,7 @@ describe("a health check", () => {
     expect(await client.healthCheck()).toMatchObject({ status: "healthy" });
   });
 
-  it("looks past an open circuit, and sees the service again as soon as it is back", async () => {
+  it("bypasses an open circuit, and finds the service as soon as it is back", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
     const client = clientOf(simulator.url, { circuit: { failures: 1, probeAfterMs: 600_000 } });
     await client.listModels();
@@ -125,7 +125,7 @@ describe("a health check", () => {
     });
   });
 
-  it("during a load of ours says busy, not broken, and does not wait for it", async () => {
+  it("during a load of this client reports busy, not broken, and does not wait for the load", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const client = clientOf(simulator.url);
     const loading = client.loadModel("talker").catch(() => null);
@@ -142,7 +142,7 @@ describe("a health check", () => {
     await loading;
   });
 
-  it("does not call it busy where lists do not wait for loads, but says what does not answer", async () => {
+  it("reports a missing answer instead of busy where lists do not wait for loads", async () => {
     const server = await answering({
       "/status": { modelDirPath: "/nowhere" },
       "/models/loaded": [],
@@ -152,7 +152,7 @@ describe("a health check", () => {
     expect(health.problems).toHaveLength(1);
   });
 
-  it("contains no figures of a process that may be another machine's", async () => {
+  it("contains no memory and age of a process that may be on another machine", async () => {
     const server = await answering({
       "/status": { modelCachePath: "/nowhere/at/all", pid: process.pid },
       "/v1/models": { data: [] },
@@ -162,7 +162,7 @@ describe("a health check", () => {
     expect(health).toMatchObject({ pid: process.pid, memory: null, uptimeSeconds: null });
   });
 
-  it("during a load of another client says busy after its own short wait", async () => {
+  it("during a load of another client reports busy after a short wait", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const loading = get(simulator.url, "/models/load/talker");
     await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);
@@ -202,7 +202,7 @@ describe("a health check", () => {
     },
   );
 
-  it("of a service that lists with errors is degraded", async () => {
+  it("of a service whose list fails is degraded", async () => {
     const simulator = await simulate({ models: [talker] });
     simulator.addFault({ kind: "status", status: 500, body: "oops", on: { path: "/v1/models" } });
     expect(await clientOf(simulator.url).healthCheck()).toMatchObject({
@@ -218,7 +218,7 @@ describe("a health check", () => {
     ["a reset", { kind: "reset" }],
     ["no answer at all", { kind: "hang" }],
     ["an error", { kind: "status", status: 503 }],
-  ] as const)("never throws: not for %s on every route", async (_what, fault) => {
+  ] as const)("never throws: %s on every route", async (_what, fault) => {
     const simulator = await simulate({ models: [talker] });
     simulator.addFault(fault);
     const health = await clientOf(simulator.url, { timeoutMs: 200 }).healthCheck();
@@ -227,7 +227,7 @@ describe("a health check", () => {
   });
 
   it.each(["http://127.0.0.1:1", "http://host.invalid", "https://127.0.0.1:9"])(
-    "never throws: not for %s",
+    "never throws: endpoint %s",
     async (endpoint) => {
       const client = new FoundryClient({ endpoint, timeoutMs: 300 });
       expect(await client.healthCheck()).toMatchObject({ status: "unavailable" });
@@ -235,7 +235,7 @@ describe("a health check", () => {
     },
   );
 
-  it("never throws: not when it is cancelled", async () => {
+  it("never throws: cancelled", async () => {
     const simulator = await simulate({ models: [talker] });
     const health = await clientOf(simulator.url).healthCheck({ signal: AbortSignal.abort() });
     expect(health).toMatchObject({

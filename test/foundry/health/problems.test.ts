@@ -46,8 +46,8 @@ const DOWN = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens at http://
 const FOUNDRY_LOCAL = { isFoundryLocal: true };
 const ADVICE = "Download it that way.";
 
-describe("what a list of models shows", () => {
-  it("an empty one of Foundry Local: download one, or the catalog is out of reach (#78, #405, #752)", () => {
+describe("the problems in a list of models", () => {
+  it("an empty list of Foundry Local: download a model, or the catalog is unreachable (#78, #405, #752)", () => {
     const [problem, ...others] = listingProblems(FOUNDRY_LOCAL, listing([]), ADVICE);
 
     expect(others).toEqual([]);
@@ -55,7 +55,7 @@ describe("what a list of models shows", () => {
     expect(problem?.fix).toMatch(/^Download it that way\..*check the network/);
   });
 
-  it("an empty one of another engine: nothing that only Foundry Local can do", () => {
+  it("an empty list of another engine: no advice that is only for Foundry Local", () => {
     const [problem] = listingProblems({ isFoundryLocal: false }, listing([]), ADVICE);
 
     expect(problem?.fix).toBe(
@@ -63,19 +63,19 @@ describe("what a list of models shows", () => {
     );
   });
 
-  it("nothing downloaded: how to download one for this service", () => {
+  it("no downloaded model: how to download one for this service", () => {
     expect(
       listingProblems(FOUNDRY_LOCAL, listing([model("cpu", false), model("gpu", false)]), ADVICE),
     ).toEqual([{ what: "No model is downloaded.", fix: ADVICE }]);
   });
 
-  it.each([true, null])("nothing where one is downloaded, or may be (%s)", (downloaded) => {
+  it.each([true, null])("none where a model is downloaded, or may be (%s)", (downloaded) => {
     const models = [model("cpu", false), model("gpu", downloaded)];
 
     expect(listingProblems(FOUNDRY_LOCAL, listing(models), ADVICE)).toEqual([]);
   });
 
-  it("what is missing from it, and that the rest can be used (#1024)", () => {
+  it("an incomplete list: the rest can be used (#1024)", () => {
     const [problem] = listingProblems(
       FOUNDRY_LOCAL,
       listing([model("cpu")], "The catalog is away."),
@@ -86,7 +86,7 @@ describe("what a list of models shows", () => {
     expect(problem?.fix).toMatch(/network.*can still be used/);
   });
 
-  it("entries that are no models, which no network mends", () => {
+  it("entries that are no models: no advice about the network", () => {
     const [problem, ...others] = listingProblems(
       FOUNDRY_LOCAL,
       listing([model("cpu")], null, 2),
@@ -99,14 +99,14 @@ describe("what a list of models shows", () => {
     expect(problem?.fix).not.toMatch(/network/);
   });
 
-  it("where it did not come, what the service said", () => {
+  it("a missing list: the service's message", () => {
     expect(listingProblems(FOUNDRY_LOCAL, DOWN, ADVICE)).toEqual([problemOf(DOWN)]);
   });
 });
 
 describe("an endpoint", () => {
   it.each(["http://192.168.1.7:5273", "http://gpu-box:8000"])(
-    "on another machine without TLS, %s, gets the advice to encrypt",
+    "on another machine without TLS, %s, leads to the advice to encrypt",
     (endpoint) => {
       const [advice] = endpointAdvice(endpoint, false);
 
@@ -116,7 +116,7 @@ describe("an endpoint", () => {
     },
   );
 
-  it("on this machine, or with TLS, is fine", () => {
+  it("on this machine, or with TLS, is no problem", () => {
     expect(endpointAdvice("http://127.0.0.1:5273", true)).toEqual([]);
     expect(endpointAdvice("https://gpu-box:8000", false)).toEqual([]);
   });
@@ -141,7 +141,7 @@ describe("a list narrowed by --port (#1065)", () => {
   const cpuOnly = listing([model("cpu")]);
   const C1 = { fixedPortNarrowsList: true };
 
-  it("is supposed where a pinned port lists models for the processor alone", () => {
+  it("is assumed where a pinned port lists only CPU models", () => {
     const [advice] = narrowedAdvice(C1, "http://127.0.0.1:39839", cpuOnly);
 
     expect(advice?.what).toContain("may be the reason");
@@ -155,7 +155,7 @@ describe("a list narrowed by --port (#1065)", () => {
     ["with an NPU", C1, "http://127.0.0.1:39839", listing([model("npu")])],
     ["that is empty", C1, "http://127.0.0.1:39839", listing([])],
     ["that did not come", C1, "http://127.0.0.1:39839", DOWN],
-  ])("is not supposed of one %s", (_what, dialect, endpoint, list) => {
+  ])("is not assumed of one %s", (_what, dialect, endpoint, list) => {
     expect(narrowedAdvice(dialect, endpoint, list)).toEqual([]);
   });
 });

@@ -10,7 +10,7 @@ import { askedOf, clientOf, roomyMachine, simulate } from "../fixtures.js";
 const LOADS = "/models/load/";
 const large = { id: "large-generic-cpu:1", alias: "large", sizeMb: 4096 };
 
-/** Of its own home, so that its downloads wait for no others. */
+/** With its own home, so that its downloads wait for no other test. */
 const roomy = async (): Promise<Machine> => ({ ...roomyMachine(), home: (await machine()).home });
 const withMemory = async (freeMb: number): Promise<Machine> => ({
   ...(await roomy()),
@@ -22,7 +22,7 @@ const withDisk = async (freeMb: number): Promise<Machine> => ({
 });
 
 describe("a model that does not fit into memory", () => {
-  it("is not loaded, and the service is not asked to", async () => {
+  it("is not loaded: the service gets no request", async () => {
     const simulator = await simulate({ models: [large] });
     const client = clientOf(simulator.url, {}, await withMemory(1024));
     await expect(client.loadModel("large")).rejects.toMatchObject({
@@ -33,7 +33,7 @@ describe("a model that does not fit into memory", () => {
     expect(askedOf(simulator, LOADS)).toEqual([]);
   });
 
-  it("is not loaded for a completion either, whose error says how it can be all the same", async () => {
+  it("is not loaded for a completion either, whose error says how to force it", async () => {
     const simulator = await simulate({ models: [large] });
     const client = clientOf(simulator.url, {}, await withMemory(1024));
     await expect(client.complete({ prompt: "Hi", model: "large" })).rejects.toMatchObject({
@@ -63,7 +63,7 @@ describe("a model that does not fit into memory", () => {
     });
   });
 
-  it("is loaded where the service's disk is not this one: nothing is known of its memory", async () => {
+  it("is loaded where the service is on another machine, whose memory is unknown", async () => {
     const simulator = await startSimulator({ dialect: "S", models: [large] });
     onTestFinished(() => simulator.close());
     const client = clientOf(simulator.url, {}, await withMemory(1024));
@@ -72,7 +72,7 @@ describe("a model that does not fit into memory", () => {
 });
 
 describe("a model that barely fits", () => {
-  it("is loaded with a warning, which a completion contains, too", async () => {
+  it("is loaded with a warning, also for a completion", async () => {
     const simulator = await simulate({ models: [large] });
     const client = clientOf(simulator.url, {}, await withMemory(4200));
     const { warnings } = await client.complete({ prompt: "Hi", model: "large" });
@@ -102,7 +102,7 @@ describe("a download that does not fit onto the disk", () => {
     });
   });
 
-  it("is refused also when it is the memory that it would not fit into", async () => {
+  it("is refused also when the model would not fit into memory", async () => {
     const simulator = await simulate({ dialect: "S", models: [missing] });
     const client = clientOf(simulator.url, {}, await withMemory(1024));
     await expect(client.loadModel("large", { download: true })).rejects.toMatchObject({
@@ -111,7 +111,7 @@ describe("a download that does not fit onto the disk", () => {
     expect(askedOf(simulator, "/openai/download")).toEqual([]);
   });
 
-  it("needs no room for what is there already", async () => {
+  it("needs no space for the part that is already downloaded", async () => {
     const folder = await temporaryFolder("cache-");
     const small = { ...missing, sizeMb: 4 };
     const simulator = await simulate({ dialect: "S", models: [small], modelCachePath: folder });
@@ -131,7 +131,7 @@ describe("a download that does not fit onto the disk", () => {
     });
   });
 
-  it("looks at the nearest folder of this user's home before the first one is made", async () => {
+  it("checks the nearest existing folder of this user's home before the first download", async () => {
     const home = await temporaryFolder("home-");
     const cache = join(home, ".foundry", "cache", "models");
     const simulator = await simulate({ dialect: "S", models: [missing], modelCachePath: cache });

@@ -6,11 +6,11 @@ const model = { id: "walker-generic-cpu:1", sizeMb: 4096, device: "cpu" } as con
 const memory = (freeMb: number) => ({ totalMb: 16_384, freeMb, isExact: true });
 
 describe("memory for a model", () => {
-  it("that is more than enough is not spoken of", () => {
+  it("that is more than enough causes no message", () => {
     expect(memoryCapacity(model, memory(5120))).toEqual(ENOUGH);
   });
 
-  it("that is less than the model refuses it, with the figures and what to do", () => {
+  it("that is less than the model's size refuses it, with the sizes and what to do", () => {
     expect(memoryCapacity(model, memory(4000)).refusal).toMatchObject({
       code: "INSUFFICIENT_MEMORY",
       message:
@@ -29,7 +29,7 @@ describe("memory for a model", () => {
     expect(warning).toMatch(/^Memory is tight: walker-generic-cpu:1 takes /);
   });
 
-  it("is not known on another machine, nor how much a model of unknown size takes", () => {
+  it("is unknown on another machine and for a model of unknown size", () => {
     expect(memoryCapacity(model, null)).toEqual(ENOUGH);
     expect(memoryCapacity({ ...model, sizeMb: null }, memory(1))).toEqual(ENOUGH);
     expect(memoryCapacity({ ...model, sizeMb: 0 }, memory(1))).toEqual(ENOUGH);
@@ -51,7 +51,7 @@ describe("memory for a model", () => {
   describe("where the system counts files that it keeps ready as used", () => {
     const rough = (freeMb: number) => ({ totalMb: 16_384, freeMb, isExact: false });
 
-    it("refuses only what is larger than all there is", () => {
+    it("refuses only a model larger than the whole memory", () => {
       expect(memoryCapacity({ ...model, sizeMb: 16_385 }, rough(100)).refusal).toMatchObject({
         code: "INSUFFICIENT_MEMORY",
         message:
@@ -59,7 +59,7 @@ describe("memory for a model", () => {
       });
     });
 
-    it("warns of what is not free and takes more than half of all", () => {
+    it("warns of a model larger than the free memory and half of the whole", () => {
       const { refusal, warning } = memoryCapacity({ ...model, sizeMb: 9000 }, rough(100));
       expect([refusal, warning]).toEqual([
         null,
@@ -67,7 +67,7 @@ describe("memory for a model", () => {
       ]);
     });
 
-    it("says nothing else, since little is ever free there", () => {
+    it("gives no other warning, since little memory is ever free there", () => {
       expect(memoryCapacity(model, rough(100))).toEqual(ENOUGH);
       expect(memoryCapacity({ ...model, sizeMb: 9000 }, rough(9001))).toEqual(ENOUGH);
     });
@@ -75,7 +75,7 @@ describe("memory for a model", () => {
 });
 
 describe("disk space for a download", () => {
-  it("that is more than enough, or not known, is not spoken of", () => {
+  it("that is more than enough, or unknown, causes no message", () => {
     expect(diskCapacity(model, { freeMb: 5120, presentMb: 0, isExact: true })).toEqual(ENOUGH);
     expect(diskCapacity(model, null)).toEqual(ENOUGH);
     expect(
@@ -83,7 +83,7 @@ describe("disk space for a download", () => {
     ).toEqual(ENOUGH);
   });
 
-  it("that is too little refuses it, with the figures and what to do", () => {
+  it("that is too little refuses the download, with the sizes and what to do", () => {
     expect(diskCapacity(model, { freeMb: 700, presentMb: 0, isExact: true }).refusal).toMatchObject(
       {
         code: "INSUFFICIENT_DISK",
@@ -110,7 +110,7 @@ describe("disk space for a download", () => {
     });
   });
 
-  it("is needed only for what is not there yet from a download that broke off", () => {
+  it("is needed only for the missing part of an interrupted download", () => {
     expect(diskCapacity(model, { freeMb: 2048, presentMb: 3072, isExact: true })).toEqual(ENOUGH);
     expect(diskCapacity(model, { freeMb: 0, presentMb: 4100, isExact: true })).toEqual(ENOUGH);
     expect(

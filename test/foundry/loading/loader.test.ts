@@ -4,14 +4,14 @@ import { askedOf, clientOf, roomyMachine, simulate, simulateFar } from "../fixtu
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 
 describe("loading a model", () => {
-  it("waits until it is in memory, and says how long that took", async () => {
+  it("waits until the model is in memory, and returns how long that took", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 60 });
     const { status, elapsedMs } = await clientOf(simulator.url).loadModel("talker");
     expect([status, simulator.loaded]).toEqual(["loaded", ["talker-generic-cpu:1"]]);
     expect(elapsedMs).toBeGreaterThanOrEqual(59);
   });
 
-  it("says so when it was loaded already", async () => {
+  it("reports a model that was already loaded", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
     expect(await clientOf(simulator.url).loadModel("talker")).toMatchObject({
       model: "talker-generic-cpu:1",
@@ -103,7 +103,7 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
   });
 
-  it("that exceeds its time limit says so, and that the service continues", async () => {
+  it("that exceeds its time limit fails with the advice that the service continues", async () => {
     const simulator = await simulate({ models: [talker], loadMs: 600_000 });
     const client = clientOf(simulator.url, { loadTimeoutMs: 1000 });
     await client.listModels();
@@ -115,7 +115,7 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toHaveLength(1);
   });
 
-  it("for a device is not satisfied by the variant that the service prefers", async () => {
+  it("for a device does not accept the service's preferred variant", async () => {
     const simulator = await simulate({
       models: [
         { id: "talker-cuda-gpu:1", alias: "talker" },
@@ -130,7 +130,7 @@ describe("loading a model", () => {
     });
   });
 
-  it("without a name takes the variant that the service prefers", async () => {
+  it("without a name uses the variant that the service prefers", async () => {
     // Which variants are downloaded is not known here.
     const simulator = await simulateFar({
       models: [
@@ -142,7 +142,7 @@ describe("loading a model", () => {
     expect([model, simulator.loaded]).toEqual(["talker-generic-cpu:1", ["talker-generic-cpu:1"]]);
   });
 
-  it("with a download needs no way to download where the model turns out to be there", async () => {
+  it("with a download needs no download method where the model turns out to be downloaded", async () => {
     const simulator = await simulateFar({
       models: [
         { id: "talker-generic-cpu:1", alias: "talker" },
@@ -161,7 +161,7 @@ describe("loading a model", () => {
     });
   });
 
-  it("for a device takes the variant for it", async () => {
+  it("for a device uses the variant for that device", async () => {
     const simulator = await simulate({
       models: [
         { id: "talker-generic-gpu:1", alias: "talker", downloaded: false },
@@ -178,7 +178,7 @@ describe("loading a model", () => {
     });
   });
 
-  it("by a name that does not exist is answered with those that do", async () => {
+  it("by an unknown name fails with the existing names", async () => {
     const simulator = await simulate();
     await expect(clientOf(simulator.url).loadModel("phi-4-mimi")).rejects.toMatchObject({
       code: "MODEL_NOT_FOUND",
@@ -187,7 +187,7 @@ describe("loading a model", () => {
     expect(askedOf(simulator, "/models/load/")).toEqual([]);
   });
 
-  it("finds a model that came after the last list", async () => {
+  it("finds a model that was added after the last list", async () => {
     const simulator = await simulate({ version: "2.2.1", models: [talker] });
     const client = clientOf(simulator.url);
     await client.complete({ prompt: "Hi", model: "talker" });
@@ -198,7 +198,7 @@ describe("loading a model", () => {
 });
 
 describe("unloading a model", () => {
-  it("takes it out of memory; one that is not in it is not an error", async () => {
+  it("removes it from memory; a model that is not loaded is no error", async () => {
     const simulator = await simulate({ models: [{ ...talker, loaded: true }] });
     const client = clientOf(simulator.url);
     expect(await client.unloadModel("Talker")).toEqual({
@@ -209,7 +209,7 @@ describe("unloading a model", () => {
     expect(await client.unloadModel("talker")).toMatchObject({ status: "not_loaded" });
   });
 
-  it("takes the variant for a device", async () => {
+  it("unloads the variant for a device", async () => {
     const simulator = await simulate({
       models: [
         { ...talker, loaded: true },

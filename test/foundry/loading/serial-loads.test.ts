@@ -15,7 +15,7 @@ const models = [one, two, three].map((model) => ({ ...model, loadMs: 150 }));
 
 describe("loads of different models", () => {
   it.each(["S", "C1", "C2"] as const)(
-    "come one after the other on %s, and say whom they wait for",
+    "run one after the other on %s, and report which load they wait for",
     async (dialect) => {
       const simulator = await simulate({ dialect, models });
       const client = clientOf(simulator.url);
@@ -41,7 +41,7 @@ describe("loads of different models", () => {
     },
   );
 
-  it("without waiters are never begun", async () => {
+  it("without waiters are never started", async () => {
     const simulator = await simulate({ models });
     const client = clientOf(simulator.url);
     await client.listModels();
@@ -60,7 +60,7 @@ describe("loads of different models", () => {
     expect(askedOf(simulator, `${LOADS}two`)).toEqual([]);
   });
 
-  it("that fail let the next one in", async () => {
+  it("that fail let the next load start", async () => {
     const broken = { ...models[0], id: "broken-generic-cpu:1", alias: "broken", loadError: "No." };
     const simulator = await simulate({ models: [broken, ...models] });
     const client = clientOf(simulator.url);
@@ -82,7 +82,7 @@ describe("loads of different models", () => {
     expect(both.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   });
 
-  it("are waited for by a completion, too, which says so", async () => {
+  it("are waited for by a completion, too, which reports that", async () => {
     const simulator = await simulate({ models });
     const client = clientOf(simulator.url);
     await client.listModels();
@@ -101,11 +101,11 @@ describe("loads of different models", () => {
   });
 });
 
-describe("a name that is looked up while a model is loaded", () => {
+describe("the lookup of a name during a load", () => {
   it.each([
     ["C2", ["Waiting for the load of one-generic-cpu:1"]],
     ["C1", []],
-  ] as const)("says on %s what it waits for", async (dialect, words) => {
+  ] as const)("reports on %s what it waits for", async (dialect, words) => {
     const simulator = await simulate({ dialect, models });
     const service = serviceAt(simulator.url);
     const loader = new ModelLoader(
@@ -125,8 +125,8 @@ describe("a name that is looked up while a model is loaded", () => {
   });
 });
 
-describe("a load that took longer than we waited", () => {
-  it.each(["S", "C1", "C2"] as const)("is looked up on %s, not begun again", async (dialect) => {
+describe("a load that exceeded its time limit", () => {
+  it.each(["S", "C1", "C2"] as const)("is found on %s, and not started again", async (dialect) => {
     const simulator = await simulate({
       dialect,
       models: [{ id: "slow-generic-cpu:1", loadMs: 3000 }],
@@ -137,7 +137,7 @@ describe("a load that took longer than we waited", () => {
       status: "already_loaded",
     });
     const asked = simulator.requests.filter(({ path }) => path.includes("/load/"));
-    // Core 2.x says itself that it has it.
+    // Core 2.x reports the loaded model itself.
     expect(asked).toHaveLength(dialect === "C2" ? 2 : 1);
   });
 
@@ -150,11 +150,11 @@ describe("a load that took longer than we waited", () => {
     await expect(client.loadModel("slow-generic-cpu")).rejects.toMatchObject({ code: "TIMEOUT" });
     const { model, elapsedMs } = await client.loadModel("slow-generic-cpu");
     expect(model).toBe("slow-generic-cpu:4");
-    // Not until the time limit of the load that was given up.
+    // Well before the time limit of the abandoned load.
     expect(elapsedMs).toBeLessThan(4000);
   });
 
-  it("is begun again when it has come to nothing", async () => {
+  it("is started again when it has failed", async () => {
     const simulator = await simulate({
       dialect: "C1",
       models: [{ id: "slow-generic-cpu:1", loadMs: 3000 }],

@@ -185,7 +185,7 @@ describe("autoModels", () => {
     expect(chosen(models, needs, defaultName)).toBe(expected);
   });
 
-  it("takes the newest version of a model, unless an older one is loaded", () => {
+  it("chooses the newest version of a model, unless an older version is loaded", () => {
     const old = knownModel("a-generic-cpu:1", { downloaded: true, loaded: false });
     const young = knownModel("a-generic-cpu:2", { downloaded: true, loaded: false });
     const idOf = (models: KnownModel[]) => autoModels(models, NOTHING, null)[0]?.model.id;
@@ -193,7 +193,7 @@ describe("autoModels", () => {
     expect(idOf([young, { ...old, loaded: true }])).toBe("a-generic-cpu:1");
   });
 
-  it("says why", () => {
+  it("reports why", () => {
     const why = (models: KnownModel[], needs: Partial<RequestNeeds>) =>
       autoModels(models, { ...NOTHING, ...needs }, models[0]?.id ?? null)[0]?.reason;
     expect(why([model("a", loaded)], {})).toBe(
@@ -219,7 +219,7 @@ describe("autoModels", () => {
   });
 });
 
-describe("the words about a request that no model can answer", () => {
+describe("the message about a request that no model can serve", () => {
   it.each<[string, KnownModel[], Partial<RequestNeeds>]>([
     ["can chat", [model("e", { task: "embeddings" })], {}],
     ["can chat", [model("a", absent)], { tools: true }],

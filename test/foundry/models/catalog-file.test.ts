@@ -66,7 +66,7 @@ describe("readPublicCatalog", () => {
     ]);
   });
 
-  it("reads the properties in which core 2.2 keeps what has no member of its own", async () => {
+  it("reads the additional properties of core 2.2", async () => {
     await writePublic(`{"savedAtUnix":1795205695,"version":1,"models":[
       {"alias":"tiny-talk","id":"tiny-talk-generic-cpu:1",
        "intProperties":{"context_length":4096,"filesize_mb":12,"max_output_tokens":512,"supports_tool_calling":1},
@@ -89,12 +89,12 @@ describe("readPublicCatalog", () => {
     ]);
   });
 
-  it("takes a size of 0 for unknown, which is what the services write then", async () => {
+  it("treats a size of 0 as unknown, as the services write it", async () => {
     await writePublic('{"models":[{"id":"a:1","fileSizeMb":0,"intProperties":{"filesize_mb":0}}]}');
     expect(await readPublicCatalog(cache, silentLogger)).toEqual([{ id: "a:1" }]);
   });
 
-  it("passes over single values and entries that do not fit, and keeps the rest", async () => {
+  it("ignores invalid values and entries, and keeps the rest", async () => {
     await writePublic(`{"models":[
       {"id":"a:1","alias":7,"fileSizeMb":"big","contextLength":-1,"supportsToolCalling":"yes","runtime":"cpu",
        "stringProperties":{"task":1,"license":""},"intProperties":{"context_length":"4096","max_output_tokens":1.5}},
@@ -111,12 +111,12 @@ describe("readPublicCatalog", () => {
     ["an empty file", ""],
     ["another JSON", "[1,2]"],
     ["models that are no list", '{"models":{}}'],
-  ])("gives nothing for %s", async (_what, text) => {
+  ])("returns nothing for %s", async (_what, text) => {
     await writePublic(text);
     expect(await readPublicCatalog(cache, silentLogger)).toEqual([]);
   });
 
-  it("gives nothing where there is no file", async () => {
+  it("returns nothing where there is no file", async () => {
     expect(await readPublicCatalog(join(cache, "nowhere"), silentLogger)).toEqual([]);
   });
 });
@@ -140,12 +140,12 @@ describe("readLocalCatalog", () => {
     ]);
   });
 
-  it("keeps a model whose folder is not said", async () => {
+  it("keeps a model without a folder", async () => {
     await writeLocal('{"models":[{"model_info":{"id":"mine:1"}}]}');
     expect(await readLocalCatalog(cache, silentLogger)).toEqual([{ id: "mine:1" }]);
   });
 
-  it("gives nothing for a broken file", async () => {
+  it("returns nothing for a broken file", async () => {
     await writeLocal('{"models":[{"model_info":');
     expect(await readLocalCatalog(cache, silentLogger)).toEqual([]);
   });

@@ -13,7 +13,7 @@ const embedder = knownModel("qwen3-embedding-0.6b-generic-cpu:1", {
 });
 
 describe("chooseDefaultModel", () => {
-  it("takes phi-4-mini without a word when it is downloaded, whatever is loaded", () => {
+  it("chooses phi-4-mini without a note when it is downloaded, whatever is loaded", () => {
     const chosen = chooseDefaultModel([
       qwen({ downloaded: true, loaded: true }),
       phi({ downloaded: true }),
@@ -21,7 +21,7 @@ describe("chooseDefaultModel", () => {
     expect(chosen).toMatchObject({ model: { alias: "phi-4-mini" }, reason: null });
   });
 
-  it("takes the loaded model when phi-4-mini is not downloaded, and says so", () => {
+  it("chooses the loaded model when phi-4-mini is not downloaded, with a note", () => {
     const chosen = chooseDefaultModel([
       phi({ downloaded: false }),
       knownModel("first-generic-cpu:1", { downloaded: true, loaded: false }),
@@ -33,7 +33,7 @@ describe("chooseDefaultModel", () => {
     );
   });
 
-  it("takes the first downloaded model that can chat when none is loaded, and says so", () => {
+  it("chooses the first downloaded model that can chat when none is loaded, with a note", () => {
     const chosen = chooseDefaultModel([
       knownModel("cloud-only-generic-cpu:1", { downloaded: false }),
       { ...embedder, loaded: false },
@@ -45,17 +45,17 @@ describe("chooseDefaultModel", () => {
     expect(chosen.reason).toContain("it is the first downloaded model that can chat");
   });
 
-  it("passes over a loaded model that cannot chat", () => {
+  it("skips a loaded model that cannot chat", () => {
     const chosen = chooseDefaultModel([embedder, qwen({ downloaded: true, loaded: false })]);
     expect(chosen.model.id).toBe("qwen3-0.6b-generic-cpu:4");
   });
 
-  it("takes phi-4-mini where it is unknown what is downloaded", () => {
+  it("chooses phi-4-mini where the downloaded models are unknown", () => {
     const chosen = chooseDefaultModel([qwen({ downloaded: null }), phi({ downloaded: null })]);
     expect(chosen).toMatchObject({ model: { alias: "phi-4-mini" }, reason: null });
   });
 
-  it("takes the first listed model of an engine that has no phi-4-mini, and says so", () => {
+  it("chooses the first listed model of an engine without phi-4-mini, with a note", () => {
     const chosen = chooseDefaultModel([
       knownModel("text-embedding-3"),
       knownModel("llama3.1:latest"),
@@ -69,7 +69,7 @@ describe("chooseDefaultModel", () => {
     ["nothing is downloaded", [phi({ downloaded: false }), qwen({ downloaded: false })]],
     ["only models for other tasks are downloaded", [embedder]],
     ["there is no model at all", []],
-  ])("says what to download when %s", (_when, models) => {
+  ])("fails with what to download when %s", (_when, models) => {
     expect(() => chooseDefaultModel(models)).toThrowError(
       expect.objectContaining({
         code: "MODEL_NOT_CACHED",

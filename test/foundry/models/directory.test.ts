@@ -54,7 +54,7 @@ const sources = (more: Partial<Sources>): Sources => ({
 });
 
 describe("mergeModels", () => {
-  it("keeps the service's order and has null for what is unknown", () => {
+  it("keeps the service's order and has null for unknown values", () => {
     const models = mergeModels(
       sources({ listed: [listed("b-generic-gpu:2"), listed("My_Own.Talker:7")], loaded: null }),
     );
@@ -81,7 +81,7 @@ describe("mergeModels", () => {
     ]);
   });
 
-  it("puts what is downloaded first where the service lists its whole catalog", () => {
+  it("puts downloaded models first where the service lists its whole catalog", () => {
     const models = mergeModels(
       sources({
         listed: [
@@ -95,7 +95,7 @@ describe("mergeModels", () => {
     expect(models.map(({ id }) => id)).toEqual(["b:1", "d:1", "a:1", "c:1"]);
   });
 
-  it("says of each model whether it is loaded, and that a loaded one is downloaded", () => {
+  it("marks loaded models, and counts them as downloaded", () => {
     const models = mergeModels(
       sources({
         listed: [listed("a:1"), listed("b:1")],
@@ -108,7 +108,7 @@ describe("mergeModels", () => {
     ]);
   });
 
-  it("shows a loaded model that is not listed", () => {
+  it("includes a loaded model that is not listed", () => {
     const models = mergeModels(
       sources({ listed: [listed("a:1")], loaded: [{ id: "gone:3", family: "public" }] }),
     );
@@ -118,7 +118,7 @@ describe("mergeModels", () => {
     ]);
   });
 
-  it("keeps one id of both families apart, each with its own state", () => {
+  it("distinguishes the same id in both families, each with its own state", () => {
     const models = mergeModels(
       sources({
         listed: [listed("a:1"), listed("a:1", { family: "local", downloaded: true })],
@@ -131,7 +131,7 @@ describe("mergeModels", () => {
     ]);
   });
 
-  it("takes what the catalog file and the folders know", async () => {
+  it("uses the catalog file and the folders", async () => {
     await write("foundry.modelinfo.json", {
       models: [{ id: "a-generic-cpu:1", alias: "a", task: "chat-completion", fileSizeMb: 800 }],
     });
@@ -150,7 +150,7 @@ describe("mergeModels", () => {
     ["context_length", 32_768],
     ["max_length", 4096],
   ] as const)(
-    "gives the context that a service enforces which goes by %s",
+    "returns the context limit of a service that enforces %s",
     async (contextLimit, enforced) => {
       await write("foundry.modelinfo.json", { models: [{ id: "a:1", contextLength: 131_072 }] });
       await download("a:1", 4096, 32_768);
@@ -160,7 +160,7 @@ describe("mergeModels", () => {
     },
   );
 
-  it("goes from what was learned over the listed to the advertised context", async () => {
+  it("prefers the learned context to the listed one, and that to the advertised one", async () => {
     await write("foundry.modelinfo.json", { models: [{ id: "a:1", contextLength: 131_072 }] });
     const disk = await readDiskFacts(cache, silentLogger);
     const contextOf = (more: Partial<Sources>, contextLength: number | null = null) =>
@@ -176,7 +176,7 @@ describe("mergeModels", () => {
     ).toBe(4096);
   });
 
-  it("takes the service's word on what is not downloaded, whatever its folders look like", async () => {
+  it("trusts the service that a model is not downloaded, whatever its folders contain", async () => {
     await download("a:1", 4096, 4096);
     const disk = await readDiskFacts(cache, silentLogger);
     const downloadedOf = (downloaded: boolean | null, loaded: readonly string[] = []) =>
@@ -192,7 +192,7 @@ describe("mergeModels", () => {
     expect(downloadedOf(false, ["a:1"])).toBe(true);
   });
 
-  it("takes what the service says of a model over what lies beside it", async () => {
+  it("prefers the service's details of a model to those of the catalog file", async () => {
     await write("foundry.modelinfo.json", {
       models: [{ id: "a-generic-gpu:1", task: "old", fileSizeMb: 1, license: "MIT" }],
     });
@@ -213,7 +213,7 @@ describe("mergeModels", () => {
     expect(model).toMatchObject({ ...details, license: "MIT" });
   });
 
-  it("finds the limits of a registered model where its registration says it lies", async () => {
+  it("reads the limits of a registered model from the folder of its registration", async () => {
     await write("elsewhere/genai_config.json", { model: { context_length: 512 } });
     await write("cache/foundry.local.modelinfo.json", {
       models: [{ model_info: { id: "mine-generic-cpu:1" }, model_path: join(cache, "elsewhere") }],
@@ -228,14 +228,14 @@ describe("mergeModels", () => {
     expect(models).toMatchObject([{ alias: "mine", downloaded: true, contextLength: 512 }]);
   });
 
-  describe("for C1, which lists what is downloaded by name, once per version", () => {
+  describe("for C1, which lists downloaded models by name, once per version,", () => {
     const ofCore1 = (more: Partial<Sources>) => sources({ listsOnlyDownloaded: true, ...more });
     const twice = [
       listed("two-generic-cpu", { alias: "two", downloaded: true }),
       listed("two-generic-cpu", { alias: "two", downloaded: true }),
     ];
 
-    it("learns the versions from the folders, the newest first", async () => {
+    it("reads the versions from the folders, the newest first", async () => {
       await download("two-generic-cpu:2", 512, 512);
       await download("two-generic-cpu:3", 512, 512);
       const disk = await readDiskFacts(cache, silentLogger);
@@ -246,18 +246,18 @@ describe("mergeModels", () => {
       ]);
     });
 
-    it("learns them from the loaded list where there is no disk", () => {
+    it("reads the versions from the loaded list without a disk", () => {
       const loaded = [{ id: "two-generic-cpu:2", family: "public" as const }];
       const models = mergeModels(ofCore1({ listed: twice, loaded }));
       expect(models.map(({ id }) => id)).toEqual(["two-generic-cpu:2"]);
     });
 
-    it("keeps the name where no source has the version", () => {
+    it("keeps the name where no source contains the version", () => {
       const models = mergeModels(ofCore1({ listed: twice }));
       expect(models).toMatchObject([{ id: "two-generic-cpu", version: null, downloaded: true }]);
     });
 
-    it("shows the rest of the catalog behind it, as not downloaded", async () => {
+    it("adds the rest of the catalog behind these models, as not downloaded", async () => {
       await write("foundry.modelinfo.json", {
         models: [{ id: "two-generic-cpu:2" }, { id: "cloud-generic-cpu:1", alias: "cloud" }],
       });
@@ -271,7 +271,7 @@ describe("mergeModels", () => {
     });
   });
 
-  it("keeps the names of S before 0.7, which knows its models by no other", async () => {
+  it("keeps the names of S before 0.7, which have no version", async () => {
     await download("two-generic-cpu:2", 512, 512);
     const disk = await readDiskFacts(cache, silentLogger);
     const loaded = [{ id: "two-generic-cpu", family: "public" as const }];
@@ -281,7 +281,7 @@ describe("mergeModels", () => {
     expect(models).toMatchObject([{ id: "two-generic-cpu", downloaded: true, loaded: true }]);
   });
 
-  it("does not add what the catalog file has to a list that is the catalog", async () => {
+  it("does not add the catalog file to a list that is already the catalog", async () => {
     await write("foundry.modelinfo.json", { models: [{ id: "old-generic-cpu:1" }] });
     const disk = await readDiskFacts(cache, silentLogger);
     const idsOf = (...ids: string[]): string[] =>
@@ -292,7 +292,7 @@ describe("mergeModels", () => {
 });
 
 describe("readDiskFacts", () => {
-  it("knows nothing of a cache that is not on this machine", async () => {
+  it("returns nothing for a cache that is not on this machine", async () => {
     expect(await readDiskFacts(join(cache, "nowhere"), silentLogger)).toEqual(NO_DISK_FACTS);
   });
 });

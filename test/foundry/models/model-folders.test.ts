@@ -22,7 +22,7 @@ async function write(path: string, content: string): Promise<void> {
 
 const LIMITS = '{"model":{"context_length":32768},"search":{"max_length":4096}}';
 
-/** The models in a cache that was looked at to its end. */
+/** The models in a completely scanned cache. */
 async function foldersOf(directory: string) {
   const read = await readModelFolders(directory);
   expect(read?.isComplete).toBe(true);
@@ -46,7 +46,7 @@ describe("readModelFolders", () => {
     ]);
   });
 
-  it("follows a link to a model that lies elsewhere", async () => {
+  it("follows a link to a model in another folder", async () => {
     await write("elsewhere/inference_model.json", '{"Name":"linked:1"}');
     await write("elsewhere/genai_config.json", LIMITS);
     await mkdir(join(cache, "models"));
@@ -57,7 +57,7 @@ describe("readModelFolders", () => {
   it.each([
     ["beside the model's files", "Microsoft/half-1/v1/download.tmp"],
     ["above them", "Microsoft/half-1/download.tmp"],
-  ])("does not count a model whose download has not ended, marked %s", async (_where, mark) => {
+  ])("ignores a model with an incomplete download, marked %s", async (_where, mark) => {
     await write("Microsoft/half-1/v1/inference_model.json", '{"Name":"half:1"}');
     await write("Microsoft/half-1/v1/genai_config.json", LIMITS);
     await write(mark, "");
@@ -69,37 +69,37 @@ describe("readModelFolders", () => {
     ["inference_model.json is broken", '{"Name":', LIMITS],
     ["inference_model.json gives no name", '{"PromptTemplate":null}', LIMITS],
     ["the name is empty", '{"Name":""}', LIMITS],
-  ])("does not count a folder where %s", async (_what, inferenceModel, config) => {
+  ])("ignores a folder where %s", async (_what, inferenceModel, config) => {
     await write("p/a-1/v1/inference_model.json", inferenceModel);
     if (config !== null) await write("p/a-1/v1/genai_config.json", config);
     expect(await foldersOf(cache)).toEqual([]);
   });
 
-  it("gives an empty list for an empty cache, and null for one that is not on this machine", async () => {
+  it("returns an empty list for an empty cache, and null for a cache on another machine", async () => {
     expect(await foldersOf(cache)).toEqual([]);
     expect(await readModelFolders(join(cache, "nowhere"))).toBeNull();
   });
 });
 
-describe("a folder of models that is not one", () => {
+describe("a wrong folder of models", () => {
   const model = async (path: string, id: string): Promise<void> => {
     await write(`${path}/inference_model.json`, JSON.stringify({ Name: id }));
     await write(`${path}/genai_config.json`, LIMITS);
   };
 
   it.skipIf(process.platform !== "linux").each(["/proc", "/sys", "/dev", "/etc"])(
-    "costs no more than the bounds, be it %s",
+    "is read only within the bounds: %s",
     async (directory) => {
       const walk = new FolderWalk({ entries: 2000 });
       expect((await readModelFolders(directory, walk))?.folders).toEqual([]);
     },
   );
 
-  it("is the root of a disk", async () => {
+  it("may be the root of a disk", async () => {
     expect(await readModelFolders(parse(cache).root)).toBeNull();
   });
 
-  it("keeps what was found when there is more than the bounds allow, and says so", async () => {
+  it("gives the models found within the bounds, with a warning", async () => {
     await model("a/first", "first:1");
     await Promise.all(Array.from({ length: 40 }, (_, index) => write(`a/first/more/${index}`, "")));
     await model("b/second", "second:1");
@@ -109,25 +109,25 @@ describe("a folder of models that is not one", () => {
     expect(read?.folders.length).toBeLessThan(2);
   });
 
-  it("is left when its time is up", async () => {
+  it("is abandoned at its time limit", async () => {
     await model("a/first", "first:1");
     let now = 0;
     const walk = new FolderWalk({ ms: 10, now: () => now++ * 4 });
     expect(await readModelFolders(cache, walk)).toMatchObject({ isComplete: false });
   });
 
-  it.skipIf(process.platform === "win32")("may hold links in a circle", async () => {
+  it.skipIf(process.platform === "win32")("may contain circular links", async () => {
     await model("a/real", "real:1");
     await symlink(cache, join(cache, "a", "up"));
     await symlink(join(cache, "a"), join(cache, "a", "self"));
     const read = await readModelFolders(cache);
     expect(read?.isComplete).toBe(true);
     expect(new Set(read?.folders.map(({ id }) => id))).toEqual(new Set(["real:1"]));
-    // Once through each link, and none behind it.
+    // Each link is followed once.
     expect(read?.folders.length).toBeLessThanOrEqual(5);
   });
 
-  it("has models whose files begin with a byte order mark", async () => {
+  it("may have models whose files begin with a byte order mark", async () => {
     await write("p/m/inference_model.json", '\uFEFF{"Name":"marked:1"}');
     await write("p/m/genai_config.json", `\uFEFF${LIMITS}`);
     expect(await foldersOf(cache)).toEqual([
@@ -135,7 +135,7 @@ describe("a folder of models that is not one", () => {
     ]);
   });
 
-  it("has models whose files are too large to be read", async () => {
+  it("may have models whose files are too large to be read", async () => {
     await write("p/m/inference_model.json", `{"Name":"large:1"}${" ".repeat(1024 * 1024)}`);
     await write("p/m/genai_config.json", LIMITS);
     expect(await foldersOf(cache)).toEqual([]);
@@ -167,7 +167,7 @@ describe("readContextLimits", () => {
     expect(await readContextLimits(cache)).toEqual(limits);
   });
 
-  it("knows nothing of a folder that is not there", async () => {
+  it("returns nothing for a missing folder", async () => {
     const limits = await readContextLimits(join(cache, "nowhere"));
     expect(limits).toEqual({ maxLength: null, contextLength: null });
   });

@@ -7,7 +7,7 @@ describe("parseModelId", () => {
     ["qwen2.5-0.5b-instruct-cuda-gpu:4", "qwen2.5-0.5b"],
     ["Phi-4-generic-gpu:1", "phi-4"],
     ["My_Own.Talker:7", "my_own.talker"],
-  ])("guesses from %s the alias %s", (id, alias) => {
+  ])("derives from %s the alias %s", (id, alias) => {
     expect(parseModelId(id).likelyAlias).toBe(alias);
   });
 
@@ -70,11 +70,11 @@ describe("parseModelId", () => {
       "cpu",
       "CPUExecutionProvider",
     ],
-  ])("takes %s apart", (id, name, version, base, device, executionProvider) => {
+  ])("parses %s", (id, name, version, base, device, executionProvider) => {
     expect(parseModelId(id)).toMatchObject({ name, version, base, device, executionProvider });
   });
 
-  it("does not say which provider a generic GPU variant uses, since it may be two", () => {
+  it("leaves the provider of a generic GPU variant open, since it may be two", () => {
     const parts = parseModelId("qwen3-8b-generic-gpu:2");
     expect(parts).toMatchObject({ base: "qwen3-8b", device: "gpu", executionProvider: null });
   });
@@ -94,7 +94,7 @@ describe("parseModelId", () => {
     expect(parts).toMatchObject({ version: null, base: "phi-4-mini-reasoning", device: "npu" });
   });
 
-  it("knows version 0, which models found by scanning have", () => {
+  it("accepts version 0, which models found by scanning have", () => {
     expect(parseModelId("my-model:0").version).toBe(0);
   });
 
@@ -104,7 +104,7 @@ describe("parseModelId", () => {
     ["meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-8B-Instruct", null],
     ["generic-cpu:1", "generic-cpu", 1],
     ["a:b:12", "a:b", 12],
-  ])("takes %s, which follows no grammar, as its own base", (id, name, version) => {
+  ])("uses %s, which follows no grammar, as its own base", (id, name, version) => {
     const parts = parseModelId(id);
     expect(parts).toMatchObject({
       name,
@@ -129,7 +129,7 @@ describe("deviceOf", () => {
     expect(deviceOf(text)).toBe(device);
   });
 
-  it("gives no version that a number cannot hold", () => {
+  it("returns no version that exceeds a safe integer", () => {
     expect(parseModelId(`m:${"9".repeat(400)}`).version).toBeNull();
   });
 });

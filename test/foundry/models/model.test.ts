@@ -18,7 +18,7 @@ describe("canChat", () => {
   });
 
   it.each(["qwen3-embedding-0.6b-generic-cpu:1", "openai-whisper-tiny-generic-cpu:2"])(
-    "concludes from the name of %s that it cannot, when no task is known",
+    "concludes from the name of %s that it cannot chat, when its task is unknown",
     (id) => {
       expect(canChat({ id, task: null })).toBe(false);
     },
@@ -67,7 +67,7 @@ describe("canChat", () => {
     "ibm-granite/granite-guardian-3.1-8b",
     "llama-guard3:8b",
     "shieldgemma:2b",
-  ])("concludes from the name of %s that it is not for chats", (id) => {
+  ])("concludes from the name of %s that it cannot chat", (id) => {
     expect(canChat({ id, task: null })).toBe(false);
   });
 
@@ -90,15 +90,15 @@ describe("canChat", () => {
     "granite-3.1-8b-instruct",
     "guardian-of-tales-7b",
     "colbertson-7b",
-  ])("does not read another kind of model into %s", (id) => {
+  ])("does not mistake %s for another kind of model", (id) => {
     expect(canChat({ id, task: null })).toBeNull();
   });
 
-  it("lets a known task outrank the name", () => {
+  it("prefers a known task to the name", () => {
     expect(canChat({ id: "whisper-of-the-llama:1", task: "chat-completion" })).toBe(true);
   });
 
-  it("does not guess where neither task nor name says anything", () => {
+  it("does not guess where neither task nor name is conclusive", () => {
     expect(canChat({ id: "My_Own.Talker:7", task: null })).toBeNull();
   });
 });

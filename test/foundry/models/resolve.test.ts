@@ -19,7 +19,7 @@ describe("resolveModel", () => {
     ["an alias in another case", "PHI-4-Mini"],
     ["an alias with blanks around it", "  phi-4-mini\n"],
     ["the base of the ids", "phi-4-mini-instruct"],
-  ])("takes %s as the first variant when none is ready", (_what, typed) => {
+  ])("resolves %s to the first variant when none is ready", (_what, typed) => {
     expect(resolveModel(typed, variants).id).toBe("Phi-4-mini-instruct-cuda-gpu:5");
   });
 
@@ -27,7 +27,7 @@ describe("resolveModel", () => {
     ["an id", "Phi-4-mini-instruct-generic-cpu:5"],
     ["an id in another case", "phi-4-MINI-instruct-generic-cpu:5"],
     ["a name without version", "phi-4-mini-instruct-generic-cpu"],
-  ])("takes %s as that variant, even if another one is loaded", (_what, typed) => {
+  ])("resolves %s to that variant, even if another one is loaded", (_what, typed) => {
     const models = variants.map((model) =>
       model.id.includes("cuda") ? { ...model, loaded: true, downloaded: true } : model,
     );
@@ -47,7 +47,7 @@ describe("resolveModel", () => {
     expect(resolveModel("phi-4-mini", ready(undefined, undefined)).id).toBe(first);
   });
 
-  it("takes the newest of several versions of a name, in whichever order they are listed", () => {
+  it("chooses the newest of several versions of a name, whatever their order", () => {
     const models = [
       knownModel("two-versions-generic-cpu:2"),
       knownModel("two-versions-generic-cpu:10"),
@@ -57,7 +57,7 @@ describe("resolveModel", () => {
     expect(resolveModel("two-versions-generic-cpu", models.toReversed()).version).toBe(10);
   });
 
-  it("takes an older version that is readier than the newest", () => {
+  it("prefers an older version that is loaded or downloaded", () => {
     const models = [
       knownModel("two-versions-generic-cpu:1", { downloaded: true }),
       knownModel("two-versions-generic-cpu:2", { downloaded: false }),
@@ -65,7 +65,7 @@ describe("resolveModel", () => {
     expect(resolveModel("two-versions-generic-cpu", models).version).toBe(1);
   });
 
-  it("reads a word as an id before it reads it as an alias of another model", () => {
+  it("prefers an id to an alias of another model", () => {
     const models = [
       knownModel("other-generic-cpu:1", { alias: "talker", loaded: true }),
       knownModel("talker", { loaded: false }),
@@ -73,13 +73,13 @@ describe("resolveModel", () => {
     expect(resolveModel("talker", models).id).toBe("talker");
   });
 
-  it("chooses among the variants for the device that is asked for", () => {
+  it("chooses among the variants for the requested device", () => {
     expect(resolveModel("phi-4-mini", variants, "cpu").id).toBe(
       "Phi-4-mini-instruct-generic-cpu:5",
     );
   });
 
-  it("says which devices there are when the wanted one is not among them", () => {
+  it("fails with the available devices when the requested one is not among them", () => {
     expect(() => resolveModel("phi-4-mini", variants, "npu")).toThrowError(
       expect.objectContaining({
         code: "MODEL_NOT_FOUND",
@@ -116,20 +116,20 @@ describe("resolveModel", () => {
       { ...cpu, downloaded: true, loaded: true },
       "It has variants for: cpu. Choose one of these, or leave device out, which loads Phi-4-mini-instruct-generic-cpu:5.",
     ],
-  ])("says what to do without the wanted device where another variant %s", (_, model, action) => {
+  ])("says what to do without that device where another variant %s", (_, model, action) => {
     expect(() => resolveModel("phi-4-mini", [model], "gpu")).toThrowError(
       expect.objectContaining({ code: "MODEL_NOT_FOUND", action }),
     );
   });
 
   it.each(["llama3.1:8b", "Qwen/Qwen2.5-7B-Instruct", "mistral", "openai/gpt-4o", "m.gguf"])(
-    "leaves the device of %s to an engine that names no devices",
+    "ignores the device for %s where the engine names no devices",
     (id) => {
       expect(resolveModel(id, [knownModel(id)], "gpu").id).toBe(id);
     },
   );
 
-  it("answers an unknown name with the three nearest that exist", () => {
+  it("fails for an unknown name with the three nearest existing ones", () => {
     const models = ["phi-4", "phi-4-mini", "phi-3.5-mini", "qwen2.5-0.5b", "gpt-oss-20b"].map(
       (alias) => knownModel(`${alias}-generic-cpu:1`, { alias }),
     );
@@ -156,7 +156,7 @@ describe("resolveModel", () => {
     ["gpt-oss-20b", 'Downloaded: "phi-4", "qwen2.5-0.5b".'],
     ["mistral", 'Did you mean "mistral-7b"? Downloaded: "phi-4", "qwen2.5-0.5b".'],
     ["phi4-mini", 'Did you mean "phi-4"?'],
-  ])("answers %s with what can be used", (typed, words) => {
+  ])("fails for %s with models that can be used", (typed, words) => {
     expect(() => resolveModel(typed, catalog)).toThrowError(
       expect.objectContaining({
         action: `${words} \`listModels\` lists all models.`,
@@ -167,7 +167,7 @@ describe("resolveModel", () => {
   it.each([
     ["are not known to be downloaded", null, 'Available: "phi-4", "qwen2.5-0.5b".'],
     ["are not downloaded", false, "No model is downloaded."],
-  ])("answers a name that is far from models that %s", (_, downloaded, words) => {
+  ])("fails for a name unlike any of models that %s", (_, downloaded, words) => {
     const models = catalog.map((model) => ({ ...model, downloaded }));
     expect(() => resolveModel("nope", models.slice(0, 2))).toThrowError(
       expect.objectContaining({
@@ -183,7 +183,7 @@ describe("resolveModel", () => {
     ["gpt4o", "openai/GPT-4o", 'Did you mean "openai/GPT-4o"?'],
     ["unlike", "Meta-Llama-3-8B.gguf", 'Available: "Meta-Llama-3-8B.gguf".'],
     ["phi-4-min", "Phi-4-mini-instruct-generic-cpu:5", 'Did you mean "phi-4-mini"?'],
-  ])("answers %s with %s as the service spells it", (typed, id, words) => {
+  ])("suggests for %s the name %s as the service spells it", (typed, id, words) => {
     const models = [knownModel(id)];
     expect(() => resolveModel(typed, models)).toThrowError(
       expect.objectContaining({ action: `${words} \`listModels\` lists all models.` }),
@@ -200,7 +200,7 @@ describe("resolveModel", () => {
     );
   });
 
-  it("shortens what was typed, and never shows half a character", () => {
+  it("shortens the given name, and never shows half a character", () => {
     const typed = `${"x".repeat(79)}😀${"y".repeat(5000)}`;
     expect(() => resolveModel(typed, variants)).toThrowError(
       expect.objectContaining({
@@ -213,7 +213,7 @@ describe("resolveModel", () => {
 });
 
 describe("findModel", () => {
-  it("gives undefined for a name that is absent", () => {
+  it("returns undefined for an absent name", () => {
     expect(findModel("phi-5", variants)).toBeUndefined();
   });
 });

@@ -21,7 +21,7 @@ describe("ModelUses", () => {
     expect(uses.running(model)).toBe(0);
   });
 
-  it("counts an end once, and the first one counts", async () => {
+  it("counts only the first end of a generation", async () => {
     await uses.begin(model);
     const use = await uses.begin(model);
     use.end("finished");
@@ -29,7 +29,7 @@ describe("ModelUses", () => {
     expect([uses.running(model), uses.restMs(model)]).toEqual([1, 0]);
   });
 
-  it("keeps models apart, also the two families of one id", async () => {
+  it("counts models separately, also the two families of one id", async () => {
     (await uses.begin(model)).end("abandoned");
     const running = await uses.begin({ ...model, family: "local" });
     expect(uses.running(model)).toBe(0);
@@ -38,7 +38,7 @@ describe("ModelUses", () => {
     running.end("finished");
   });
 
-  it("lets no generation begin on a model that is being unloaded", async () => {
+  it("delays a generation on a model until its unload has ended", async () => {
     const order: string[] = [];
     let finish = (): void => {};
     const unloading = uses.reserve(model, async () => {
@@ -56,7 +56,7 @@ describe("ModelUses", () => {
     expect(order).toEqual(["unloaded", "began"]);
   });
 
-  it("lets generations begin again after an unload that failed", async () => {
+  it("allows generations again after a failed unload", async () => {
     const unloading = uses.reserve(model, () => Promise.reject(new Error("no")));
     await expect(unloading).rejects.toThrow("no");
     await uses.begin(model);
@@ -70,7 +70,7 @@ describe("ModelUses", () => {
     expect(uses.restMs(model)).toBe(0);
   });
 
-  it("rests ten seconds after one that was left before its first token", async () => {
+  it("rests ten seconds after a generation that was abandoned before its first token", async () => {
     (await uses.begin(model)).end("abandoned");
     expect(uses.restMs(model)).toBe(10_000);
     now += 4_000;
@@ -79,7 +79,7 @@ describe("ModelUses", () => {
     expect(uses.restMs(model)).toBe(0);
   });
 
-  it("rests three times the longest gap between tokens, but a second and a half at least", async () => {
+  it("rests three times the longest gap between tokens, at least 1.5 seconds", async () => {
     const slow = await uses.begin(model);
     for (const gap of [100, 2_000, 300]) {
       slow.token();

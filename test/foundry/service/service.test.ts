@@ -1,6 +1,7 @@
+import { rm } from "node:fs/promises";
 import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { inPool } from "../../../src/platform/pool.js";
+import { inPool } from "../../../src/platform/file-reads.js";
 import { temporaryFolder } from "../../temporary-folder.js";
 import { serviceAt } from "../downloads/fixtures.js";
 import { askedOf, clientOf, deadUrl, simulate } from "../fixtures.js";
@@ -35,7 +36,7 @@ describe("the service behind an endpoint", () => {
     });
   });
 
-  it("is detected again when it lacks a route that it had", async () => {
+  it("is detected again when a known route is missing", async () => {
     const models = [talker];
     const newer = await startSimulator({ version: "2.2.1", models });
     const client = clientOf(newer.url);
@@ -48,7 +49,7 @@ describe("the service behind an endpoint", () => {
     expect((await client.listModels()).models).toMatchObject([{ id: talker.id }]);
   });
 
-  it("may restart unnoticed between two calls", async () => {
+  it("may restart between two calls without an error", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await client.complete({ prompt: "Hi", model: "talker" });
@@ -70,7 +71,7 @@ describe("the service behind an endpoint", () => {
     await expect(client.complete({ prompt: "Hi" })).rejects.toMatchObject(error);
   });
 
-  it("that is not running causes no error for a caller that has cancelled already", async () => {
+  it("that is not running causes no unhandled rejection for a caller that has already cancelled", async () => {
     const client = clientOf(await deadUrl());
     const asking = client.complete({ prompt: "Hi" }, { signal: AbortSignal.abort() });
     // The detection fails without a waiter: an unhandled rejection would end the test run.
@@ -97,7 +98,7 @@ describe("the service behind an endpoint", () => {
     },
   );
 
-  it("that does not answer what is loaded still lists its models, with a warning", async () => {
+  it("that does not answer the list of loaded models still lists its models, with a warning", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     simulator.addFault({ kind: "hang", on: { path: "/models/loaded" } });
@@ -108,7 +109,7 @@ describe("the service behind an endpoint", () => {
     expect(warning).toContain("busy");
   });
 
-  it("that still has not answered what is loaded is not waited for twice", async () => {
+  it("that is still slow to list its loaded models is not waited for twice", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url, { timeoutMs: 2000 });
     await client.listModels();
@@ -118,11 +119,11 @@ describe("the service behind an endpoint", () => {
     const { models, warning } = await client.listModels();
     expect(models).toMatchObject([{ id: talker.id, loaded: null }]);
     expect(warning).toContain("busy");
-    // Answered from what is known: a further request would only wait behind the first.
+    // Answered from known values: a further request would only wait behind the first.
     expect(simulator.requests.length).toBe(asked);
   });
 
-  it("that is gone is requested as often as allowed, before the circuit opens", async () => {
+  it("that is gone gets all allowed attempts before the circuit opens", async () => {
     const simulator = await simulate({ models: [talker, { id: "Own:1", family: "local" }] });
     const client = clientOf(simulator.url, { retry: { retries: 3, initialPauseMs: 1 } });
     await client.listModels();
@@ -178,8 +179,29 @@ describe("the service behind an endpoint", () => {
   });
 });
 
+describe("the models of a service", () => {
+  it("are requested again where they changed while a list was on its way", async () => {
+    const simulator = await simulate({ models: [{ ...talker, loaded: false, loadMs: 500 }] });
+    const service = serviceAt(simulator.url);
+    await service.dialect();
+    const load = clientOf(simulator.url).loadModel("talker");
+    await expect.poll(() => askedOf(simulator, "/models/load/").length).toBe(1);
+    const before = askedOf(simulator, "/models/loaded").length;
+    // It waits for the load.
+    const listing = service.models.all(service.patient());
+    await expect.poll(() => askedOf(simulator, "/models/loaded").length).toBe(before + 1);
+
+    service.forgetModels();
+    await Promise.all([listing, load]);
+
+    expect(service.models.hasRecent).toBe(false);
+    await service.models.recent();
+    expect(service.models.hasRecent).toBe(true);
+  });
+});
+
 describe("the disk of a service", () => {
-  it("is not waited for when it does not respond", async () => {
+  it("that does not respond is not waited for, and counts as it was before", async () => {
     const modelCachePath = await temporaryFolder("cache-");
     const simulator = await simulate({ modelCachePath });
     const service = serviceAt(simulator.url);
@@ -190,6 +212,10 @@ describe("the disk of a service", () => {
 
     await Promise.all([inPool(stuck, 20), inPool(stuck, 20)]);
 
-    expect(await service.isOnThisDisk()).toBe(false);
+    expect(await service.isOnThisDisk()).toBe(true);
+    expect(await serviceAt(simulator.url).isOnThisDisk()).toBeNull();
+    await rm(modelCachePath, { recursive: true });
+    ends.forEach((end) => void end());
+    await expect.poll(() => service.isOnThisDisk()).toBe(false);
   });
 });

@@ -53,7 +53,7 @@ it.each<[what: string, facts: Partial<Completion>, speed: unknown]>([
   expect(measuredSpeed(completion(facts))).toEqual(speed);
 });
 
-it("the speed of a variant that ran in place of the chosen one is not that of the chosen one", async () => {
+it("the speed of a variant that replaced the chosen one is not stored for the chosen one", async () => {
   const memory = new SpeedMemory({ directory: await temporaryFolder("speeds-") });
   const learnFor = (id: string): void =>
     learnSpeed(memory, {

@@ -23,14 +23,14 @@ async function folderOf() {
   return { directory, file, clock, memory };
 }
 
-/** What a process that starts now knows. */
+/** The memory of a newly started process. */
 async function readBy(memory: SpeedMemory, model = PHI) {
   await memory.read();
   return memory.of(model);
 }
 
 describe("the memory of speeds", () => {
-  it("has what another process measured", async () => {
+  it("contains the measurements of another process", async () => {
     const { memory } = await folderOf();
 
     await memory().learn(PHI, speed(20, 500));
@@ -39,7 +39,7 @@ describe("the memory of speeds", () => {
     expect(await readBy(memory(), QWEN)).toBeNull();
   });
 
-  it("keeps the devices of a model apart, and the machines of a home", async () => {
+  it("distinguishes the devices of a model, and the machines that share a home", async () => {
     const { memory } = await folderOf();
     const onGpu = { ...PHI, device: "gpu" };
 
@@ -52,7 +52,7 @@ describe("the memory of speeds", () => {
     expect(await readBy(memory("elsewhere"))).toEqual(speed(3));
   });
 
-  it("knows a model without its device as it was measured last", async () => {
+  it("returns the latest speed for a model without a device", async () => {
     const { memory, clock } = await folderOf();
     const here = memory();
     await here.learn({ ...PHI, device: "gpu" }, speed(80));
@@ -63,7 +63,7 @@ describe("the memory of speeds", () => {
     expect(here.ofId("other")).toBeNull();
   });
 
-  it("moves slowly with ordinary completions, and at once with a measurement", async () => {
+  it("changes gradually with ordinary completions, and at once with a measurement", async () => {
     const { memory } = await folderOf();
     const here = memory();
     await here.learn(PHI, speed(20, 500));
@@ -75,7 +75,7 @@ describe("the memory of speeds", () => {
     expect(await readBy(memory())).toEqual(speed(40, 500));
   });
 
-  it("is written seldom, and at the end", async () => {
+  it("is written at most once a minute, and at the end", async () => {
     const { memory, clock } = await folderOf();
     const here = memory();
     await here.learn(PHI, speed(20));
@@ -118,7 +118,7 @@ describe("the memory of speeds", () => {
     expect(later.of(QWEN)).toEqual(speed(50));
   });
 
-  it("is whole after many writes at once, and leaves nothing beside it", async () => {
+  it("is valid after many concurrent writes, and leaves no other file", async () => {
     const { memory, directory, file } = await folderOf();
 
     await Promise.all(
@@ -131,7 +131,7 @@ describe("the memory of speeds", () => {
     expect(await readdir(directory)).toEqual(["speeds.json"]);
   });
 
-  it("has a bounded number of models: those that were measured last", async () => {
+  it("has a bounded number of models, those that were measured last", async () => {
     const { memory, clock, file } = await folderOf();
     const here = memory();
     for (let index = 0; index < MOST_MODELS_REMEMBERED + 10; index += 1) {
@@ -147,7 +147,7 @@ describe("the memory of speeds", () => {
     expect((await stat(file)).size).toBeLessThan(MOST_MODELS_REMEMBERED * 300);
   });
 
-  it.skipIf(isWindows)("is this user's alone", async () => {
+  it.skipIf(isWindows)("is readable only for this user", async () => {
     const { memory, directory, file } = await folderOf();
     await mkdir(directory, { mode: 0o755 });
     await chmod(directory, 0o755);
@@ -177,8 +177,27 @@ describe("the memory of speeds", () => {
     expect(await readBy(memory())).toEqual(speed(20));
   });
 
+  it("looks at no more entries of a damaged file than it keeps", async () => {
+    const { memory, directory, file } = await folderOf();
+    await mkdir(directory);
+    const cpuMsOf = async (text: string): Promise<number> => {
+      await writeFile(file, text);
+      const rounds: number[] = [];
+      for (let round = 0; round < 3; round += 1) {
+        const before = process.cpuUsage();
+        await memory().read();
+        const { user, system } = process.cpuUsage(before);
+        rounds.push((user + system) / 1000);
+      }
+      return Math.min(...rounds);
+    };
+    const many = `[${"0,".repeat(130_000)}0]`;
+    const ignored = await cpuMsOf(`{"speeds":[],"x":${many}}`);
+    expect(await cpuMsOf(`{"speeds":${many}}`)).toBeLessThan(10 * ignored + 20);
+  });
+
   it.each([0, -5, 1e12, Number.NaN, Number.POSITIVE_INFINITY])(
-    "takes %s for no speed",
+    "ignores a speed of %s",
     async (value) => {
       const { memory } = await folderOf();
       const here = memory();
@@ -189,7 +208,7 @@ describe("the memory of speeds", () => {
     },
   );
 
-  it.each(["file", "folder"])("knows only its own where its %s cannot be used", async (which) => {
+  it.each(["file", "folder"])("has only its own data where its %s is unusable", async (which) => {
     const { memory, directory, file } = await folderOf();
     if (which === "file") await mkdir(file, { recursive: true });
     else await writeFile(directory, "not a folder");

@@ -10,7 +10,7 @@ const speed = (promptTokensPerSecond: number | null) => ({
   promptTokensPerSecond,
 });
 
-describe("the limit for silence of a model where none is set", () => {
+describe("the stall limit of a model", () => {
   it.each<[what: string, perSecond: number | null, tokens: number | null, seconds: number]>([
     ["five minutes where no speed is known", null, 100_000, 300],
     ["five minutes where no tokens are known", 10, null, 300],
@@ -21,7 +21,7 @@ describe("the limit for silence of a model where none is set", () => {
     expect(stallLimit(speed(perSecond), tokens)).toBe(seconds * 1000);
   });
 
-  it("is what is set where something is set", async () => {
+  it("is the setting where it is set", async () => {
     const service = await simulate({ models: [{ id: MODEL.id, loaded: true }] });
     service.addFault({ kind: "hang", on: { method: "POST" } });
     const client = clientOf(service.url, { stallTimeoutMs: 1000 });

@@ -11,7 +11,7 @@ it.each([
   ["digits in a block that may go on", "```json\n3.1", isNumber],
   ["an object in a list", '[{"id":1},{"id":2', isObject],
   ["a list in an object", '{"items":[1,2],"more":', isList],
-])("an answer that was cut off is not taken for its part: %s", (_what, text, check) => {
+])("a part of a cut answer is not extracted as its value: %s", (_what, text, check) => {
   expect(extracted(text, check, false)).toMatchObject({ fits: false });
 });
 
@@ -19,10 +19,10 @@ it.each([
   ["a number", "3.1", isNumber, 3.1],
   ["an object in words", 'So: {"id":1} it is', isObject, { id: 1 }],
   ["a list in words", "So: [1] it is", isList, [1]],
-])("an answer that is whole may hold it anywhere: %s", (_what, text, check, data) => {
+])("a complete answer may contain the value anywhere: %s", (_what, text, check, data) => {
   expect(extracted(text, check, true)).toEqual({ fits: true, data });
 });
 
-it("a value that was whole before the cut is taken", () => {
+it("a value that was complete before the cut is extracted", () => {
   expect(extracted('{"id":1} and so', isObject, false)).toEqual({ fits: true, data: { id: 1 } });
 });

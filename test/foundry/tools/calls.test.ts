@@ -68,7 +68,7 @@ const ROME = ["get_weather", { city: "Rome" }];
 const J = '{"name": "get_weather", "arguments": {"city": "Oslo"}}';
 const K = '{"name": "get_weather", "parameters": {"city": "Rome"}}';
 
-describe("the calls in a text", () => {
+describe("the tool calls in a text", () => {
   it.each<[string, string, readonly unknown[], string]>([
     ["tags of Qwen and Hermes", `<tool_call>\n${J}\n</tool_call>`, [OSLO], ""],
     ["parameters for arguments", `<tool_call>${K}</tool_call>`, [ROME], ""],
@@ -323,13 +323,13 @@ describe("the calls in a text", () => {
   it.each([
     ["in a tag", (json: string) => `<tool_call>${json}</tool_call>`],
     ["bare", (json: string) => json],
-  ])("keep what looks like a call in an argument, %s", (_where, written) => {
+  ])("may have an argument that looks like a call, %s", (_where, written) => {
     const city = 'Oslo <function=get_time>{"zone":"x"}</function>';
     const json = JSON.stringify({ name: "get_weather", arguments: { city } });
     expect(readAllWays(written(json))).toMatchObject({ calls: [["get_weather", { city }]] });
   });
 
-  it("that cannot be read are dropped, with a warning", () => {
+  it("that are unreadable are dropped, with a warning", () => {
     expect(readAllWays("Hm. <tool_call>{}</tool_call>")).toEqual({
       text: "Hm.",
       calls: [],
@@ -395,7 +395,7 @@ it.each<[string, object, string, unknown]>([
   expect(calls).toEqual([{ id: expect.any(String), name: "f", arguments: { x: value } }]);
 });
 
-describe("structured calls", () => {
+describe("structured tool calls", () => {
   const piece = (given: object) => ({ index: 0, id: null, name: null, arguments: null, ...given });
   const readPieces = (pieces: readonly object[], text = "") => {
     const reader = new CallReader(toolbox);
@@ -529,7 +529,7 @@ describe("structured calls", () => {
     expect(found.calls.map(({ error }) => error)).toEqual(calls.map(() => undefined));
   });
 
-  it("keep their ids, and get one where they have none or the same", () => {
+  it("keep their ids, and get new ones where these are missing or duplicate", () => {
     const ids = readPieces([
       { id: "call_1", name: "get_time", arguments: "{}" },
       { index: 1, name: "get_time", arguments: "{}" },
@@ -537,7 +537,7 @@ describe("structured calls", () => {
     expect(ids).toEqual(["call_1", expect.stringMatching(/^call_[0-9a-f]{24}$/)]);
   });
 
-  it("count once where the text has them, too, and the text loses them", () => {
+  it("count once where the text contains them, too, and are removed from the text", () => {
     const found = readPieces(
       [{ id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' }],
       `So. <tool_call>${J}</tool_call><tool_call>{"name":"get_time"}</tool_call>`,
@@ -547,9 +547,9 @@ describe("structured calls", () => {
   });
 });
 
-describe("the call that a service was forced to make", () => {
+describe("a forced tool call", () => {
   it.each(["", 'Like {"a" or so.', 'Like [{"a', "Like {{"])(
-    "is over where the next one begins, after the thinking %j",
+    "ends where the next one begins, after the thinking %j",
     (thinking) => {
       const forced = new ForcedCall();
       forced.pushText(thinking);
@@ -561,4 +561,30 @@ describe("the call that a service was forced to make", () => {
       expect(forced.goesOn).toBe(true);
     },
   );
+
+  it("is looked for without reading a long list again with each of its pieces", () => {
+    const cpuMsOf = (pieces: readonly string[]): number => {
+      const forced = new ForcedCall();
+      const before = process.cpuUsage();
+      const went = pieces.filter((piece) => {
+        forced.pushText(piece);
+        return forced.goesOn;
+      });
+      expect(went).toEqual([]);
+      return process.cpuUsage(before).user / 1000;
+    };
+    const inOneObject = cpuMsOf(["{", ...Array(40_000).fill('"a": 1, ')]);
+    const objects = cpuMsOf(["[", ...Array(40_000).fill('{"a": 1},')]);
+    expect(objects).toBeLessThan(5 * inOneObject + 20);
+  });
+
+  it("does not go on where what went on was thinking", () => {
+    const forced = new ForcedCall();
+    forced.pushText('{"name": "answer", "parameters": {}}, {"name"');
+    expect(forced.goesOn).toBe(true);
+
+    forced.textWasReasoning();
+
+    expect(forced.goesOn).toBe(false);
+  });
 });

@@ -5,7 +5,7 @@ import { FOREVER, MODEL, talker } from "../fixtures.js";
 const prompts = (count: number) =>
   Array.from({ length: count }, (_, index) => ({ prompt: `Item ${index}.` }));
 
-/** Says what it was asked, and takes the longer the longer that is. */
+/** Repeats its prompt; a longer one takes longer. */
 const echo = ({ text }: { readonly text: string }) => ({ text });
 
 async function all(results: AsyncIterable<BatchResult>): Promise<BatchResult[]> {
@@ -15,7 +15,7 @@ async function all(results: AsyncIterable<BatchResult>): Promise<BatchResult[]> 
 }
 
 describe("a batch as an iterable", () => {
-  it("stops at once when it is aborted, though its reader is busy", async () => {
+  it("stops at once when it is aborted, although its reader is busy", async () => {
     const { client, service } = await talker(
       ({ text }: { readonly text: string }) => (text === "Item 0." ? { text } : FOREVER),
       { tokensPerSecond: 50 },
@@ -30,7 +30,7 @@ describe("a batch as an iterable", () => {
     await expect(results.next()).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  it("ends when its reader leaves, though a result is waited for", async () => {
+  it("ends when its reader leaves, although it waits for a result", async () => {
     const { client, service } = await talker(FOREVER, { tokensPerSecond: 50 });
     const results = client.completeBatch(prompts(1));
     const next = results.next();
@@ -40,7 +40,7 @@ describe("a batch as an iterable", () => {
     await expect.poll(() => service.generating).toBe(0);
   });
 
-  it("gives each result once, in the order in which they come", async () => {
+  it("returns each result once, in the order of their ends", async () => {
     const { client } = await talker(echo, { tokensPerSecond: 40 }, { concurrency: 2 });
     const long = "And on and on. ".repeat(8).trim();
     const requests = [{ prompt: long }, { prompt: "Short." }, { prompt: "Shorter." }];
@@ -50,11 +50,18 @@ describe("a batch as an iterable", () => {
     expect(come.every(({ state }) => state.status === "completed")).toBe(true);
   });
 
-  it("lets a bad item fail alone, and one whose model fails keep its text", async () => {
+  it("lets an invalid item fail alone, and keeps the text of one whose model fails", async () => {
     const script = ({ text }: { readonly text: string }) =>
       text === "Fail." ? { text: "I was about to say it.", failAfterTokens: 3 } : { text };
     const { client, chats } = await talker(script);
-    const requests = [{ prompt: "Good." }, { prompt: "" }, {}, { prompt: "Fail." }];
+    const tool = { function: { name: "f", parameters: { minProperties: 5n } } };
+    const requests = [
+      { prompt: "Good." },
+      { prompt: "" },
+      {},
+      { prompt: "Fail." },
+      { prompt: "No JSON.", tools: [tool] },
+    ];
     const come = await all(client.completeBatch(requests));
     const byIndex = [...come].sort((a, b) => a.index - b.index).map(({ state }) => state);
     expect(byIndex).toMatchObject([
@@ -66,11 +73,12 @@ describe("a batch as an iterable", () => {
         text: expect.stringMatching(/^I was/),
         error: { code: "INFERENCE_FAILED" },
       },
+      { status: "failed", text: "", error: { code: "INVALID_ARGUMENT" } },
     ]);
     expect(chats()).toHaveLength(2);
   });
 
-  it("is refused as a whole when it is empty, too large, or its concurrency does not fit", async () => {
+  it("is refused as a whole when it is empty, too large, or its concurrency is invalid", async () => {
     const { client, chats } = await talker({ text: "Yes." });
     const refused = expect.objectContaining({ code: "INVALID_ARGUMENT" });
     expect(() => client.completeBatch([])).toThrowError(refused);
@@ -79,7 +87,7 @@ describe("a batch as an iterable", () => {
     expect(chats()).toEqual([]);
   });
 
-  it("has at most as many at it as it was told, although there is room for more", async () => {
+  it("runs at most `concurrency` items at a time, although there are more places", async () => {
     const { client, service } = await talker(echo, { tokensPerSecond: 100 }, { concurrency: 4 });
     let most = 0;
     client.completions.onChange(() => {
@@ -89,7 +97,7 @@ describe("a batch as an iterable", () => {
     expect(most).toBe(2);
   });
 
-  it("stops the rest when its reader leaves: nothing more is asked for", async () => {
+  it("cancels the rest when its reader leaves, without further requests", async () => {
     const { client, chats, completions } = await talker(echo, { tokensPerSecond: 100 });
     for await (const { index } of client.completeBatch(prompts(50))) {
       if (index === 2) break;
@@ -102,7 +110,7 @@ describe("a batch as an iterable", () => {
     expect(chats()).toHaveLength(asked + 1);
   });
 
-  it("ends with CANCELLED when its signal is aborted, and stops what runs", async () => {
+  it("ends with CANCELLED when its signal is aborted, and stops running items", async () => {
     const { client, service } = await talker(FOREVER, { tokensPerSecond: 100 });
     const leaving = new AbortController();
     const requests = prompts(5).map((request) => ({ ...request, maxTokens: 3000 }));
@@ -113,7 +121,7 @@ describe("a batch as an iterable", () => {
     await service.waitFor(({ generating }) => generating === 0);
   });
 
-  it("ends with the client: each item is answered", async () => {
+  it("ends with the client, with an error for each item", async () => {
     const { client, service } = await talker(FOREVER, { tokensPerSecond: 100 });
     const requests = prompts(5).map((request) => ({ ...request, maxTokens: 3000 }));
     const come = all(client.completeBatch(requests));
@@ -125,7 +133,7 @@ describe("a batch as an iterable", () => {
 });
 
 describe("the items of a batch", () => {
-  it("are completions from the beginning: found, waited for and cancelled one by one", async () => {
+  it("are completions from the beginning, which can be found, awaited and cancelled one by one", async () => {
     const { client, completions, chats } = await talker(echo, { tokensPerSecond: 50 });
     const batch = client.batches.start(prompts(10));
     const ids = batch.pending;
@@ -140,7 +148,7 @@ describe("the items of a batch", () => {
     expect(chats()).toHaveLength(9);
   });
 
-  it("wait outside the queue: so many small records, not so many requests", async () => {
+  it("wait outside of the queue as small records, not as prepared requests", async () => {
     const { client, service, completions } = await talker(FOREVER, { tokensPerSecond: 50 });
     const batch = client.batches.start(prompts(500));
     await service.waitFor(({ generating }) => generating === 1);
@@ -152,7 +160,7 @@ describe("the items of a batch", () => {
     expect(batch.counts()).toMatchObject({ cancelled: 500 });
   });
 
-  it("are not shared with others who ask the same", async () => {
+  it("are not shared with identical requests", async () => {
     const { client, completions, chats } = await talker(echo, { tokensPerSecond: 100 });
     const request = { prompt: "Same.", temperature: 0 };
     const batch = client.batches.start([request, request]);
@@ -167,7 +175,7 @@ describe("the items of a batch", () => {
     expect(chats()).toHaveLength(3);
   });
 
-  it("are kept until they are taken, however many there are, and then as any other", async () => {
+  it("are pinned until they are returned, however many there are, and then kept as others are", async () => {
     const { client, completions } = await talker(echo, {}, { concurrency: 4 });
     const batch = client.batches.start(prompts(300));
     const signal = new AbortController().signal;
@@ -183,7 +191,7 @@ describe("the items of a batch", () => {
     expect(batch.counts()).toMatchObject({ completed: 300 });
   });
 
-  it("of a batch that is forgotten are kept as any other", async () => {
+  it("of a forgotten batch are kept as any other", async () => {
     const { client, completions } = await talker(echo, {}, { concurrency: 4 });
     const batch = client.batches.start(prompts(201));
     const signal = new AbortController().signal;
@@ -192,7 +200,7 @@ describe("the items of a batch", () => {
     expect(completions.list()).toHaveLength(200);
   });
 
-  it("have a model named by the batch, and say which it was", async () => {
+  it("have a model set by the batch, and report its id", async () => {
     const { client } = await talker(echo);
     const [result] = await all(client.completeBatch([{ prompt: "Hi.", model: "talker" }]));
     expect(result?.state.model).toBe(MODEL);

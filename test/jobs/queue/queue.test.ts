@@ -3,7 +3,7 @@ import { Queue } from "../../../src/jobs/queue.js";
 
 const MODEL = "talker-generic-cpu:1";
 
-/** A queue on a clock that the test moves, and a record of who was given a place. */
+/** A queue on a clock that the test moves, and the order of the granted places. */
 function queueOf({ limit = 64, slots = 1 } = {}) {
   let time = 0;
   const queue = new Queue({ limit, now: () => time });
@@ -28,7 +28,7 @@ function queueOf({ limit = 64, slots = 1 } = {}) {
         order.push(name);
         return leave;
       });
-    // Its failure is looked at by the test that expects one.
+    // A test that expects a rejection handles it itself.
     entered.catch(() => {});
     return { entered, cancel: () => leaving.abort(), leave: async () => (await entered)() };
   };
@@ -43,17 +43,17 @@ function queueOf({ limit = 64, slots = 1 } = {}) {
   };
 }
 
-/** Lets all promises that can go on do so. */
+/** Lets all pending microtasks run. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("the queue in front of a model", () => {
-  it("gives a free place at once", async () => {
+  it("grants a free place at once", async () => {
     const { queue, enter } = queueOf();
     await enter("one").entered;
     expect({ running: queue.running, waiting: queue.waiting }).toEqual({ running: 1, waiting: 0 });
   });
 
-  it("lets work that has begun wait, however full it is", async () => {
+  it("lets work that has started wait for another place, however full the queue is", async () => {
     const { enter, order } = queueOf({ limit: 0 });
     const first = enter("first");
     const part = enter("part", { goesOn: true });
@@ -63,14 +63,14 @@ describe("the queue in front of a model", () => {
     expect(order).toEqual(["first", "part"]);
   });
 
-  it("serves one caller in the order in which it came", async () => {
+  it("serves the calls of one caller in order", async () => {
     const { enter, order } = queueOf();
     const all = ["a", "b", "c", "d"].map((name) => enter(name));
     for (const one of all) await one.leave();
     expect(order).toEqual(["a", "b", "c", "d"]);
   });
 
-  it("goes round among callers, so that one with many does not hold up the others", async () => {
+  it("takes turns among callers, so that one with many calls does not block the others", async () => {
     const { enter, order } = queueOf();
     const first = enter("running");
     const many = [1, 2, 3, 4].map((number) => enter(`many-${number}`, { caller: "many" }));
@@ -91,12 +91,12 @@ describe("the queue in front of a model", () => {
     ]);
   });
 
-  it("serves 200 completions of 20 callers through one place: none lost, none twice, each caller once a round", async () => {
+  it("serves 200 completions of 20 callers through one place: none lost, none repeated, each caller once a round", async () => {
     const { enter, order, queue } = queueOf({ limit: 200 });
     const gate = enter("gate");
     const entries = new Map<string, ReturnType<typeof enter>>();
     for (let number = 0; number < 200; number += 1) {
-      // One caller after the other comes with all it has.
+      // One caller after the other enters all of its calls.
       const caller = `caller-${Math.floor(number / 10)}`;
       entries.set(`${caller}/${number % 10}`, enter(`${caller}/${number % 10}`, { caller }));
     }
@@ -114,7 +114,7 @@ describe("the queue in front of a model", () => {
     }
   });
 
-  it("lets as many in at once as the model has places, and counts models apart", async () => {
+  it("admits as many calls as the model has places, and counts models separately", async () => {
     const { queue, enter } = queueOf({ slots: 4 });
     for (let number = 0; number < 6; number += 1) enter(`a-${number}`);
     enter("b", { model: "another-generic-cpu:1" });
@@ -122,7 +122,7 @@ describe("the queue in front of a model", () => {
     expect({ running: queue.running, waiting: queue.waiting }).toEqual({ running: 5, waiting: 2 });
   });
 
-  it("tells each its place, and again whenever it changes", async () => {
+  it("reports its place to each call, and again whenever it changes", async () => {
     const { enter, toldTo } = queueOf();
     const first = enter("first");
     const second = enter("second");
@@ -134,7 +134,7 @@ describe("the queue in front of a model", () => {
     expect(toldTo("third")?.map(([place]) => place)).toEqual([2, 1]);
   });
 
-  it("estimates from what was measured, less what those at work have had already", async () => {
+  it("estimates the wait from measured durations, less the elapsed time of running calls", async () => {
     const { enter, toldTo, pass } = queueOf();
     const measured = enter("measured");
     await measured.entered;
@@ -148,7 +148,7 @@ describe("the queue in front of a model", () => {
     expect(toldTo("after")).toEqual([[2, 16_000]]);
   });
 
-  it("refuses one too many at once, and says when to try again", async () => {
+  it("refuses a call beyond its limit at once, with the time to retry", async () => {
     const { enter, pass } = queueOf({ limit: 2 });
     const measured = enter("measured");
     await measured.entered;
@@ -163,7 +163,7 @@ describe("the queue in front of a model", () => {
     });
   });
 
-  it("invents no time to try again where nothing was measured", async () => {
+  it("reports no time to retry where nothing was measured", async () => {
     const { enter } = queueOf({ limit: 0 });
     enter("running");
     await expect(enter("one").entered).rejects.toMatchObject({
@@ -172,7 +172,7 @@ describe("the queue in front of a model", () => {
     });
   });
 
-  it("never gives a place to what was cancelled while it waited, and moves the others up", async () => {
+  it("never grants a place to a cancelled call, and moves the others up", async () => {
     const { enter, order, toldTo } = queueOf();
     const first = enter("first");
     const cancelled = enter("cancelled");
@@ -185,7 +185,7 @@ describe("the queue in front of a model", () => {
     expect(order).toEqual(["first", "last"]);
   });
 
-  it("takes a place back once, however often it is given back", async () => {
+  it("releases a place once, however often it is returned", async () => {
     const { enter, queue } = queueOf();
     const first = enter("first");
     enter("second");
@@ -199,7 +199,7 @@ describe("the queue in front of a model", () => {
 });
 
 describe("a batch in the queue", () => {
-  it("has all places as long as nobody else waits, and half of them afterwards", async () => {
+  it("has all places as long as no other caller waits, then half of them", async () => {
     const { enter, order } = queueOf({ slots: 4 });
     const batch = Array.from({ length: 8 }, (_, number) =>
       enter(`batch-${number}`, { isBatch: true }),
@@ -213,7 +213,7 @@ describe("a batch in the queue", () => {
     expect(order.slice(4).sort()).toEqual(["batch-4", "x", "y"]);
   });
 
-  it("gives way to single completions of the same caller, too, though it came before them", async () => {
+  it("lets single completions pass, even later ones of the same caller", async () => {
     const { enter, order } = queueOf();
     const first = enter("batch-0", { isBatch: true });
     for (let number = 1; number < 5; number += 1) enter(`batch-${number}`, { isBatch: true });

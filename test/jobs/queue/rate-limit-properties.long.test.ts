@@ -26,7 +26,7 @@ const schedule = fc.record({
   arrivals: fc.array(arrival, { minLength: 1, maxLength: 20 }),
 });
 
-it("the rate limit holds in every window of a minute, starts all that wait and leaves no timer, in 10,000 random schedules", async () => {
+it("the rate limit holds in every minute, starts all waiting calls and leaves no timer, in 10,000 random schedules", async () => {
   const property = fc.asyncProperty(schedule, async ({ rateLimit, slots, arrivals }) => {
     const { clock, queue, starts, enter } = queueOf({ rateLimit, slots, limit: 1000 });
     let aborted = 0;

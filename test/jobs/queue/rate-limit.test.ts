@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { MINUTE_MS, queueOf, settled } from "./rate-limited.js";
 
 describe("the rate limit of the queue", () => {
-  it("starts the first at once and each further one an interval later, however long it lasts", async () => {
+  it("starts the first call at once and each further one an interval later, whatever their durations", async () => {
     const { clock, starts, enter } = queueOf({ rateLimit: 10 });
     for (const name of ["a", "b", "c"]) enter({ name });
     await clock.pass(MINUTE_MS);
@@ -13,7 +13,7 @@ describe("the rate limit of the queue", () => {
     ]);
   });
 
-  it("saves up no starts while nothing happens", async () => {
+  it("accumulates no starts while it is idle", async () => {
     const { clock, starts, enter } = queueOf({ rateLimit: 10 });
     await clock.pass(10 * MINUTE_MS);
     for (const name of ["a", "b"]) enter({ name });
@@ -21,7 +21,7 @@ describe("the rate limit of the queue", () => {
     expect(starts.map(({ at }) => at)).toEqual([600_000, 606_000]);
   });
 
-  it("reports place and estimate before anything was measured, since places are free", async () => {
+  it("reports place and estimate without a measurement, while places are free", async () => {
     const { clock, enter, placesOf } = queueOf({ rateLimit: 10 });
     for (const name of ["a", "b", "c"]) enter({ name });
     await clock.pass(6000);
@@ -42,7 +42,7 @@ describe("the rate limit of the queue", () => {
     expect(starts.map(({ name }) => name)).toEqual(["first", "one-1", "two-1", "one-2", "two-2"]);
   });
 
-  it("waits for a place where that takes longer", async () => {
+  it("waits for a place where that takes longer than the interval", async () => {
     const { clock, starts, enter } = queueOf({ rateLimit: 60, slots: 1 });
     const first = enter({ name: "a" });
     enter({ name: "b" });
@@ -101,7 +101,7 @@ describe("the rate limit of the queue", () => {
     });
   });
 
-  it("costs an aborted wait no start, and no timer is left", async () => {
+  it("uses no start for an aborted wait, and leaves no timer", async () => {
     const { clock, queue, starts, enter, placesOf } = queueOf({ rateLimit: 2 });
     const [, , third] = ["a", "b", "c", "d", "e", "f"].map((name) => enter({ name }));
     await clock.pass(10_000);
@@ -122,7 +122,7 @@ describe("the rate limit of the queue", () => {
     expect({ timers: clock.timers, waiting: queue.waiting }).toEqual({ timers: 0, waiting: 0 });
   });
 
-  it("has one timer, however many wait", async () => {
+  it("has one timer, however many calls wait", async () => {
     const { clock, enter } = queueOf({ rateLimit: 10 });
     for (let count = 0; count < 20; count += 1) enter({ model: `model-${count % 3}` });
     await clock.pass(3 * MINUTE_MS);

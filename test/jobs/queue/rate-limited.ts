@@ -28,7 +28,7 @@ class FakeClock {
     return this.#timers.size;
   }
 
-  /** Lets the time pass, with all timers on the way. */
+  /** Advances the time, and runs all timers on the way. */
   async pass(ms: number): Promise<void> {
     const end = this.#time + ms;
     await settled();
@@ -44,7 +44,7 @@ class FakeClock {
   }
 }
 
-/** Lets what was admitted go on; it takes only promises. */
+/** Lets admitted calls continue, which needs only microtasks. */
 export async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
 }
@@ -76,7 +76,7 @@ export function queueOf({ rateLimit = 10, slots = 64, limit = 64 } = {}) {
         starts.push({ name, at: clock.now() });
         return leave;
       });
-    // A test that expects its failure looks at it.
+    // A test that expects a rejection handles it itself.
     entered.catch(() => {});
     return { entered, cancel: () => leaving.abort() };
   };

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** Only Linux says what a thread of another process has used. */
+/** Only Linux reports the CPU time of another process's thread. */
 export const isMeasured = existsSync("/proc/self/schedstat");
 
 /**
@@ -12,7 +12,7 @@ export function loopCpuMs(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
 }
 
-/** The longest that the event loop of this process was at work without a turn of its timers. */
+/** The longest time that the event loop of this process was blocked. */
 export class StandWatch {
   longestMs = 0;
   #before = loopCpuMs(process.pid);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** A request, and what is wrong but has an id: all that is answered. A response is not. */
+/** A request, or an invalid message with an id: both are answered. A response is not. */
 const owedSchema = z
   .looseObject({ id: z.union([z.string(), z.number()]) })
   .refine((message) => "method" in message || !("result" in message || "error" in message));
@@ -56,7 +56,7 @@ export class Ledger {
     );
   }
 
-  /** Begins again; returns what did not fit. */
+  /** Resets the account; returns what was wrong. */
   close(): string[] {
     const wrong = [...this.#accounts].filter(
       ([, { owed, answered, isOptional }]) => answered > owed || (answered < owed && !isOptional),

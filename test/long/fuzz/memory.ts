@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-/** What is in use after the garbage has been collected. */
+/** The memory in use after a garbage collection. */
 export interface Memory {
   readonly heapMb: number;
   readonly residentMb: number;

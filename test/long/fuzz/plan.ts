@@ -7,9 +7,9 @@ export const INPUTS = Number(process.env["FUZZ_INPUTS"] ?? 20_000);
 /** Inputs of one run of a property. A failure is reduced to the few of them that matter. */
 const PER_RUN = 50;
 export const RUNS = PATH === undefined ? Math.ceil(INPUTS / PER_RUN) : 1;
-/** What a process keeps for good (compiled code, caches) is there after so many runs. */
+/** The number of runs after which permanent memory (compiled code, caches) is allocated. */
 export const WARM_UP_RUNS = Math.ceil(RUNS / 4);
-/** After it the smallest failure so far is the result. */
+/** The time limit for shrinking, after which the smallest failure so far is the result. */
 const SHRINK_MS = 60_000;
 /** Generous for a machine that is busy with other work. */
 export const TEST_TIMEOUT_MS = 900_000 * Math.max(1, INPUTS / 20_000);
@@ -17,10 +17,10 @@ export const TEST_TIMEOUT_MS = 900_000 * Math.max(1, INPUTS / 20_000);
 export const LONGEST_STAND_MS = 250;
 
 /**
- * Holds a property of a sequence of inputs for all of them, in runs of {@link PER_RUN}. An error
+ * Checks a property for all inputs of a sequence, in runs of {@link PER_RUN}. An error
  * names the seed and the path of the smallest failure found.
  *
- * @param only What the script takes to repeat it.
+ * @param only The flags that repeat only this failure.
  * @param kept Inputs that once failed: tried first.
  */
 export async function hold<T>(

@@ -18,7 +18,7 @@ function swapped(body: string, at: number, by: string): string {
 
 /** One dialect, whose replies are those of the simulator, until one is to be odd. */
 class RawService {
-  /** What is done to replies. */
+  /** The change of the replies. */
   #odd: Reply | null = null;
   #count = 0;
   readonly #plain = new Map<string, Promise<Plain>>();
@@ -54,7 +54,7 @@ class RawService {
     });
   }
 
-  /** What the simulator answered the first time. */
+  /** The first answers of the simulator. */
   #plainly(method: string, path: string, body: string): Promise<Plain> {
     const key = `${method} ${path}`;
     const known = this.#plain.get(key);
@@ -111,7 +111,7 @@ class RawService {
         socket.write(`${(at - from).toString(16)}\r\n`);
         socket.write(bytes.subarray(from, at));
         socket.write("\r\n");
-        // A chunk of its own for the reader, too.
+        // The reader must get it as a separate chunk, too.
         await new Promise((resolve) => setImmediate(resolve));
       }
       from = at;

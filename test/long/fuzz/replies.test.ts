@@ -35,7 +35,7 @@ const clientOf = (endpoint: string) =>
     roomyMachine(),
   );
 
-/** Resolves when replies of this dialect are as given. */
+/** Resolves when the service sends these replies for the dialect. */
 async function beOdd(dialect: number, reply: Reply | null): Promise<void> {
   await new Promise<void>((resolve) => {
     waiting.set(dialect, resolve);
@@ -54,7 +54,7 @@ beforeAll(async () => {
     const said = newsSchema.parse(message);
     if ("dialect" in said) waiting.get(said.dialect)?.();
   });
-  // What the service answers the first time is its plain reply: while the model is loaded.
+  // The first answer of the service is its plain reply, while the model is loaded.
   for (const client of clients) {
     for (const name of CALLS)
       plain.set(client, { ...plain.get(client), [name]: await outcome(client, name) });
@@ -115,7 +115,7 @@ function faultsOfValue(value: unknown, at: string): string[] {
   );
 }
 
-it(`settles every call through ${INPUTS} odd replies, and the call after it`, {
+it(`settles every call despite ${INPUTS} odd replies, and the call after it`, {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   setFlagsFromString("--expose-gc");

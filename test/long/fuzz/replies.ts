@@ -28,7 +28,7 @@ const value = fc.oneof(
 );
 const place = fc.integer({ min: 0, max: 999 }).map((part) => part / 1000);
 
-/** Lines of a head, which are no good ones. */
+/** Invalid lines of a head. */
 const HEADERS = [
   "Content-Length: 5",
   "Content-Length: -1",
@@ -54,7 +54,7 @@ const HEADERS = [
   `Set-Cookie: ${API_KEY}`,
 ];
 
-/** What becomes of good replies: from which one of the call on, and how. */
+/** The change of valid replies: from which reply of the call on, and how. */
 const reply = fc.record({
   call: fc.constantFrom(...CALLS),
   kind: fc.constantFrom(
@@ -104,7 +104,7 @@ export type Reply = typeof reply extends fc.Arbitrary<infer T> ? T : never;
 export const replyTo = (dialects: number) =>
   fc.record({ dialect: fc.nat({ max: dialects - 1 }), reply });
 
-/** What the process of the service says. */
+/** The messages of the service's process. */
 export const newsSchema = z.union([
   z.object({ urls: z.array(z.string()) }),
   z.object({ dialect: z.int() }),

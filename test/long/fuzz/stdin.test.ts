@@ -13,7 +13,7 @@ afterAll(async () => {
   await service?.close();
 });
 
-it(`serves on through ${INPUTS} inputs, and answers each id once`, {
+it(`keeps serving through ${INPUTS} inputs, and answers each id once`, {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   service = await startSimulator({ models: MODELS.filter(({ id }) => id === PROMPT_ANSWER) });
@@ -27,7 +27,7 @@ it(`serves on through ${INPUTS} inputs, and answers each id once`, {
       for (const given of inputs) await current.take(given);
       expect(await current.settle()).toEqual([]);
     } catch (thrown) {
-      // What comes after it begins with a process that is well.
+      // The following runs start with a healthy process.
       subject = null;
       await current.destroy();
       throw thrown;

@@ -31,7 +31,7 @@ const messageSchema = z.union([
   }),
 ]);
 
-/** A running executable, and the account of what it owes. */
+/** A running executable, and the account of its pending answers. */
 export class Subject extends Executable {
   readonly faults: string[] = [];
   readonly #ledger = new Ledger();
@@ -57,7 +57,7 @@ export class Subject extends Executable {
     const params = { protocolVersion: "2025-03-26", capabilities: {}, clientInfo };
     subject.#say({ id: "start", method: "initialize", params });
     subject.#say({ method: "notifications/initialized" });
-    // The first call loads most of the code, which is not what an input costs.
+    // The first call loads most of the code, which is not a cost of an input.
     await subject.#answered("tools/call", { name: "health_check", arguments: {} });
     subject.#ledger.close();
     return subject;
@@ -82,7 +82,7 @@ export class Subject extends Executable {
     if (stoodMs > LONGEST_STAND_MS) this.faults.push(`the event loop took ${stoodMs} ms`);
   }
 
-  /** All that is owed has been answered, and nothing else. */
+  /** All requests have been answered, and nothing else was sent. */
   async settle(): Promise<string[]> {
     const isPaid = this.until("an answer to each id", () => this.#ledger.isPaid || undefined);
     await isPaid.catch((thrown) => this.faults.push(String(thrown)));

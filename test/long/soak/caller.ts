@@ -5,7 +5,7 @@ import type { CallLedger } from "./ledger.js";
 import type { Link, ToolReply } from "./messages.js";
 import { answerTo, COLD, EMBEDDER, QUICK, SLOW } from "./upstream.js";
 
-/** No call may take so long, whatever happens. */
+/** Longer than any call may take. */
 const LONGEST_CALL_MS = 120_000;
 const ENDED = new Set(["completed", "interrupted", "cancelled", "failed"]);
 
@@ -155,7 +155,7 @@ export class Caller {
     await this.#answered(tool, given);
   }
 
-  /** Follows a completion until it has ended, and checks its whole text. */
+  /** Polls a completion until it has ended, and checks its whole text. */
   async #toItsEnd(prompt: string, first: ToolReply | null): Promise<void> {
     let reply = first;
     let text = "";

@@ -40,7 +40,7 @@ export class HttpServer extends SoakedServer {
 export class HttpLink implements Link {
   readonly kind = "http";
   readonly #server: HttpServer;
-  /** Its connections, which it closes. */
+  /** The connections of this session, which it closes. */
   #agent = new Agent();
   #session = "";
   #lastId = 0;

@@ -1,4 +1,4 @@
-/** What callers saw of the completions that they started. */
+/** The outcomes that callers saw for their completions. */
 export interface Completions {
   readonly completed: number;
   readonly cancelled: number;

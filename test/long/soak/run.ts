@@ -20,7 +20,7 @@ export interface SoakOptions {
   readonly look?: ((url: string, counted: Counted) => Promise<void>) | undefined;
 }
 
-/** What one server and its callers came to. */
+/** The outcome of one server and its callers. */
 export interface ServerSummary {
   readonly name: string;
   readonly dialect: DialectName;
@@ -34,7 +34,7 @@ export interface ServerSummary {
 
 export interface SoakSummary {
   readonly servers: readonly ServerSummary[];
-  /** All that must not be. */
+  /** All detected errors. */
   readonly faults: readonly string[];
 }
 
@@ -46,7 +46,7 @@ const SETTINGS: Settings = {
   FOUNDRY_RETRIES: "2",
   FOUNDRY_ON_CANCEL: "stop",
 };
-/** Kept connections are closed by then. */
+/** Idle connections are closed by then. */
 const QUIET_MS = 60_000;
 const SAMPLES = 60;
 const SHORTEST_PAUSE_MS = 5000;
@@ -108,7 +108,7 @@ async function subjects(): Promise<Subject[]> {
   ];
 }
 
-/** Runs callers, faults and restarts for so long, and reports what they came to. */
+/** Runs callers, faults and restarts for a time, and reports the outcome. */
 export async function soak(options: SoakOptions): Promise<SoakSummary> {
   const all = await subjects();
   try {
@@ -139,7 +139,7 @@ async function soakOne(
   const ledger = new CallLedger();
   const chanceOf = (number: number) => seeded(seed * 1000 + index * 100 + number);
   const count = Math.ceil(callers / 2);
-  // What a process keeps for good is there after one call of each kind.
+  // The permanent memory of a process is allocated after one call of each kind.
   await withLinks(1, open, async ([link]) => {
     if (link !== undefined) await new Caller("warm-up", link, ledger, chanceOf(99)).all();
   });
@@ -195,7 +195,7 @@ async function sampled(
   }
 }
 
-/** What the server counted, once nothing runs any more. */
+/** The counts of the server, once nothing runs any more. */
 async function countedBy(link: Link): Promise<Counted> {
   const until = performance.now() + QUIET_MS;
   for (;;) {
@@ -209,7 +209,7 @@ async function countedBy(link: Link): Promise<Counted> {
   }
 }
 
-/** What the server holds when it has nothing to do: no more than `before`, or what it holds after a while. */
+/** The resources of the idle server: no more than `before`, or those after a while. */
 async function quiet(server: SoakedServer, before: Held | null): Promise<Held> {
   const until = performance.now() + QUIET_MS;
   let last = await server.held();

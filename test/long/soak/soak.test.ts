@@ -9,7 +9,7 @@ const rowsSchema = z.array(z.array(z.string()));
 const ROWS =
   "[...document.querySelectorAll('#calls tr')].map((row) => [...row.cells].map((cell) => cell.textContent))";
 
-/** The page of the server shows what it counted, and draws it. */
+/** The page of the server shows its counts and plots. */
 async function lookAtPage(url: string, { completed, failed, cancelled }: Counted): Promise<void> {
   const page = await BrowserPage.open(BROWSER ?? expect.fail());
   await page.show(new URL("/", url).href);
@@ -33,7 +33,7 @@ async function lookAtPage(url: string, { completed, failed, cancelled }: Counted
   ).toBeGreaterThanOrEqual(4);
 }
 
-/** Above what two collections of garbage differ by. */
+/** Above the difference between two garbage collections. */
 const MAY_GROW_MB = 12;
 
 // What a process holds is read from /proc.

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { Executable, type Settings } from "../../e2e/executable.js";
 import { type ProcessReport, REPORTS_AT_SIGNAL, reportIn, residentMb } from "../process-report.js";
 
-/** What a process holds at one moment. */
+/** The resources of a process at one moment. */
 export interface Held {
   readonly sockets: number;
   readonly pipes: number;
@@ -20,7 +20,7 @@ export interface Sample {
 
 const REPORT_MS = 60_000;
 
-/** The executable under test, with what it writes on stderr and what it holds. */
+/** The executable under test, with its stderr and its resources. */
 export class SoakedServer extends Executable {
   /** Lines of stderr that must not be there, such as an unhandled rejection. */
   readonly faults: string[] = [];
@@ -90,7 +90,7 @@ function descriptorsOf(pid: number): string[] {
     try {
       return [readlinkSync(`${folder}/${name}`)];
     } catch {
-      // It was closed since.
+      // The descriptor has been closed since.
       return [];
     }
   });

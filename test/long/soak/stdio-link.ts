@@ -31,7 +31,7 @@ export class StdioServer extends SoakedServer implements Link {
     return server;
   }
 
-  /** Calls that have no answer yet and were not cancelled. */
+  /** Calls in flight that were not cancelled. */
   get unanswered(): number {
     return [...this.#open.values()].filter(({ isCancelled }) => !isCancelled).length;
   }

@@ -23,7 +23,7 @@ const MODELS = [
   { id: EMBEDDER, task: "embeddings", loaded: true },
 ];
 
-/** The faults of single requests. Those of the proxy itself are what `disturb` does. */
+/** The faults of single requests. Faults of the proxy itself are made by `disturb`. */
 const REQUEST_FAULTS = [...FAULTS, ...STREAM_FAULTS].filter(({ proxy }) => proxy === undefined);
 /** The share of requests that have a fault. */
 const FAULT_SHARE = 0.06;
@@ -58,7 +58,7 @@ export class Upstream {
     while (!signal.aborted) {
       await delay(2000 + chance.upTo(8000), null, { signal }).catch(() => {});
       if (signal.aborted) break;
-      // They are in use, too: answers break off.
+      // Connections in use are closed, too: answers break off.
       if (chance.oneOf(3) === 0) await this.proxy.closeIdle();
       else await this.#restart(chance);
     }

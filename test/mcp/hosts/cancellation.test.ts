@@ -2,7 +2,7 @@ import { SdkError, SdkErrorCode } from "@modelcontextprotocol/server";
 import { describe, expect, it } from "vitest";
 import { allowedMs, cancellationOf } from "../../../src/mcp/hosts.js";
 
-describe("a cancelled call", () => {
+describe("the work of a cancelled call", () => {
   it.each([
     "McpError: MCP error -32001: Request timed out",
     "SdkError: Request timed out",
@@ -13,7 +13,7 @@ describe("a cancelled call", () => {
     "tool call time-out",
     "timeout",
     "context deadline exceeded",
-  ])("lets the work go on when the host says %j", (reason) => {
+  ])("continues when the host's reason is %j", (reason) => {
     expect(cancellationOf(reason, "auto")).toBe("detach");
   });
 
@@ -26,7 +26,7 @@ describe("a cancelled call", () => {
     "Interrupted",
     "no longer needed",
     "cancelled with Ctrl+C",
-  ])("ends the work when the host says %j", (reason) => {
+  ])("ends when the host's reason is %j", (reason) => {
     expect(cancellationOf(reason, "auto")).toBe("stop");
   });
 
@@ -42,17 +42,17 @@ describe("a cancelled call", () => {
     undefined,
     { any: "thing" },
     new DOMException("This operation was aborted", "AbortError"),
-  ])("is unclear when the host says %j", (reason) => {
+  ])("is undecided when the host's reason is %j", (reason) => {
     expect(cancellationOf(reason, "auto")).toBe("unclear");
   });
 
-  it("ends the work with the session, and is unclear where only its own connection has ended", () => {
+  it("ends with the session, and is undecided where only its own connection has ended", () => {
     const closed = new SdkError(SdkErrorCode.ConnectionClosed, "Connection closed");
     expect(cancellationOf(closed, "auto")).toBe("stop");
     expect(cancellationOf(closed, "auto", false)).toBe("unclear");
   });
 
-  it("does what the setting says where it says it for all", () => {
+  it("follows the setting where it decides for all reasons", () => {
     expect(cancellationOf("Request timed out", "stop")).toBe("stop");
     expect(cancellationOf("User pressed stop", "detach")).toBe("detach");
     expect(cancellationOf(undefined, "stop")).toBe("stop");
@@ -60,7 +60,7 @@ describe("a cancelled call", () => {
   });
 });
 
-describe("the time that a host allowed", () => {
+describe("the time limit of a host", () => {
   const timeout = "Request timed out";
 
   it.each([
@@ -69,21 +69,21 @@ describe("the time that a host allowed", () => {
     ["timed out after 5.5 seconds", { elapsedMs: 5600, silentMs: 600 }, 5500],
     ["timeout of 30000 ms exceeded", { elapsedMs: 30_010, silentMs: 400 }, 30_000],
     ["timed out after 2 minutes", { elapsedMs: 120_500, silentMs: null }, 120_000],
-    // A second of progress is never far.
+    // Progress is sent every second.
     [timeout, { elapsedMs: 60_000, silentMs: 900 }, 60_000],
-  ])("is learnt from %j at %j", (reason, at, allowed) => {
+  ])("is derived from %j at %j", (reason, at, allowed) => {
     expect(allowedMs(reason, at)).toBe(allowed);
   });
 
   it.each([
     ["timed out after 10s", { elapsedMs: 45_000, silentMs: 10_020 }],
     [timeout, { elapsedMs: 45_000, silentMs: 10_000 }],
-  ])("is not what passed since the last progress: %j at %j", (reason, at) => {
+  ])("is not the time since the last progress: %j at %j", (reason, at) => {
     expect(allowedMs(reason, at)).toBeNull();
   });
 
   it.each(["User pressed stop", "AbortError: The operation was aborted.", undefined])(
-    "is not learnt from %j",
+    "is not derived from %j",
     (reason) => {
       expect(allowedMs(reason, { elapsedMs: 5000, silentMs: null })).toBeNull();
     },

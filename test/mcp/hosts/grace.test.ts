@@ -71,7 +71,7 @@ const statusOf = ({ completions }: FoundryClient) => completions.list()[0]?.stat
 
 describe("the work of a call that was cancelled without a clear reason", () => {
   it.each([UNCLEAR, "AbortError: The operation was aborted.", "", undefined])(
-    "stops after 30 s if nothing asks for it: %j",
+    "stops after 30 s if no call asks for it: %j",
     async (reason) => {
       const { client, clock, cancelled } = await world();
       await cancelled("complete", COMPLETE, reason);
@@ -82,7 +82,7 @@ describe("the work of a call that was cancelled without a clear reason", () => {
     },
   );
 
-  it("goes on once the same call has joined it", async () => {
+  it("continues once the same call has joined it", async () => {
     const { service, client, clock, call, cancelled } = await world();
     await cancelled("complete", COMPLETE, UNCLEAR);
     clock.pass(10_000);
@@ -93,7 +93,7 @@ describe("the work of a call that was cancelled without a clear reason", () => {
     expect(statusOf(client)).toBe("running");
   });
 
-  it("goes on once get_completion has asked for it", async () => {
+  it("continues once get_completion has asked for it", async () => {
     const { client, clock, call, cancelled } = await world();
     await cancelled("complete", COMPLETE, UNCLEAR);
     const ids = client.completions.list().map(({ id }) => id);
@@ -113,7 +113,7 @@ describe("the work of a call that was cancelled without a clear reason", () => {
     await expect.poll(() => statusOf(client)).toBe("cancelled");
   });
 
-  it("is a batch, which stops unless it was continued", async () => {
+  it("may be a batch, which stops unless it was continued", async () => {
     const given = { prompts: ["One", "Two"], max_tokens: 3000, batch_id: "mine" };
     const left = await world();
     await left.cancelled("complete_batch", given, UNCLEAR);
@@ -127,7 +127,7 @@ describe("the work of a call that was cancelled without a clear reason", () => {
     expect(continued.service.generating).toBe(1);
   });
 
-  it("is a download, which stops unless it was asked for again", async () => {
+  it("may be a download, which stops unless it was requested again", async () => {
     const missing = { id: MODEL, alias: "talker", downloaded: false };
     const options = { dialect: "S", models: [missing], downloadMs: 60_000 } as const;
     const given = { model: "talker", download: true };
@@ -148,8 +148,8 @@ describe("the work of a call that was cancelled without a clear reason", () => {
   });
 });
 
-describe("a host that gives up after 5 s", () => {
-  it("is answered after 4 s from then on", async () => {
+describe("a host that times out after 5 s", () => {
+  it("gets its answers after 4 s from then on", async () => {
     const { clock, call } = await world();
     const cancel = new AbortController();
     const first = call("complete", COMPLETE, cancel.signal);
@@ -164,7 +164,7 @@ describe("a host that gives up after 5 s", () => {
     expect(performance.now() - begun).toBeLessThan(20_000);
   });
 
-  it("is answered as the setting says where there is one", async () => {
+  it("gets its answers as the setting says where it is set", async () => {
     const { clock, call } = await world(TALKS, { onCancel: "auto", replyWithinMs: 0 });
     const cancel = new AbortController();
     const first = call("complete", COMPLETE, cancel.signal);

@@ -25,7 +25,7 @@ function begun(host: HostCalls, limit: HostLimit, given: object = { prompt: "Hel
   };
 }
 
-describe("how long a call may take", () => {
+describe("the time limit of a call's reply", () => {
   it.each([
     ["google-adk", 4],
     ["claude-code", 96],
@@ -39,7 +39,7 @@ describe("how long a call may take", () => {
     expect(limitOf(name).replyWithinMs).toBe(replyWithin * 1000);
   });
 
-  it("is 0.8 of what the host allowed, after its first timeout", async () => {
+  it("is 0.8 of the host's time limit after its first timeout", async () => {
     const limit = limitOf();
     const call = begun(calls(), limit);
     await seconds(5);
@@ -47,7 +47,7 @@ describe("how long a call may take", () => {
     expect(limit.replyWithinMs).toBe(4000);
   });
 
-  it("never becomes longer, nor shorter than half a second", async () => {
+  it("never increases, and is at least half a second", async () => {
     const limit = limitOf();
     const host = calls();
     for (const [after, expected] of [
@@ -62,7 +62,7 @@ describe("how long a call may take", () => {
     }
   });
 
-  it("stays where the host's limit begins again with each progress notification", async () => {
+  it("stays where progress restarts the host's time limit", async () => {
     const limit = limitOf();
     const call = begun(calls(), limit);
     await seconds(20);
@@ -80,7 +80,7 @@ describe("how long a call may take", () => {
     [12, 8],
     [34, 24],
     [61, 45],
-  ])("is after a repeated call that was unanswered for %d s %d s", async (after, replyWithin) => {
+  ])("after a repeated call without an answer for %d s is %d s", async (after, replyWithin) => {
     const limit = limitOf("mcp");
     const host = calls();
     begun(host, limit);
@@ -90,7 +90,7 @@ describe("how long a call may take", () => {
   });
 
   it.each(["answered", "of other arguments", "of a host that is known"])(
-    "stays after a call that was %s",
+    "stays unchanged after a call that was %s",
     async (what) => {
       const limit = limitOf(what === "of a host that is known" ? "claude-code" : undefined);
       const before = limit.replyWithinMs;
@@ -103,7 +103,7 @@ describe("how long a call may take", () => {
     },
   );
 
-  it("is learnt from an unclear cancellation when the same call comes again", async () => {
+  it("is reduced after an unclear cancellation when the same call is repeated", async () => {
     const limit = limitOf("codex-mcp-client");
     const host = calls();
     const call = begun(host, limit);
@@ -115,7 +115,7 @@ describe("how long a call may take", () => {
     expect(limit.replyWithinMs).toBe(8000);
   });
 
-  it("is not learnt from one that nothing was asked for within the grace", async () => {
+  it("is not reduced after one that is not repeated within the grace period", async () => {
     const limit = limitOf();
     const host = calls();
     const call = begun(host, limit);
@@ -126,7 +126,7 @@ describe("how long a call may take", () => {
     expect(limit.replyWithinMs).toBe(45_000);
   });
 
-  it("is learnt for each host by its name, of the latest 500", () => {
+  it("is stored by the host's name, for the latest 500", () => {
     const limits = new HostLimits();
     limits.of("first").timedOut(5000);
     expect(limits.of("second").replyWithinMs).toBe(45_000);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { MetricsRecorder } from "../../../src/lib/metrics.js";
 import { prometheusText } from "../../../src/mcp/monitoring/prometheus.js";
 
-/** A text of a client whose recorder was filled by this. */
+/** The metrics text of a client whose recorder was filled by this function. */
 function textOf(fill: (recorder: MetricsRecorder, clock: { now: number }) => void): string[] {
   const clock = { now: 0 };
   const recorder = new MetricsRecorder(() => clock.now);
@@ -17,7 +17,7 @@ function textOf(fill: (recorder: MetricsRecorder, clock: { now: number }) => voi
   return prometheusText({ recorder, metrics }, 3).split("\n");
 }
 
-it("begins each family with its help and its type, once", () => {
+it("begins each metric family with its help and type, once", () => {
   const lines = textOf((recorder) => recorder.begin("load").end("failed", "LOAD_FAILED"));
   const named = lines
     .filter((line) => line !== "" && !line.startsWith("#"))
@@ -52,7 +52,7 @@ it.each([
   );
 });
 
-it("has histograms in seconds whose buckets are cumulative and end with all", () => {
+it("has histograms in seconds with cumulative buckets up to +Inf", () => {
   const lines = textOf((recorder, clock) => {
     for (const ms of [5, 100, 2000, 5_000_000]) {
       const call = recorder.begin("complete");

@@ -4,7 +4,7 @@ import { SAMPLE_MS, Samples } from "../../../src/mcp/monitoring/monitoring.js";
 
 const IDLE = { running: 0, waiting: 0 };
 
-it("a sample has what happened since the one before, and the queue as it stands", () => {
+it("a sample contains the changes since the previous one, and the current queue", () => {
   const clock = { now: 0 };
   const recorder = new MetricsRecorder(() => clock.now);
   const samples = new Samples();
@@ -51,7 +51,7 @@ it("a sample has what happened since the one before, and the queue as it stands"
   ]);
 });
 
-it("the samples are those of the last hour", () => {
+it("only samples of the last hour are kept", () => {
   const recorder = new MetricsRecorder();
   const samples = new Samples();
   for (let index = 0; index <= 1000; index += 1) {

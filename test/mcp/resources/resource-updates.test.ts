@@ -9,7 +9,7 @@ afterEach(() => vi.useRealTimers());
 
 const URI = "foundry://completions/c-1";
 
-/** Everything that a host is told, with the time of it. */
+/** All notifications to a host, with their times. */
 function recorded(takes: () => Promise<void> = async () => {}) {
   const told: { what: string; at: number }[] = [];
   const tell = (what: string): Promise<void> => {
@@ -21,7 +21,7 @@ function recorded(takes: () => Promise<void> = async () => {}) {
 }
 
 describe("the updates of a completion", () => {
-  it("come at once when its status changes, and at most once a second while its text grows", async () => {
+  it("are sent at once when its status changes, and at most once a second while its text grows", async () => {
     const { updates, told } = recorded();
     updates.subscribe("c-1", URI);
     updates.changed("c-1", "status");
@@ -36,7 +36,7 @@ describe("the updates of a completion", () => {
     expect(rest.map((at) => at - first)).toEqual([1000, 2000, 3000, 3000]);
   });
 
-  it("come of each completion to a host that follows all of them", () => {
+  it("are sent for each completion to a host that follows all of them", () => {
     const { updates, times } = recorded();
     for (let number = 0; number <= MOST_SUBSCRIPTIONS; number += 1) {
       updates.follow(`c-${number}`, `foundry://completions/c-${number}`);
@@ -45,7 +45,7 @@ describe("the updates of a completion", () => {
     expect(times(`foundry://completions/c-${MOST_SUBSCRIPTIONS}`)).toBe(1);
   });
 
-  it("come for the last piece of text also when nothing follows it", async () => {
+  it("are sent for the last piece of text also when nothing follows it", async () => {
     const { updates, told } = recorded();
     updates.subscribe("c-1", URI);
     updates.changed("c-1", "text");
@@ -54,7 +54,7 @@ describe("the updates of a completion", () => {
     expect(told).toHaveLength(2);
   });
 
-  it("go to those who subscribed, and to each of its resources", () => {
+  it("are sent only to subscribers, for each of its resources", () => {
     const { updates, times } = recorded();
     updates.subscribe("c-1", URI);
     updates.subscribe("c-1", URI);
@@ -67,7 +67,7 @@ describe("the updates of a completion", () => {
     ]);
   });
 
-  it("end with the subscription, what was due included", async () => {
+  it("end with the subscription, including pending ones", async () => {
     const { updates, told } = recorded();
     updates.subscribe("c-1", URI);
     updates.changed("c-1", "text");
@@ -79,7 +79,7 @@ describe("the updates of a completion", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it.each(["ended", "gone"] as const)("leave nothing behind when it is %s", (what) => {
+  it.each(["ended", "gone"] as const)("leave no timer when it is %s", (what) => {
     const { updates } = recorded();
     updates.subscribe("c-1", URI);
     updates.changed("c-1", "text");
@@ -90,7 +90,7 @@ describe("the updates of a completion", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("are subscribed to by no more than so many, until some unsubscribe", () => {
+  it("have a limited number of subscriptions", () => {
     const { updates } = recorded();
     for (let number = 0; number < MOST_SUBSCRIPTIONS; number += 1) {
       expect(updates.subscribe(`c-${number}`, `foundry://completions/c-${number}`)).toBe(true);
@@ -101,7 +101,7 @@ describe("the updates of a completion", () => {
     expect(updates.subscribe("c-x", "foundry://completions/c-x")).toBe(true);
   });
 
-  it("wait for a host that does not read, which then hears of the rest once", async () => {
+  it("wait for a host that does not read, which then gets one more", async () => {
     const waiting: (() => void)[] = [];
     const { updates, times } = recorded(() => new Promise((resolve) => waiting.push(resolve)));
     updates.subscribe("c-1", URI);
@@ -119,8 +119,8 @@ describe("the updates of a completion", () => {
   });
 });
 
-describe("after the end", () => {
-  it("nothing is told, and no timer is left", async () => {
+describe("after the server's end", () => {
+  it("no update is sent, and no timer is left", async () => {
     const { updates, told } = recorded();
     updates.subscribe("c-1", URI);
     for (const what of ["started", "text", "text", "started"] as const)
@@ -135,7 +135,7 @@ describe("after the end", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("a host that is gone disturbs nobody", async () => {
+  it("a host that has gone causes no error", async () => {
     const { updates } = recorded(async () => {
       throw new Error("Not connected");
     });

@@ -40,14 +40,14 @@ async function hostAndClient(models: SimulatorOptions["models"] = MODELS) {
     completions,
     received,
     updated,
-    /** Resolves when the condition holds, asked after each update. */
+    /** Resolves when the condition is true, which is checked after each update. */
     when: (condition: () => boolean): Promise<void> =>
       new Promise((resolve) => {
         const check = (): void => void (condition() && resolve());
         listening.push(check);
         check();
       }),
-    /** A completion of which some text has come. */
+    /** A completion that already has some text. */
     running: async (): Promise<string> => {
       const { id } = completions.start(GO_ON, { join: false }).state;
       await new Promise<void>((resolve) => {
@@ -74,7 +74,7 @@ function textIn(content: object | undefined): string {
 }
 
 describe("completions as resources", () => {
-  it("are none at first, and found by two templates", async () => {
+  it("are empty at first, and described by two templates", async () => {
     const { host } = await hostAndClient();
     expect(host.getServerCapabilities()?.resources).toEqual({ subscribe: true });
     const { resources } = await host.listResources();
@@ -86,7 +86,7 @@ describe("completions as resources", () => {
     ]);
   });
 
-  it("stand beside the metrics, to which a host may subscribe in vain", async () => {
+  it("are listed beside the metrics, whose subscription has no effect", async () => {
     const { host } = await hostAndClient();
     expect(await host.subscribeResource({ uri: METRICS })).toEqual({});
   });
@@ -94,7 +94,7 @@ describe("completions as resources", () => {
   it("are listed, the newest first, with model, status, time and first words", async () => {
     const { host, completions } = await hostAndClient();
     const first = await completions.wait(completions.start(HELLO).state.id);
-    // The first request also loads what answers it.
+    // The first request also loads the code that handles it.
     await host.listResources();
     const second = completions.start(GO_ON).state;
 
@@ -130,7 +130,7 @@ describe("completions as resources", () => {
     expect(resources[0]?.description).toBe(`Text of a completion by ${TINY}: completed, 1 token`);
   });
 
-  it("are listed in pages, each once, whatever is started meanwhile", async () => {
+  it("are listed in pages, each once, even if others are started in between", async () => {
     const { host, completions } = await hostAndClient();
     const started = Array.from({ length: 120 }, () => completions.start(HELLO).state.id);
     await Promise.all(started.map((id) => completions.wait(id)));
@@ -144,18 +144,18 @@ describe("completions as resources", () => {
       completions.start(HELLO);
     } while (cursor !== undefined);
 
-    // Some are over the limit of those that wait, and listed all the same.
+    // Some exceed the queue's limit, and are still listed.
     expect(listed).toEqual([...started.toReversed(), "metrics"]);
   });
 
-  it("go on from the time of the last page when its last one is gone", async () => {
+  it("continue at the time of the last page when its last completion was evicted", async () => {
     const { host, completions } = await hostAndClient();
     const { id, createdAt } = completions.start(HELLO).state;
     const { resources } = await host.listResources({ cursor: `${createdAt}.c-gone00-1` });
     expect(resources.map(({ name }) => name)).toEqual([id, "metrics"]);
   });
 
-  it("are read as they are, with how they stand beside the text", async () => {
+  it("are read in their current state, with the state beside the text", async () => {
     const { host, completions } = await hostAndClient();
     const { id } = await completions.wait(completions.start(HELLO).state.id);
 
@@ -204,7 +204,7 @@ describe("completions as resources", () => {
     );
   });
 
-  it("give the text so far while they run, and say how to go on", async () => {
+  it("contain the text so far while they run, and the next call", async () => {
     const { host, running } = await hostAndClient();
     const id = await running();
 
@@ -218,7 +218,7 @@ describe("completions as resources", () => {
     });
   });
 
-  it("keep the text of one that failed, and say what to do", async () => {
+  it("keep the text of a failed completion, with what to do", async () => {
     const { host, service, completions, running } = await hostAndClient();
     const id = await running();
     await service.close();
@@ -242,7 +242,7 @@ describe("a resource that is not there", () => {
     ["no id of ours", "foundry://completions/42", 'There is no completion "42"'],
     ["another scheme", "file:///etc/passwd", "No resource has this URI"],
     ["a path below", "foundry://completions/c-zzzzzz-1/text/1", "No resource has this URI"],
-  ])("is the protocol's error, in our words: %s", async (_what, uri, words) => {
+  ])("is the protocol's error, with this server's message: %s", async (_what, uri, words) => {
     const { host } = await hostAndClient();
     const refusal = { code: -32602, data: { uri }, message: expect.stringContaining(words) };
     await expect(host.readResource({ uri })).rejects.toMatchObject(refusal);
@@ -250,7 +250,7 @@ describe("a resource that is not there", () => {
     await expect(host.unsubscribeResource({ uri })).resolves.toEqual({});
   });
 
-  it("is told apart from one that was kept once", async () => {
+  it("is distinguished from an evicted one", async () => {
     const { host, completions } = await hostAndClient();
     const { id } = completions.start(HELLO).state;
     await completions.wait(id);
@@ -263,7 +263,7 @@ describe("a resource that is not there", () => {
     });
   });
 
-  it("is told apart from wrong parameters", async () => {
+  it("is distinguished from invalid parameters", async () => {
     const { host } = await hostAndClient();
     const ask = (method: string, params?: Record<string, unknown>) =>
       host.request({ method, params }, EmptyResultSchema);
@@ -284,7 +284,7 @@ describe("a resource that is not there", () => {
 });
 
 describe("a host that subscribed", () => {
-  it("hears of the end of a completion, and of nothing after it", async () => {
+  it("is notified of the end of a completion, and of nothing after it", async () => {
     const { host, completions, running, updated, when } = await hostAndClient();
     const id = await running();
     await host.subscribeResource({ uri: uriOf(id) });
@@ -301,14 +301,14 @@ describe("a host that subscribed", () => {
     expect(JSON.parse(textIn(contents[1]))).toMatchObject({ status: "cancelled" });
   });
 
-  it("too late hears so once", async () => {
+  it("too late is notified once", async () => {
     const { host, completions, updated, when } = await hostAndClient();
     const { id } = await completions.wait(completions.start(HELLO).state.id);
     await host.subscribeResource({ uri: uriOf(id) });
     await when(() => updated.length === 1);
   });
 
-  it("hears nothing of others, and nothing any more once it unsubscribed", async () => {
+  it("is not notified of other completions, nor after it unsubscribed", async () => {
     const { host, completions, running, updated } = await hostAndClient();
     const [subscribed, other] = [await running(), await running()];
     await host.subscribeResource({ uri: uriOf(subscribed) });
@@ -331,7 +331,7 @@ describe("a host", () => {
     expect(received.filter((message) => "method" in message)).toEqual([]);
   });
 
-  it("that is gone is told nothing", async () => {
+  it("that has gone is not notified", async () => {
     const { host, completions, running, received } = await hostAndClient();
     const id = await running();
     await host.subscribeResource({ uri: uriOf(id) });

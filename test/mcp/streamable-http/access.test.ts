@@ -33,7 +33,7 @@ describe("a server on an address of the network", () => {
     expect(refusalOf(new Headers({ host, origin }), { hosts })).toBeNull();
   });
 
-  it("refuses others", () => {
+  it("refuses other origins and hosts", () => {
     const rules = { hosts: ["mybox", "192.168.1.5"] };
     expect(refusalOf(new Headers({ host: "evil.example" }), rules)).toMatchObject({ status: 403 });
   });

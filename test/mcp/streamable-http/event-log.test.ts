@@ -14,7 +14,7 @@ async function replayed(log: EventLog, after: string): Promise<number[]> {
 }
 
 describe("the events of a session", () => {
-  it("are given again after the last one that arrived, of the same stream only", async () => {
+  it("are replayed after the last one that arrived, only of the same stream", async () => {
     const log = new EventLog();
     const first = await log.storeEvent("a", message(1));
     await log.storeEvent("b", message(2));
@@ -24,7 +24,7 @@ describe("the events of a session", () => {
     expect(await replayed(log, first)).toEqual([3, 4]);
   });
 
-  it("are kept up to a number of characters, the latest ones", async () => {
+  it("are kept up to a number of characters, the latest first", async () => {
     const log = new EventLog();
     const first = await log.storeEvent("a", message(0));
     const ids: string[] = [];

@@ -6,7 +6,7 @@ import { createServer } from "../../../src/mcp/server.js";
 import { GuardedTransport } from "../../../src/mcp/transport/guarded-transport.js";
 import { backendOf } from "../backend.js";
 
-/** Keeps what is sent over it, and hands on what the test says that came. */
+/** Records sent messages, and delivers messages from the test. */
 class Wire implements Transport {
   onmessage?: (message: JSONRPCMessage) => void;
   onclose?: () => void;
@@ -34,12 +34,12 @@ async function guarded(onmessage: () => void = () => {}) {
   return { wire, transport, errors };
 }
 
-describe("a throw while a message is taken", () => {
+describe("an exception while a message is handled", () => {
   const failing = (): void => {
     throw new RangeError("Maximum call stack size exceeded");
   };
 
-  it("is logged and answers the request under its id", async () => {
+  it("is logged and answered with an error under the request's id", async () => {
     const { wire, errors } = await guarded(failing);
     wire.comes({ id: "a" });
     expect(wire.sent).toMatchObject([{ id: "a", error: { code: -32603 } }]);
@@ -47,7 +47,7 @@ describe("a throw while a message is taken", () => {
     expect(errors[0]).toContain("call stack");
   });
 
-  it("answers nothing else", async () => {
+  it("is answered for requests only", async () => {
     const { wire, errors } = await guarded(failing);
     wire.onmessage?.({ jsonrpc: "2.0", method: "notifications/initialized" });
     wire.onmessage?.({ jsonrpc: "2.0", id: 1, result: {} });
@@ -80,7 +80,7 @@ async function served(): Promise<Wire> {
   return wire;
 }
 
-describe("params that do not fit are refused with -32602 and a sentence that names the one", () => {
+describe("invalid params are refused with -32602 and a sentence that names the param", () => {
   it.each<[string, object | undefined, string]>([
     ["initialize", undefined, "params"],
     ["initialize", {}, "protocolVersion"],
@@ -119,7 +119,7 @@ describe("params that do not fit are refused with -32602 and a sentence that nam
   });
 
   it.each(["sampling/createMessage", "logging/setLevel", "x".repeat(100_000)])(
-    "%s is no method here, whatever its params",
+    "%s is an unknown method, whatever its params",
     async (method) => {
       const wire = await served();
       wire.comes({ method, params: { level: 5 } });
@@ -129,15 +129,15 @@ describe("params that do not fit are refused with -32602 and a sentence that nam
     },
   );
 
-  it("a task that was asked for is left out, as the protocol wants", async () => {
+  it("a requested task is ignored, as the protocol requires", async () => {
     const wire = await served();
     wire.comes({ method: "ping", params: { task: { ttl: 1 } } });
     await expect.poll(() => wire.sent).toEqual([{ jsonrpc: "2.0", id: 1, result: {} }]);
   });
 });
 
-describe("an error that leaves", () => {
-  it("is cut to a length that can be shown, with what belongs to it", async () => {
+describe("a sent error", () => {
+  it("is shortened to a length that can be shown, including its data", async () => {
     const { wire, transport } = await guarded();
     const message = "x".repeat(100_000);
     await transport.send({ jsonrpc: "2.0", id: 1, error: { code: 5, message, data: { message } } });

@@ -32,13 +32,13 @@ async function started(longestLine?: number) {
 }
 
 const PING = { jsonrpc: "2.0", id: 1, method: "ping" };
-/** Turns of the event loop, not time: one message is taken in each. */
+/** Waits for turns of the event loop, not for time: one message is handled in each. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 300; turn++) await new Promise(setImmediate);
 }
 
 describe("messages over a pair of streams", () => {
-  it("arrive whole, at whatever byte they are split", async () => {
+  it("arrive complete, at whatever byte they are split", async () => {
     const message = { ...PING, params: { text: "Grüße, 世界 🌍" } };
     const bytes = Buffer.from(`${JSON.stringify(message)}\r\n${JSON.stringify(PING)}\n`);
     for (let at = 1; at < bytes.length; at++) {
@@ -50,7 +50,7 @@ describe("messages over a pair of streams", () => {
     }
   });
 
-  it("may come as a list", async () => {
+  it("may be sent as a list", async () => {
     const { input, received } = await started();
     input.write(`${JSON.stringify([PING, { ...PING, id: 2 }])}\n`);
     await settled();
@@ -65,7 +65,7 @@ describe("messages over a pair of streams", () => {
     expect(received).toEqual([message]);
   });
 
-  it("that are no JSON are answered as that, and the next one arrives", async () => {
+  it("that are invalid JSON are answered as such, and the next one arrives", async () => {
     const { input, received, answers } = await started();
     input.write(`warning: something\n\n{"jsonrpc":\n${JSON.stringify(PING)}\n`);
     await settled();
@@ -73,7 +73,7 @@ describe("messages over a pair of streams", () => {
     expect(answers()).toMatchObject([{ error: { code: -32700 } }, { error: { code: -32700 } }]);
   });
 
-  it("that are no JSON-RPC are answered under their id, so that nobody waits", async () => {
+  it("that are invalid JSON-RPC are answered under their id, so that no caller waits", async () => {
     const { input, answers } = await started();
     input.write(`{"jsonrpc":"2.0","id":"a","method":5}\n{"id":7,"method":"ping"}\n`);
     await settled();
@@ -100,7 +100,7 @@ describe("messages over a pair of streams", () => {
     expect(state.isClosed).toBe(true);
   });
 
-  it("end when the output breaks, however often it says so", async () => {
+  it("end when the output breaks, however often it reports an error", async () => {
     const { output, transport, state } = await started();
     output.destroy(new Error("EPIPE"));
     await expect(transport.send({ jsonrpc: "2.0", id: 1, result: {} })).rejects.toThrow();
@@ -113,7 +113,7 @@ describe("messages over a pair of streams", () => {
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 const ping = (id: unknown): string => JSON.stringify({ ...PING, id });
 
-describe("a line that is odd", () => {
+describe("an odd line", () => {
   it.each<[string, string | Buffer]>([
     ["begins with a byte order mark", `\ufeff${ping(1)}\n`],
     ["ends with a carriage return", `${ping(1)}\r\n`],
@@ -191,7 +191,7 @@ describe("a line that is odd", () => {
     expect(received).toEqual([PING]);
   });
 
-  it("is read without what is nested too deep, so that it is answered as what is left of it", async () => {
+  it("is read without too deeply nested values, and answered as the rest", async () => {
     const { input, received } = await started();
     const deep = nested(200_000);
     input.write(`{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":${deep},"b":[${deep},5]}}\n`);
@@ -200,7 +200,7 @@ describe("a line that is odd", () => {
     expect(JSON.stringify(received).length).toBeLessThan(10 * DEEPEST_JSON);
   });
 
-  it("is not taken where the list has more messages than may be, and refused once", async () => {
+  it("is refused once where its list has too many messages", async () => {
     const { input, received, answers } = await started();
     const messages = Array.from({ length: MOST_MESSAGES_IN_LIST + 1 }, (_, id) => ping(id));
     input.write(`[${messages}]\n[${messages.slice(1)}]\n`);
@@ -212,8 +212,8 @@ describe("a line that is odd", () => {
   });
 });
 
-describe("a flood of lines that have no id", () => {
-  it("is refused up to a number, since no caller waits, and the next request is answered", async () => {
+describe("a flood of lines without an id", () => {
+  it("is answered with a limited number of errors, and the next request is answered", async () => {
     const { input, output, received } = await started();
     let text = "";
     output.on("data", (chunk) => {
@@ -228,8 +228,8 @@ describe("a flood of lines that have no id", () => {
   });
 });
 
-describe("between two messages", () => {
-  it("other work is done", async () => {
+describe("the event loop", () => {
+  it("runs other work between two messages", async () => {
     const { input, transport } = await started();
     const order: string[] = [];
     transport.onmessage = () => {
@@ -257,7 +257,7 @@ describe("a host that does not read", () => {
     return { ...all, taken: () => taken };
   }
 
-  it("is read from no further, and what it sent waits", async () => {
+  it("causes backpressure: its input is no longer read", async () => {
     const { input, output, taken } = await answering();
     for (let id = 0; id < 200; id++) input.write(`${ping(id)}\n`);
     await settled();
@@ -270,7 +270,7 @@ describe("a host that does not read", () => {
     expect(taken()).toBe(200);
   });
 
-  it("cannot fill the memory with lines that wait", async () => {
+  it("cannot fill the memory with waiting lines", async () => {
     const { input } = await answering();
     const line = `${ping("x".repeat(10_000))}\n`;
     let accepted = 0;
@@ -282,7 +282,7 @@ describe("a host that does not read", () => {
     expect(input.isPaused()).toBe(true);
   });
 
-  it("gets no progress, which would be old when it reads", async () => {
+  it("gets no progress, which would be outdated when it reads", async () => {
     const { input, output, transport } = await answering();
     for (let id = 0; id < 50; id++) input.write(`${ping(id)}\n`);
     await settled();
@@ -295,7 +295,7 @@ describe("a host that does not read", () => {
     expect(output.writableLength).toBe(before);
   });
 
-  it("is gone when its input ends", async () => {
+  it("ends the connection when its input ends", async () => {
     const { input, state } = await answering();
     for (let id = 0; id < 50; id++) input.write(`${ping(id)}\n`);
     await settled();
@@ -305,8 +305,8 @@ describe("a host that does not read", () => {
   });
 });
 
-describe("requests that are not answered yet", () => {
-  it("are so many at most; with each answer the next one is taken", async () => {
+describe("requests in flight", () => {
+  it("have a maximum number; each answer admits the next request", async () => {
     const { input, received, transport } = await started();
     for (let id = 0; id < MOST_IN_FLIGHT + 2; id++) input.write(`${ping(id)}\n`);
     while (received.length < MOST_IN_FLIGHT) await settled();
@@ -322,7 +322,7 @@ describe("requests that are not answered yet", () => {
     ["a number of its own", (at: number) => at + 1],
     ["the number 0", () => 0],
     ["an empty text", () => ""],
-  ])("are not those that were cancelled, which get no answer: %s", async (_what, idOf) => {
+  ])("do not include cancelled ones, which get no answer: %s", async (_what, idOf) => {
     const { input, received } = await started();
     const cancelled = { jsonrpc: "2.0", method: "notifications/cancelled" };
     for (let at = 0; at < MOST_IN_FLIGHT; at++) {
@@ -350,7 +350,7 @@ describe("requests", () => {
   });
 });
 
-describe("what leaves", () => {
+describe("a sent message", () => {
   it.each<[string, string, string]>([
     ["a first half alone", "a\ud83db", "a\ufffdb"],
     ["a second half alone", "\ude00", "\ufffd"],
@@ -367,7 +367,7 @@ describe("what leaves", () => {
   });
 
   it.each(["\u2028", "\u2029", "a\u2028b\u2029c", "\r\n\u2028\u0085", "\\u2028"])(
-    "has no line separator that is not escaped: %j",
+    "has no unescaped line separator: %j",
     async (text) => {
       const { transport, output } = await started();
       await transport.send({ jsonrpc: "2.0", id: 1, result: { text, [text]: 1 } });
@@ -388,7 +388,7 @@ describe("what leaves", () => {
     },
   );
 
-  it("is a failure under its id where the answer is no JSON", async () => {
+  it("is an error under its id where the result has no JSON form", async () => {
     const { transport, answers } = await started();
     await transport.send({ jsonrpc: "2.0", id: 4, result: { big: 1n } });
     expect(answers()).toMatchObject([{ id: 4, error: { code: -32603 } }]);

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { ERRORS_LOGGED_PERIOD_MS, MOST_ERRORS_LOGGED } from "../../../src/lib/limits.js";
 import { LogThrottle } from "../../../src/mcp/transport/log-throttle.js";
 
-it("logs the first warnings of a period, and how many it left out", () => {
+it("logs the first warnings of a period, and the number of omitted ones", () => {
   const logged: object[] = [];
   let now = 0;
   const throttle = new LogThrottle({ warn: (fields) => void logged.push(fields) }, () => now);

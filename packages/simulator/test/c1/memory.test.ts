@@ -25,7 +25,7 @@ describe("while a model loads, C1", () => {
     expect(simulator.loaded).toContain(BIG.id);
   });
 
-  it("loads it to the end when the client gives up", async () => {
+  it("continues the load when the client disconnects", async () => {
     await using simulator = await core1({ models: [BIG] });
     await get(simulator.url, "/models/load/big", { leaveAfterMilliseconds: 50 });
     expect(simulator.loaded).toEqual([]);
@@ -50,7 +50,7 @@ describe("a load of C1", () => {
     expect(answer).toMatchObject({ status: 500, chunks: [] });
   });
 
-  it("takes alias, name and id, encoded or not, and means the newest that is downloaded", async () => {
+  it("accepts alias, name and id, encoded or not, and loads the newest downloaded version", async () => {
     const models = [
       { id: "m-generic-cpu:1" },
       { id: "m-generic-cpu:2" },
@@ -75,7 +75,7 @@ describe("a load of C1", () => {
 });
 
 describe("an unload of C1", () => {
-  it("answers, and then the process dies, when the model is at work", async () => {
+  it("of a generating model is answered, then the process dies", async () => {
     await using simulator = await core1({ tokensPerSecond: 20 });
     const stream = chat(simulator, { stream: true, max_tokens: 100 });
     await simulator.waitFor((s) => s.requests.some(({ tokensSent }) => tokensSent > 1));
@@ -91,7 +91,7 @@ describe("an unload of C1", () => {
     expect(await get(simulator.url, "/status")).toMatchObject({ connection: "ECONNREFUSED" });
   });
 
-  it("kills it as well before the token of a client that left is done, and no more afterwards", async () => {
+  it("after a client disconnected kills the process until the current token is done, not later", async () => {
     await using simulator = await core1({ tokensPerSecond: 2 });
     const leaving = { leaveAfterChunks: 1 };
     await chat(simulator, { stream: true, max_tokens: 100 }, leaving);

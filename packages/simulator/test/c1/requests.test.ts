@@ -8,7 +8,7 @@ import { core1, errorOf, post, TALKER } from "./ask.js";
 
 describe("a body that C1 cannot read", () => {
   it.each(["{", "<html>", "[".repeat(50_000), '{"messages":"Hi"}'])(
-    "is a 500 that says so: %.20s",
+    "is a 500 with that reason: %.20s",
     async (body) => {
       await using simulator = await core1();
       const answer = await post(simulator, "/v1/chat/completions", body);
@@ -27,7 +27,7 @@ describe("a path of C1", () => {
     },
   );
 
-  it("that takes another method says which, and the connection goes on behind the body", async () => {
+  it("that takes another method names it, and the connection stays usable", async () => {
     await using simulator = await core1();
     const text = await bytesOf(
       simulator.port,
@@ -41,7 +41,7 @@ describe("a path of C1", () => {
 });
 
 describe("the model cache of C1", () => {
-  it("is where it says, and holds the catalog and the folders", async () => {
+  it("is in the reported directory, with the catalog and the model folders", async () => {
     const modelCachePath = mkdtempSync(join(tmpdir(), "foundry-local-mcp-c1-"));
     onTestFinished(() => rmSync(modelCachePath, { recursive: true, force: true }));
     const gone = { id: "gone-generic-cpu:2", downloaded: false };

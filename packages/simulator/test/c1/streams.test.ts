@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { dataOf } from "../ask.js";
 import { chat, core1, TALKER } from "./ask.js";
 
-describe("a client that leaves C1", () => {
+describe("a client that disconnects from C1", () => {
   it.each([
     { stream: true, leaving: { leaveAfterChunks: 3 } },
     { stream: false, leaving: { leaveAfterMilliseconds: 100 } },
   ])("stops its generation, streamed: $stream", async ({ stream, leaving }) => {
     await using simulator = await core1({ tokensPerSecond: 40 });
-    // Far more than it can give before it is left, on the busiest machine.
+    // Far more than it can generate before the client disconnects, even on a busy machine.
     await chat(simulator, { stream, max_tokens: 600 }, leaving);
     const request = await simulator.waitFor((s) => s.requests.find((r) => r.endedBy !== null));
     await simulator.waitFor((s) => s.generating === 0);
@@ -18,13 +18,13 @@ describe("a client that leaves C1", () => {
 });
 
 describe("a stream of C1", () => {
-  it("has its head with the first token", async () => {
+  it("sends its headers with the first token", async () => {
     await using simulator = await core1({ firstTokenMs: 3000 });
     const answer = await chat(simulator, { stream: true }, { leaveAfterMilliseconds: 100 });
     expect(answer).toEqual({ chunks: [], connection: "closed by the client" });
   });
 
-  it("comes in turn with others", async () => {
+  it("takes turns with other streams", async () => {
     await using simulator = await core1({ tokensPerSecond: 10 });
     const streams = [1, 2, 3].map(() => chat(simulator, { stream: true, max_tokens: 20 }));
     await simulator.waitFor(
@@ -34,7 +34,7 @@ describe("a stream of C1", () => {
     for (const { chunks } of await Promise.all(streams)) expect(chunks).toHaveLength(22);
   });
 
-  it("says everything twice and counts every time", async () => {
+  it("repeats each text in two members, with usage in every chunk", async () => {
     const script = { tokens: ["<b>", "ü"] };
     await using simulator = await core1({ models: [{ ...TALKER, script }] });
     const answer = await chat(simulator, { stream: true, max_tokens: 9 });

@@ -25,7 +25,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     await simulator.close();
   });
 
-  it("draws its progress over itself, and ends with the model", async () => {
+  it("redraws its progress in place, and ends with the model downloaded", async () => {
     const { code, stdout } = await download();
     const drawn = [...stdout.matchAll(/\r[^\r]*?(\d+)(?:\.00)? ?%/g)].map(([, n]) => Number(n));
     expect(code).toBe(0);
@@ -35,7 +35,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     expect(downloaded()).toBe(true);
   });
 
-  it("has nothing to do for a model that is there", async () => {
+  it("does nothing for a model that is already downloaded", async () => {
     const { code, stdout } = await download("qwen2.5-0.5b-instruct-generic-cpu:4");
     expect(code).toBe(0);
     expect(stdout).toMatch(/was found in the local cache|already cached/);
@@ -47,7 +47,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     expect(stdout + stderr).toContain("gpt-9");
   });
 
-  it("fails half-way with a text, and goes on from there the next time", async () => {
+  it("fails half-way with a message, and the next download resumes there", async () => {
     cli.set({ downloadFailure: { at: 40, text: "No space left." }, downloadStyle: "lines" });
     const failed = await download();
     const before = downloaded();
@@ -60,7 +60,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     expect(downloaded()).toBe(true);
   });
 
-  it("is not there when the command is killed half-way, and goes on the next time", async () => {
+  it("is incomplete when the command is killed half-way, and the next download resumes it", async () => {
     cli.set({ downloadStall: { at: 60 }, downloadStyle: "lines" });
     const child = spawned(cli, ["model", "download", ID]);
     await collected(child).until("60%");
@@ -73,7 +73,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     expect(resumed.stdout).toMatch(new RegExp(`^${ID}: 60%\n`));
   });
 
-  it("goes on drawing while it stalls with spins", async () => {
+  it("still redraws its spinner while it stalls with `spins`", async () => {
     cli.set({ downloadStall: { at: 20, spins: true }, downloadStyle: "spinner" });
     const child = spawned(cli, ["model", "download", ID]);
     const output = collected(child);
@@ -84,7 +84,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     child.kill("SIGKILL");
   });
 
-  it("has the model and does not end with downloadHangsAfter", async () => {
+  it("downloads the model and then hangs with downloadHangsAfter", async () => {
     cli.set({ downloadHangsAfter: true, downloadStyle: "lines" });
     const child = spawned(cli, ["model", "download", ID]);
     await collected(child).until("100%");
@@ -94,7 +94,7 @@ describe.each(["service", "server"] as const)("a download by the `%s` generation
     await once(child, "exit");
   });
 
-  it("goes on in the service when the command is killed with downloadOutlivesCommand", async () => {
+  it("continues in the service after the command is killed, with downloadOutlivesCommand", async () => {
     cli.set({ downloadOutlivesCommand: true, downloadMs: 500, downloadStyle: "lines" });
     const child = spawned(cli, ["model", "download", ID]);
     await collected(child).until(" 4%");

@@ -30,7 +30,7 @@ describe("the program of a stand-in", () => {
     expect(files.map(({ executable }) => executable)).toEqual([true, false]);
   });
 
-  it("is a script alone on Windows, where nothing stands in for an .exe", () => {
+  it("is only a script on Windows, where a script cannot replace an .exe", () => {
     const node = "C:\\Program Files\\nodejs\\node.exe";
     const files = programFiles({ platform: "win32", directory: "C:\\t", node }, 7, "t");
     expect(files.map(({ path }) => path)).toEqual(["C:\\t\\foundry.mjs"]);
@@ -46,7 +46,7 @@ describe("the program of a stand-in", () => {
     expect(cli.calls).toEqual([["--version"], ["--version"]]);
   });
 
-  it("takes its files away at the end, and a directory of its own with them", async () => {
+  it("removes its files when it is closed, and also the directory if it created it", async () => {
     const directory = join(place, "given");
     const given = await startFoundryCli({ generation: "server", service, directory });
     const own = await startFoundryCli({ generation: "server", service });
@@ -60,7 +60,7 @@ describe("the program of a stand-in", () => {
     expect(existsSync(own.directory)).toBe(false);
   });
 
-  it("takes the place of a stand-in that was left behind, and of nothing else", async () => {
+  it("replaces a stand-in whose simulator has ended, and no other file", async () => {
     const directory = join(place, "used");
     await mkdir(directory);
     const real = join(directory, "foundry.mjs");
@@ -75,7 +75,7 @@ describe("the program of a stand-in", () => {
     expect((await run(cli, "--version")).code).toBe(0);
   });
 
-  it("refuses the place of one whose simulator runs, and takes away only its own", async () => {
+  it("does not replace a stand-in whose simulator runs, and removes only its own files", async () => {
     const directory = join(place, "shared");
     const first = await startFoundryCli({ generation: "server", service, directory });
     const refused = startFoundryCli({ generation: "server", service, directory });
@@ -87,7 +87,7 @@ describe("the program of a stand-in", () => {
     expect(existsSync(first.path)).toBe(true);
   });
 
-  it("fails in words when its simulator has ended", async () => {
+  it("fails with a message when its simulator has ended", async () => {
     const cli = await startFoundryCli({ generation: "server", service });
     const script = join(place, "orphan.mjs");
     await writeFile(script, await readFile(cli.script));

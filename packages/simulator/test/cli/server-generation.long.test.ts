@@ -31,7 +31,7 @@ describe("the command line from 0.10 on", () => {
     await rm(home, { recursive: true, force: true, maxRetries: 10 });
   });
 
-  it("says whether the server runs, starts it on a new port, and stops it", async () => {
+  it("reports whether the server runs, starts it on a new port, and stops it", async () => {
     const down = await json("server", "status");
     const started = await json("server", "start");
     const { url, port } = simulator;
@@ -56,7 +56,7 @@ describe("the command line from 0.10 on", () => {
     expect(simulator.listening).toBe(false);
   });
 
-  it("has nothing in memory after a restart, and leaves a load that it interrupts", async () => {
+  it("has no model in memory after a restart, which interrupts a running load", async () => {
     const model = (id: string, loadMs: number) => ({ id, alias: id, loadMs });
     await using service = await startSimulator({
       models: [model("quick-generic-cpu:1", 0), model("slow-generic-cpu:1", 600)],
@@ -76,14 +76,14 @@ describe("the command line from 0.10 on", () => {
     expect(service.loaded).toEqual(["slow-generic-cpu:1"]);
   });
 
-  it("shows its commands when it is asked for help", async () => {
+  it("prints its commands with --help", async () => {
     const help = await run(cli, "--help");
     expect(help.code).toBe(0);
     expect(help.stdout).toContain("Usage: foundry <command>");
     expect(help.stdout).toContain("  model download\n");
   });
 
-  it("says the same in words", async () => {
+  it("reports the same state as text without JSON", async () => {
     const down = await run(cli, "server", "status");
     await run(cli, "server", "start");
     const up = await run(cli, "server", "status");
@@ -100,7 +100,7 @@ describe("the command line from 0.10 on", () => {
     expect(await json("server", "status")).toEqual({ running: false, state: "initializing" });
   });
 
-  it("goes on with a start whose command was killed", async () => {
+  it("continues a start whose command was killed", async () => {
     cli.set({ startMs: 300 });
     const starting = spawned(cli, ["server", "start"]);
     await cli.waitFor(({ calls }) => calls.length === 1);
@@ -122,7 +122,7 @@ describe("the command line from 0.10 on", () => {
     expect(status).toEqual({ running: false, state: "initializing" });
   });
 
-  it("refuses what it does not know with exit code 2, in either way", async () => {
+  it("refuses unknown commands and options with exit code 2, in both wordings", async () => {
     const one = await run(cli, "service", "status");
     cli.set({ unknownCommand: "did_you_mean" });
     const other = await run(cli, "service", "status");
@@ -139,7 +139,7 @@ describe("the command line from 0.10 on", () => {
     expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining("'run'") });
   });
 
-  it("writes where its service is, and leaves that behind after a crash or with daemonFileAfterStop: stays", async () => {
+  it("writes daemon.json, which stays after a crash or with daemonFileAfterStop: stays", async () => {
     const file = join(home, ".foundry", "daemon.json");
     const content = async (): Promise<unknown> => JSON.parse(await readFile(file, "utf8"));
     await run(cli, "server", "start");
@@ -195,7 +195,7 @@ describe("the command line from 0.10 on", () => {
     expect((await run(cli, "model", "list")).stdout).toMatch(/\nqwen2\.5-0\.5b +Chat +CPU/);
   });
 
-  it("says where the cache is and how it is set up, and pins a port", async () => {
+  it("reports the cache's folder and the settings, and pins a port", async () => {
     await simulator.start(0);
     const { port } = simulator;
     await simulator.stop();
@@ -270,7 +270,7 @@ describe("the command line from 0.10 on", () => {
     expect(child.exitCode).toBeNull();
   });
 
-  it("makes its service when it is first needed, and closes what it made", async () => {
+  it("creates its service when it is first needed, and closes it", async () => {
     let made: Simulator | null = null;
     const lazy = await startFoundryCli({
       generation: "server",

@@ -22,7 +22,7 @@ describe("the command line of 0.2 to 0.8", () => {
     await simulator.close();
   });
 
-  it("says whether the service runs, starts it on a new port, and stops it", async () => {
+  it("reports whether the service runs, starts it on a new port, and stops it", async () => {
     const down = await run(cli, "service", "status");
     const started = await run(cli, "service", "start");
     const again = await run(cli, "service", "start");
@@ -62,7 +62,7 @@ describe("the command line of 0.2 to 0.8", () => {
     expect((await run(older, "--version")).stdout).toBe("0.6.87+e69a6c3d2b\n");
   });
 
-  it("pins a port and says what is set", async () => {
+  it("pins a port and reports the settings", async () => {
     await simulator.start(0);
     const { port } = simulator;
     await simulator.stop();
@@ -77,7 +77,7 @@ describe("the command line of 0.2 to 0.8", () => {
     });
   });
 
-  it("loads, lists and unloads models, and starts the service for it, saying so", async () => {
+  it("loads, lists and unloads models, and reports that it starts the service for this", async () => {
     const empty = await run(cli, "service", "ps");
     const loaded = await run(cli, "model", "load", "qwen2.5-0.5b");
     const listed = await run(cli, "service", "list");
@@ -103,7 +103,7 @@ describe("the command line of 0.2 to 0.8", () => {
     expect(location.stdout).toBe(`💾 Cache directory path: ${simulator.modelCachePath}\n`);
   });
 
-  it("refuses a load that cannot be, as the service does", async () => {
+  it("refuses an impossible load as the service does", async () => {
     const refused = await run(cli, "model", "load", "phi-4");
     expect(refused.code).toBe(1);
     expect(refused.stdout).toMatch(
@@ -122,7 +122,7 @@ describe("the command line of 0.2 to 0.8", () => {
     ]);
   });
 
-  it("says that it started and dies of a port that is in use", async () => {
+  it("reports a start and then crashes when its port is in use", async () => {
     cli.set({ start: "port_in_use" });
     const { code, stdout, stderr } = await run(cli, "service", "start");
     expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("Started") });

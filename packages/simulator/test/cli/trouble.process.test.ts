@@ -8,7 +8,7 @@ import {
 } from "../../src/index.js";
 import { collected, run, spawned } from "./run.js";
 
-describe("a command line that misbehaves", () => {
+describe("a faulty command line", () => {
   let simulator: Simulator;
   let cli: FoundryCliStandIn;
   const status = () => run(cli, "server", "status", "-o", "json");
@@ -45,7 +45,7 @@ describe("a command line that misbehaves", () => {
     expect(stdout).toContain(`${simulator.url}/openai/status`);
   });
 
-  it("writes UTF-16 with its mark", async () => {
+  it("writes UTF-16 with a byte order mark", async () => {
     cli.set({ encoding: "utf16" });
     const { bytes } = await status();
     expect(JSON.parse(bytes.subarray(2).toString("utf16le"))).toMatchObject({ running: true });
@@ -57,7 +57,7 @@ describe("a command line that misbehaves", () => {
     expect(await status()).toMatchObject({ code: 3, stdout: expect.stringContaining("running") });
   });
 
-  it("crashes with a stack and does nothing", async () => {
+  it("crashes with a stack trace before it does anything", async () => {
     cli.set({ ends: "crashes" });
     const { code, stdout, stderr } = await run(cli, "server", "stop");
     expect({ code, stdout }).toEqual({ code: 134, stdout: "" });
@@ -84,14 +84,14 @@ describe("a command line that misbehaves", () => {
     await cli.waitFor(({ processes }) => processes === 0);
   });
 
-  it("misbehaves in the named commands only", async () => {
+  it("applies its faults only to the named commands", async () => {
     cli.set({ on: ["server status"], exitCode: 9 });
     expect((await status()).code).toBe(9);
     expect((await run(cli, "server", "start")).code).toBe(0);
     expect((await run(cli, "status")).code).toBe(0);
   });
 
-  it("takes its time before it does anything", async () => {
+  it("waits before it does anything", async () => {
     await simulator.stop();
     cli.set({ delayMs: 600_000 });
     const child = spawned(cli, ["server", "start"]);
@@ -106,13 +106,13 @@ describe("a command line that misbehaves", () => {
     const child = spawned(cli, ["server", "status"]);
     await collected(child).until("Web URLs");
     child.kill("SIGTERM");
-    // Long enough for another of it to begin and end.
+    // Long enough for another run to begin and end.
     cli.set({ ends: "normally" });
     await status();
     expect([child.exitCode, child.signalCode]).toEqual([null, null]);
   });
 
-  it("leaves its pipes open behind it", async () => {
+  it("leaves its pipes open after its end", async () => {
     cli.set({ startHoldsPipesMs: 600_000 });
     const child = spawned(cli, ["server", "start", "-o", "json"]);
     const output = collected(child);
@@ -144,7 +144,7 @@ describe("a command line that misbehaves", () => {
     expect(cli.processes).toBe(0);
   });
 
-  it.skipIf(process.platform === "win32")("kills what does not end by itself", async () => {
+  it.skipIf(process.platform === "win32")("kills processes that do not exit", async () => {
     cli.set({ ends: "hangs_silently" });
     const child = spawned(cli, ["server", "status"]);
     await cli.waitFor(({ calls }) => calls.length === 1);

@@ -12,12 +12,12 @@ describe("a chat of S", () => {
     expect(simulator.loaded).toEqual([MODEL]);
   });
 
-  it("does not do so where the switch says no", async () => {
+  it("does not load its model where the switch is off", async () => {
     await using simulator = await startService({ switches: { loadsForChat: false } });
     expect((await chat(simulator.url)).status).toBe(400);
   });
 
-  it("repeats itself in every chunk and never says why it ended", async () => {
+  it("repeats its text in every chunk and never sends a finish_reason", async () => {
     await using simulator = await startService();
     const events = dataOf(await chat(simulator.url, { stream: true, max_tokens: 2 }));
     const said = (content: string) => ({ role: "assistant", content, tool_calls: [] });
@@ -31,7 +31,7 @@ describe("a chat of S", () => {
     expect(simulator.requests[0]).toMatchObject({ tokensGenerated: 2, tokensSent: 2 });
   });
 
-  it("says why, and how much it was, where the switches say so", async () => {
+  it("sends finish_reason and usage where the switches are set", async () => {
     const switches = { streamFinish: "given", streamUsage: true } as const;
     await using simulator = await startService({ switches });
     const events = dataOf(await chat(simulator.url, { stream: true, max_tokens: 2 }));
@@ -41,7 +41,7 @@ describe("a chat of S", () => {
     });
   });
 
-  it("calls an answer that its own limit cut a proper end", async () => {
+  it("reports `stop` for an answer that the service's own limit cut", async () => {
     await using simulator = await startService({
       models: [{ ...ENDLESS, contextLength: 4096 }],
     });
@@ -51,7 +51,7 @@ describe("a chat of S", () => {
     expect(simulator.requests[0]).toMatchObject({ tokensGenerated: 2048 });
   });
 
-  it("answers one after the other", async () => {
+  it("answers one request after the other", async () => {
     await using simulator = await startService({ tokensPerSecond: 50, models: [ENDLESS] });
     const both = [1, 2].map(() => chat(simulator.url, { max_tokens: 50 }));
     let most = 0;
@@ -63,7 +63,7 @@ describe("a chat of S", () => {
     expect(most).toBe(1);
   });
 
-  it("makes every token of an answer whose client has left", async () => {
+  it("generates an answer to its end after the client disconnected", async () => {
     await using simulator = await startService({ models: [ENDLESS], tokensPerSecond: 50 });
     await chat(simulator.url, { stream: true, max_tokens: 100 }, { leaveAfterChunks: 2 });
     const request = await simulator.waitFor((s) => s.requests.find((r) => r.endedBy !== null));
@@ -72,7 +72,7 @@ describe("a chat of S", () => {
     expect(request.tokensSent).toBeLessThan(100);
   });
 
-  it("fails with words, or without, before it begins, and is cut off afterwards", async () => {
+  it("fails before it begins with or without a message, and is cut off afterwards", async () => {
     const models = [{ ...TALKER, script: { failAfterTokens: 0, failure: "bad allocation" } }];
     for (const [errorBody, chunks] of [
       ["text", ["bad allocation"]],
@@ -90,7 +90,7 @@ describe("a chat of S", () => {
     expect(answer.connection).toBe("closed by the service before the end of its answer");
   });
 
-  it("refuses what does not fit the context, and arguments of another type", async () => {
+  it("refuses a prompt longer than the context, and arguments of a wrong type", async () => {
     await using simulator = await startService();
     const long = await chat(simulator.url, { max_tokens: 5000 });
     expect(long.status).toBe(500);
@@ -100,7 +100,7 @@ describe("a chat of S", () => {
     }
   });
 
-  it("leaves thoughts in the text", async () => {
+  it("leaves thinking in the text", async () => {
     const markers = { reasoningMarkers: { start: "<think>", end: "</think>" } };
     const models = [{ ...TALKER, ...markers, script: { think: "Hm.", text: "Yes." } }];
     await using simulator = await startService({ models });

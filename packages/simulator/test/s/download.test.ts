@@ -44,7 +44,7 @@ describe("a download of S", () => {
     expect((await chat(simulator.url)).status).toBe(200);
   });
 
-  it("puts the model's files where a client may look", async () => {
+  it("writes the model's files into the cache directory", async () => {
     const modelCachePath = await mkdtemp(join(tmpdir(), "simulated-service-"));
     await using simulator = await startService({ models: MODELS, modelCachePath });
     const file = join(modelCachePath, "Microsoft/talker-generic-cpu-1/v1/inference_model.json");
@@ -54,20 +54,20 @@ describe("a download of S", () => {
     await rm(modelCachePath, { recursive: true, force: true, maxRetries: 10 });
   });
 
-  it("ends at once when the model is there already", async () => {
+  it("ends at once when the model is already downloaded", async () => {
     await using simulator = await startService({ downloadMs: 60_000 });
     const answer = await download(simulator.url);
     expect(answer.chunks.join("")).toBe('{"success":true,"error":null}');
   });
 
-  it("goes on when the client closes, and refuses another of the same model until it ends", async () => {
+  it("continues when the client disconnects, and refuses a second download of the model until it ends", async () => {
     await using simulator = await startService(SLOW);
     await download(simulator.url, BODY, { leaveAfterChunks: 3 });
     expect(lastLineOf(await download(simulator.url))).toMatchObject({ success: false });
     await simulator.waitFor((s) => s.models.every((model) => model.downloaded));
   });
 
-  it("stops then where the switch says so, and goes on from there when it is asked again", async () => {
+  it("stops when the client disconnects where the switch is set, and resumes at the next request", async () => {
     const switches = { downloadOnDisconnect: "stops" } as const;
     await using simulator = await startService({ ...SLOW, switches });
     const before = percentsOf(await download(simulator.url, BODY, { leaveAfterChunks: 6 }));
@@ -78,7 +78,7 @@ describe("a download of S", () => {
   });
 
   it.each(["fails", "breaks"] as const)(
-    "%s once, and goes on when it is asked again",
+    "%s once, and resumes at the next request",
     async (kind) => {
       const switches = { downloadTrouble: { atPercent: 50, kind } };
       await using simulator = await startService({ models: MODELS, switches });
@@ -93,7 +93,7 @@ describe("a download of S", () => {
     },
   );
 
-  it("stalls until its client leaves, and goes on when it is asked again", async () => {
+  it("stalls until its client disconnects, and resumes at the next request", async () => {
     const switches = { downloadTrouble: { atPercent: 80, kind: "stalls" } } as const;
     await using simulator = await startService({ models: MODELS, switches });
     const first = await download(simulator.url, BODY, { leaveAfterChunks: 18 });
@@ -103,14 +103,14 @@ describe("a download of S", () => {
     expect(simulator.models[0]?.downloaded).toBe(true);
   });
 
-  it("meets the faults of streams, line by line", async () => {
+  it("applies the faults of streams to its lines", async () => {
     await using simulator = await startService({ models: MODELS });
     simulator.addFault({ kind: "close-after", events: 4, on: { path: "/openai/download" } });
     expect(percentsOf(await download(simulator.url))).toHaveLength(4);
     await simulator.waitFor((s) => s.models.every((model) => model.downloaded));
   });
 
-  it("may cut its last line into pieces, or leave it out", async () => {
+  it("may split its last line into several chunks, or omit it", async () => {
     await using split = await startService({
       models: MODELS,
       switches: { downloadEndSplit: true },
@@ -127,7 +127,7 @@ describe("a download of S", () => {
     expect(answer.chunks).toEqual(['{"success":true,"error":null}']);
   });
 
-  it("knows only its catalog, and wants the provider in its own words", async () => {
+  it("accepts only models of its catalog, with the provider as the catalog spells it", async () => {
     await using simulator = await startService({ models: MODELS });
     const other = { ...BODY.model, Name: "other:1", Uri: "azureml://other" };
     const unknown = await download(simulator.url, { ...BODY, model: other });
@@ -136,7 +136,7 @@ describe("a download of S", () => {
     expect((await download(simulator.url, { ...BODY, model })).status).toBe(400);
   });
 
-  it("ends with the process, and keeps what has come", async () => {
+  it("ends with the process, and keeps the part that was downloaded", async () => {
     await using simulator = await startService(SLOW);
     const cut = download(simulator.url);
     await simulator.waitFor((s) => s.requests.length === 1);

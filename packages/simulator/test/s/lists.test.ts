@@ -9,8 +9,8 @@ import { startService } from "./start.js";
 
 const names = z.array(z.looseObject({ name: z.string(), version: z.string() }));
 
-describe("what S lists", () => {
-  it("is the whole catalog with every member that Microsoft's own SDK requires", async () => {
+describe("the lists of S", () => {
+  it("contain the whole catalog with every member that Microsoft's own SDK requires", async () => {
     await using simulator = await startService({ models: SAMPLE_CATALOG });
     const list = names.parse(jsonOf(await get(simulator.url, "/foundry/list")));
     expect(list.map(({ name }) => name)).toEqual(SAMPLE_CATALOG.map(({ id }) => id));
@@ -21,13 +21,13 @@ describe("what S lists", () => {
     }
   });
 
-  it("leaves out of the catalog what users brought themselves, and lists it as downloaded", async () => {
+  it("name a user's own models as downloaded, but not in the catalog", async () => {
     await using simulator = await startService({ models: [{ id: "own:0", family: "local" }] });
     expect(jsonOf(await get(simulator.url, "/foundry/list"))).toEqual([]);
     expect(jsonOf(await get(simulator.url, "/openai/models"))).toEqual(["own:0"]);
   });
 
-  it("has ids without versions on the older revisions", async () => {
+  it("have ids without versions on the older revisions", async () => {
     await using simulator = await startService({ switches: { ids: "unversioned" } });
     const name = MODEL.split(":")[0];
     await get(simulator.url, `/openai/load/${name}`);
@@ -38,7 +38,7 @@ describe("what S lists", () => {
     expect(jsonOf(await get(simulator.url, "/foundry/list"))).toMatchObject([{ name }]);
   });
 
-  it("says what a model may read and write only where OpenAI lists models", async () => {
+  it("have a model's modalities only in the OpenAI list", async () => {
     const models = [{ id: "m-generic-cpu:1", contextLength: 131_072, toolCalling: true }];
     await using simulator = await startService({ models });
     expect(jsonOf(await get(simulator.url, "/v1/models"))).toMatchObject({
@@ -46,19 +46,19 @@ describe("what S lists", () => {
     });
   });
 
-  it("may lack that list", async () => {
+  it("may lack the OpenAI list", async () => {
     await using simulator = await startService({ switches: { openaiModels: "absent" } });
     expect(await get(simulator.url, "/v1/models")).toMatchObject({ status: 404, chunks: [] });
     expect((await chat(simulator.url)).status).toBe(200);
   });
 
-  it("fails without a network where the switch says so, and still knows what is on disk", async () => {
+  it("lose the catalog without a network where the switch is set, but still name downloaded models", async () => {
     await using simulator = await startService({ switches: { catalog: "fails" } });
     expect(await get(simulator.url, "/foundry/list")).toMatchObject({ status: 500, chunks: [] });
     expect(jsonOf(await get(simulator.url, "/openai/models"))).toEqual([MODEL]);
   });
 
-  it("answers 404 without a body for every other route", async () => {
+  it("any other route is a 404 without a body", async () => {
     await using simulator = await startService();
     for (const path of [
       "/status",
@@ -73,7 +73,7 @@ describe("what S lists", () => {
     expect((await get(simulator.url, "/OpenAI/Status/")).status).toBe(200);
   });
 
-  it("meets faults like every other service", async () => {
+  it("are subject to faults like those of other services", async () => {
     await using simulator = await startService();
     simulator.addFault({ kind: "status", status: 503, on: { path: "/foundry/*" }, times: 1 });
     expect((await get(simulator.url, "/foundry/list")).status).toBe(503);
@@ -81,8 +81,8 @@ describe("what S lists", () => {
   });
 });
 
-describe("what was seen of S", () => {
-  it("is replayed to the last exchange", () => {
+describe("the recording of S", () => {
+  it("is replayed in full", () => {
     const seen = readRecording("service-0.8.json")
       .filter((exchange) => reasonToLeaveOut(exchange) === null)
       .map(({ name }) => name);

@@ -6,7 +6,7 @@ const LOAD = `/openai/load/${MODEL}`;
 const ENDLESS = { id: MODEL, script: { text: "word ", forever: true } };
 
 describe("a load of S", () => {
-  it("blocks until the model is in memory, and says nothing then", async () => {
+  it("blocks until the model is in memory, and returns no body", async () => {
     await using simulator = await startService({ loadMs: 1500 });
     const load = get(simulator.url, LOAD);
     await simulator.waitFor((s) => s.requests.length === 1);
@@ -16,14 +16,14 @@ describe("a load of S", () => {
     expect(jsonOf(await get(simulator.url, "/openai/loadedmodels"))).toEqual([MODEL]);
   });
 
-  it("goes on when the client gives up", async () => {
+  it("continues when the client disconnects", async () => {
     await using simulator = await startService({ loadMs: 1500 });
     await get(simulator.url, LOAD, { leaveAfterMilliseconds: 30 });
     expect(simulator.loaded).toEqual([]);
     await simulator.waitFor((s) => s.loaded.includes(MODEL));
   });
 
-  it.each([400, 404, 500] as const)("answers %i for what is not downloaded", async (status) => {
+  it.each([400, 404, 500] as const)("answers %i for a missing model", async (status) => {
     const models = [{ ...TALKER, downloaded: false }];
     const switches = { missingModelStatus: status };
     await using simulator = await startService({ models, switches });
@@ -36,13 +36,13 @@ describe("a load of S", () => {
     }
   });
 
-  it("takes no alias and no other case", async () => {
+  it("accepts only the exact id: no alias, no other case", async () => {
     await using simulator = await startService();
     expect((await get(simulator.url, "/openai/load/talker")).status).toBe(400);
     expect((await get(simulator.url, LOAD.toUpperCase())).status).toBe(400);
   });
 
-  it("does not understand a time that is no number", async () => {
+  it("rejects a time that is not a number", async () => {
     await using simulator = await startService();
     expect((await get(simulator.url, `${LOAD}?ttl=soon`)).status).toBe(400);
     expect(simulator.loaded).toEqual([]);
@@ -50,7 +50,7 @@ describe("a load of S", () => {
 });
 
 describe("an idle model of S", () => {
-  it("is unloaded after the time that its load or its last chat names", async () => {
+  it("is unloaded after the time that its load or its last chat set", async () => {
     await using simulator = await startService();
     await get(simulator.url, `${LOAD}?ttl=1`);
     expect(simulator.loaded).toEqual([MODEL]);
@@ -82,7 +82,7 @@ describe("an unload of S", () => {
     expect((await answer).connection).toBe("closed by the service before the end of its answer");
   });
 
-  it("succeeds for what is not loaded", async () => {
+  it("succeeds for a model that is not loaded", async () => {
     await using simulator = await startService();
     const answer = await get(simulator.url, `/openai/unload/${MODEL}?force=false`);
     expect(answer).toMatchObject({ status: 200, chunks: [] });

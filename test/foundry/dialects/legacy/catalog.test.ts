@@ -6,7 +6,7 @@ import { CALL, catalogEntry, dialectOf, oldService } from "../old-service.js";
 
 const HOUR = 3_600_000;
 
-/** A catalog whose clock stands, and the service behind it, which answers as `route` says. */
+/** A catalog with a stopped clock, and its service, which answers as `route` says. */
 async function catalogOf(route: { answer: unknown }) {
   const service = await oldService({
     "/foundry/list": (response) => {
@@ -24,8 +24,8 @@ async function catalogOf(route: { answer: unknown }) {
 const namesOf = ({ entries }: { entries: readonly { name: string }[] }): string[] =>
   entries.map(({ name }) => name);
 
-describe("the catalog of the old service", () => {
-  it("is asked for once by all who want it, and kept for a while", async () => {
+describe("the catalog of the legacy service", () => {
+  it("is requested once for concurrent callers, and cached for a while", async () => {
     const { catalog, clock, service } = await catalogOf({ answer: [catalogEntry("a:1")] });
     const lists = await Promise.all([catalog.list(CALL), catalog.list(CALL)]);
     clock.now = 60_000;
@@ -38,7 +38,7 @@ describe("the catalog of the old service", () => {
     expect(service.asked).toHaveLength(1);
   });
 
-  it("is asked for anew after a while: its variants come and go (#347)", async () => {
+  it("is requested again after a while: its variants come and go (#347)", async () => {
     const route = { answer: [catalogEntry("a:1")] };
     const { catalog, clock } = await catalogOf(route);
     await catalog.list(CALL);
@@ -51,7 +51,7 @@ describe("the catalog of the old service", () => {
     ["empty", []],
     ["an error", 500],
     ["no list", "hello"],
-  ])("stays the last good one, with its age, when it is %s", async (_what, answer) => {
+  ])("stays the last valid one, with its age, when it is %s", async (_what, answer) => {
     const route: { answer: unknown } = { answer: [catalogEntry("a:1")] };
     const { catalog, clock } = await catalogOf(route);
     await catalog.list(CALL);
@@ -66,7 +66,7 @@ describe("the catalog of the old service", () => {
     ["empty", []],
     ["an error", 500],
     ["no list", "hello"],
-  ])("leaves the downloaded models, with a warning, when it is %s", async (_what, answer) => {
+  ])("still shows the downloaded models, with a warning, when it is %s", async (_what, answer) => {
     const { catalog } = await catalogOf({ answer });
     const { entries, warning } = await catalog.list(CALL);
     expect(entries).toEqual([]);
@@ -81,7 +81,7 @@ describe("the catalog of the old service", () => {
     expect(list).toMatchObject({ warning: null, leftOut: 3 });
   });
 
-  it("without a usable entry is asked for again, and blames no network", async () => {
+  it("without a usable entry is requested again, without a warning about the network", async () => {
     const route: { answer: unknown } = { answer: [5, {}] };
     const { catalog } = await catalogOf(route);
     expect(await catalog.list(CALL)).toEqual({ entries: [], warning: null, leftOut: 2 });
@@ -94,7 +94,7 @@ describe("the catalog of the old service", () => {
     expect(namesOf(await catalog.list(CALL))).toEqual(["a:1"]);
   });
 
-  it("that is late holds up the first list for a part of its time, and comes afterwards", async () => {
+  it("that is slow delays the first list only for a part of its time limit, and is used afterwards", async () => {
     let answer: () => void = () => {};
     const service = await oldService({
       "/openai/models": { json: ["b:1"] },
@@ -115,7 +115,7 @@ describe("the catalog of the old service", () => {
     expect(service.asked.filter((line) => line.includes("/foundry/list"))).toHaveLength(1);
   });
 
-  it("leaves at once who gives up, and goes on for the rest", async () => {
+  it("ends at once for a caller that aborts, and continues for the others", async () => {
     const { catalog } = await catalogOf({ answer: "silence" });
     const caller = new AbortController();
     const asked = catalog.list({ limits: {}, signal: caller.signal });
@@ -123,7 +123,7 @@ describe("the catalog of the old service", () => {
     await expect(asked).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
-  it("does not keep a downloaded model from being used while it is not there (#78)", async () => {
+  it("is not needed to use a downloaded model (#78)", async () => {
     const id = "Phi-4-mini-instruct-generic-cpu:5";
     const { url } = await oldService({
       "/foundry/list": { status: 500, text: "op_handler_failed" },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { DownloadAnswer } from "../../../../src/foundry/dialects/legacy/download.js";
 
-/** All percents that are told on the way, and the result, of an answer in these pieces. */
+/** All percentages reported on the way, and the result, for an answer in these pieces. */
 function read(pieces: readonly string[]) {
   const answer = new DownloadAnswer();
   const percents: (number | null)[] = [];
@@ -28,7 +28,7 @@ const LINES = [
 const TUPLES = '("model.onnx", 0.01)\n("model.onnx", 0.5)\n("", 1)\n{"success":true}';
 
 describe("the answer to a download", () => {
-  it("tells percents by line", () => {
+  it("may contain percentages in lines", () => {
     expect(read([LINES])).toEqual({
       percents: [100],
       result: { success: true, error: null },
@@ -36,7 +36,7 @@ describe("the answer to a download", () => {
     expect(read(LINES.split(/(?<=\n)/)).percents).toEqual([1.5, 76.268, 100]);
   });
 
-  it("tells fractions by tuple", () => {
+  it("may contain fractions in tuples", () => {
     expect(read(TUPLES.split(/(?<=\n)/))).toEqual({
       percents: [1, 50, 100],
       result: { success: true, error: null },
@@ -48,7 +48,7 @@ describe("the answer to a download", () => {
     ["tuples", TUPLES],
     ["tuples without ends of lines", TUPLES.replaceAll("\n", "")],
     ["lines ended by carriage returns", LINES.replaceAll("\r\n", "\r")],
-  ])("comes to the same wherever it is cut: %s", (_what, whole) => {
+  ])("gives the same result wherever it is cut: %s", (_what, whole) => {
     for (let cut = 0; cut <= whole.length; cut += 1) {
       const { percents, result } = read([whole.slice(0, cut), whole.slice(cut)]);
       expect(percents.at(-1)).toBe(100);
@@ -60,7 +60,7 @@ describe("the answer to a download", () => {
     expect(result).toEqual({ success: true, error: null });
   });
 
-  it("never falls, and never passes 100", () => {
+  it("never decreases, and never exceeds 100", () => {
     const pieces = ["Total 40%\n", "Total 12%\n", "Total 55%\n", "Total 130%\n"];
     expect(read(pieces).percents).toEqual([40, 55, 100]);
   });
@@ -71,7 +71,7 @@ describe("the answer to a download", () => {
     ["a very small fraction", '("a", 1E-05)\n', 0.001],
     ["a fraction with a decimal comma", '("a", 0,5)\n', 50],
     ["a name with a percent sign", "Total 3% Downloading a%20b-90%.onnx\n", 3],
-  ])("understands %s", (_what, line, percent) => {
+  ])("is understood with %s", (_what, line, percent) => {
     expect(read([line]).percents.at(-1)).toBeCloseTo(percent);
   });
 
@@ -81,12 +81,12 @@ describe("the answer to a download", () => {
     ['{"success":false,"errorMessage":"disk full"}\n', "disk full"],
     ['{\n  "Success": false,\n  "ErrorMessage": "disk full"\n}\n', "disk full"],
     ['Total 12% {"Success":false,"ErrorMessage":null}', null],
-  ])("says why it failed: %s", (text, error) => {
+  ])("contains the reason of a failure: %s", (text, error) => {
     expect(read([text]).result).toEqual({ success: false, error });
     expect(read([...text]).result).toEqual({ success: false, error });
   });
 
-  it("takes no percent out of an error's words", () => {
+  it("gives no percentage from an error's message", () => {
     const { percents } = read([
       'Total 12%\n{"Success":false,"ErrorMessage":"the disk is 99% full"}\n',
     ]);
@@ -98,18 +98,18 @@ describe("the answer to a download", () => {
     ["progress alone", "Total 100% Downloading a\n"],
     ["half a result", 'Total 100%\n{"Success":tr'],
     ["another JSON", '{"hello":"world"}\n'],
-  ])("has no result where the service gave %s", (_what, text) => {
+  ])("has no result where the service sent %s", (_what, text) => {
     expect(read([text]).result).toBeNull();
   });
 
-  it("goes on after something that only looked like a result", () => {
+  it("continues after a line that only looks like a result", () => {
     expect(read(['{"broken\n', "Total 50% Downloading a\n", '{"Success":true}\n'])).toEqual({
       percents: [null, 50],
       result: { success: true, error: null },
     });
   });
 
-  it("tells news from repetition", () => {
+  it("reports repeated progress as no change", () => {
     const answer = new DownloadAnswer();
     expect(answer.push("Total 10% Downloading a\n")).toBe(true);
     expect(answer.push("\n\n")).toBe(false);

@@ -30,8 +30,8 @@ async function downloading(
 const times = (asked: readonly string[], path: string): number =>
   asked.filter((line) => line.endsWith(path)).length;
 
-describe("a download by the old service", () => {
-  it("is asked for by the names of Microsoft's own client, and told as it goes", async () => {
+describe("a download by the legacy service", () => {
+  it("is requested with the member names of Microsoft's own client, and reports its progress", async () => {
     const bodies: unknown[] = [];
     const { run, percents } = await downloading((response, _cached, body) => {
       bodies.push(body);
@@ -56,7 +56,7 @@ describe("a download by the old service", () => {
     expect(percents).toEqual([...new Set(percents)].sort((a, b) => Number(a) - Number(b)));
   });
 
-  it("is not begun for what is there", async () => {
+  it("is not started for a downloaded model", async () => {
     const { run, cached, percents, service } = await downloading((response) => response.end());
     cached.push(ID);
     await run();
@@ -64,7 +64,7 @@ describe("a download by the old service", () => {
     expect(times(service.asked, "/openai/download")).toBe(0);
   });
 
-  it("ends with the service's word, whether or not the connection does", async () => {
+  it("ends with the service's result, even if the connection stays open", async () => {
     const { run, percents } = await downloading((response) => {
       response.write('Total 50%\n{"success":true,"error":null}');
     });
@@ -74,7 +74,7 @@ describe("a download by the old service", () => {
 
   it.each([
     [
-      "the service says so",
+      "the service reports a failure",
       (response: ServerResponse) =>
         response.end(
           'Total 12.9%\n{"Success":false,"ErrorMessage":"No space left on C:\\\\x\\\\y"}',
@@ -87,7 +87,7 @@ describe("a download by the old service", () => {
       "The service gave no reason.",
     ],
     [
-      "no last word comes",
+      "the final line is missing",
       (response: ServerResponse) => response.end("Total 76.268% Downloading a\n\n"),
       "without saying that the download is complete. It came to 76 %.",
     ],
@@ -101,7 +101,7 @@ describe("a download by the old service", () => {
       (response: ServerResponse) => response.writeHead(500).end("Region not available"),
       "It said: Region not available",
     ],
-  ])("has failed when %s, and can be taken up again", async (_what, answer, words) => {
+  ])("fails when %s, and can be resumed", async (_what, answer, words) => {
     const { run, service } = await downloading((response) => void answer(response));
     await expect(run()).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
@@ -117,7 +117,7 @@ describe("a download by the old service", () => {
     ["silence", () => {}],
     ["blank lines", (response: ServerResponse) => response.write("\n\n")],
     ["the same line", (response: ServerResponse) => response.write("Total 40% Downloading a\n")],
-  ])("is given up after %s for too long", async (_what, sign) => {
+  ])("is aborted after %s for too long", async (_what, sign) => {
     const { run } = await downloading((response) => {
       response.write("Total 40% Downloading a\n");
       const signs = setInterval(() => sign(response), 20);
@@ -129,7 +129,7 @@ describe("a download by the old service", () => {
     });
   });
 
-  it("is given up when nothing comes at all", async () => {
+  it("is aborted when nothing comes at all", async () => {
     const { run } = await downloading(() => {}, 100);
     await expect(run()).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
@@ -139,8 +139,8 @@ describe("a download by the old service", () => {
 
   it.each([
     ["the connection broke", (response: ServerResponse) => response.destroy()],
-    ["its last word was lost", (response: ServerResponse) => response.end("Total 99%\n")],
-  ])("is whole when the service lists the model, although %s", async (_what, end) => {
+    ["its final line was lost", (response: ServerResponse) => response.end("Total 99%\n")],
+  ])("is complete when the service lists the model, although %s", async (_what, end) => {
     const { run, percents } = await downloading((response, cached) => {
       cached.push(ID);
       end(response);
@@ -149,7 +149,7 @@ describe("a download by the old service", () => {
     expect(percents.at(-1)).toBe(100);
   });
 
-  it("ends at once when the caller gives up", async () => {
+  it("ends at once when the caller aborts", async () => {
     const { run, caller } = await downloading((response) => {
       response.write("Total 1%\n");
       caller.abort();
@@ -159,7 +159,7 @@ describe("a download by the old service", () => {
 
   const REFUSED = `{"success":false,"error":"Model ${ID} is being downloaded already."}`;
 
-  it("that the service is at already is waited for", async () => {
+  it("that already runs in the service is waited for", async () => {
     const { run, percents, service } = await downloading((response, cached) => {
       cached.push(...(times(service.asked, "/openai/download") > 1 ? [ID] : []));
       response.end(REFUSED);
@@ -169,7 +169,7 @@ describe("a download by the old service", () => {
     expect(times(service.asked, "/openai/download")).toBe(2);
   });
 
-  it("that the service is at already says so when that takes too long", async () => {
+  it("that already runs in the service for too long is an error with that reason", async () => {
     const { run, service } = await downloading((response) => response.end(REFUSED), 500);
     await expect(run()).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
@@ -180,7 +180,7 @@ describe("a download by the old service", () => {
     expect(times(service.asked, "/openai/download")).toBe(1);
   });
 
-  it("is not possible for what no catalog has", async () => {
+  it("is not possible for a model that is not in the catalog", async () => {
     const service = await oldService({ "/foundry/list": { json: [catalogEntry("other:1")] } });
     const call = { signal: new AbortController().signal, stallMs: 1000, onPercent: () => {} };
     await expect(dialectOf(service).download(knownModel(ID), call)).rejects.toMatchObject({
@@ -188,7 +188,7 @@ describe("a download by the old service", () => {
     });
   });
 
-  it("says what is wrong with the catalog that it needs", async () => {
+  it("reports what is wrong with the catalog that it needs", async () => {
     const service = await oldService({ "/foundry/list": { json: [] } });
     const call = { signal: new AbortController().signal, stallMs: 1000, onPercent: () => {} };
     await expect(dialectOf(service).download(knownModel(ID), call)).rejects.toMatchObject({

@@ -6,8 +6,8 @@ import { CALL, catalogEntry, dialectOf, oldService } from "../old-service.js";
 
 const PHI = "Phi-4-generic-gpu:1";
 
-describe("the service of the old command line", () => {
-  it.each(["modelDirPath", "ModelDirPath"])("tells its model directory as %s", async (member) => {
+describe("the dialect of the legacy service", () => {
+  it.each(["modelDirPath", "ModelDirPath"])("reads its model directory from %s", async (member) => {
     const service = await oldService({
       "/openai/status": { json: { Endpoints: ["http://127.0.0.1:1"], [member]: "C:\\models" } },
     });
@@ -17,7 +17,7 @@ describe("the service of the old command line", () => {
     });
   });
 
-  it("has no status of more than a megabyte", async () => {
+  it("rejects a status of more than a megabyte", async () => {
     const service = await oldService({
       "/openai/status": { json: { modelDirPath: "C:\\models", more: "x".repeat(1024 * 1024) } },
     });
@@ -37,7 +37,7 @@ describe("the service of the old command line", () => {
     expect({ warning, leftOut }).toEqual({ warning: null, leftOut: 3 });
   });
 
-  describe("lists its models", () => {
+  describe("lists models", () => {
     const catalog = [
       catalogEntry(PHI),
       catalogEntry("qwen2.5-0.5b-instruct-openvino-gpu:2", {
@@ -109,7 +109,7 @@ describe("the service of the old command line", () => {
       });
     });
 
-    it("by names without versions where it is older than 0.7", async () => {
+    it("by names without versions before 0.7", async () => {
       const service = await oldService({
         "/foundry/list": { json: [catalogEntry("Phi-4-generic-gpu")] },
         "/openai/models": { json: ["Phi-4-generic-gpu"] },
@@ -118,7 +118,7 @@ describe("the service of the old command line", () => {
       expect(models).toMatchObject([{ id: "Phi-4-generic-gpu", alias: "phi-4", downloaded: true }]);
     });
 
-    it("without those that do not read like one", async () => {
+    it("without invalid entries", async () => {
       const service = await oldService({
         "/foundry/list": { json: [null, { alias: "x" }, catalogEntry(PHI, { task: 7 }), "text"] },
       });
@@ -127,7 +127,7 @@ describe("the service of the old command line", () => {
       expect(warning).toBeNull();
     });
 
-    it("with those that are downloaded and in no catalog (#162, #268)", async () => {
+    it("with downloaded models that are not in the catalog (#162, #268)", async () => {
       const service = await oldService({
         "/foundry/list": { json: [catalogEntry("phi-4-generic-gpu:2")] },
         "/openai/models": { json: [PHI, "My_Own.Talker:7"] },
@@ -135,7 +135,7 @@ describe("the service of the old command line", () => {
       const { models } = await dialectOf(service).listModels(CALL);
       expect(models).toMatchObject([
         { id: "phi-4-generic-gpu:2", downloaded: false },
-        // What a name has in common over its versions, but not its size.
+        // The values shared by all versions of a name, which the size is not.
         {
           id: PHI,
           alias: "phi-4",
@@ -147,7 +147,7 @@ describe("the service of the old command line", () => {
       expect(models[1]?.details?.sizeMb).toBeUndefined();
     });
 
-    it("also where /v1/models fails or says something else", async () => {
+    it("also where /v1/models fails or has another content", async () => {
       for (const route of [{ status: 500, text: "no" }, { json: "?" }]) {
         const service = await oldService({
           "/foundry/list": { json: [catalogEntry(PHI)] },
@@ -158,7 +158,7 @@ describe("the service of the old command line", () => {
       }
     });
 
-    it("and a client shows what the service says of them", async () => {
+    it("with the service's details, which a client shows", async () => {
       const { url } = await oldService({
         "/foundry/list": { json: catalog },
         "/openai/models": { json: [PHI] },
@@ -195,13 +195,13 @@ describe("the service of the old command line", () => {
       ]);
     });
 
-    it("not again", async () => {
+    it("only if it is not loaded", async () => {
       const service = await oldService({ "/openai/loadedmodels": { json: [PHI] } });
       expect(await dialectOf(service).load(model, PHI, CALL)).toBe("already_loaded");
       expect(service.asked).toEqual(["GET /openai/loadedmodels"]);
     });
 
-    it("for as long as the caller wants, also one that is loaded already", async () => {
+    it("for the caller's idle time, also if it is already loaded", async () => {
       const path = "/openai/load/Phi-4-generic-gpu%3A1";
       const service = await oldService({
         [path]: { status: 200 },
@@ -212,7 +212,7 @@ describe("the service of the old command line", () => {
       expect(service.asked).toContain(`GET ${path}?ttl=3600`);
     });
 
-    it("on CUDA where the catalog has any, if it is a generic one for the GPU", async () => {
+    it("on CUDA where the catalog has a CUDA model, if it is a generic GPU model", async () => {
       const cuda = { runtime: { deviceType: "GPU", executionProvider: "CUDAExecutionProvider" } };
       const service = await oldService({
         "/foundry/list": { json: [catalogEntry(PHI), catalogEntry("b-cuda-gpu:1", cuda)] },
@@ -249,7 +249,7 @@ describe("the service of the old command line", () => {
         "MODEL_NOT_CACHED",
         "`listModels`",
       ],
-    ])("or says why not: %i %j", async (status, text, code, action) => {
+    ])("or reports why not: %i %j", async (status, text, code, action) => {
       const service = await oldService({
         "/openai/load/Phi-4-generic-gpu%3A1": { status, text },
       });
@@ -258,14 +258,14 @@ describe("the service of the old command line", () => {
         action: expect.stringContaining(action),
         message: expect.not.stringContaining("Users"),
       });
-      // Never twice.
+      // Only one load request.
       expect(service.asked.filter((line) => line.includes("/load/"))).toHaveLength(1);
     });
 
     it.each([
       ["broke off", (end: () => void) => end()],
       ["took too long", () => {}],
-    ])("and looks again before it says that it failed, when the answer %s", async (_what, then) => {
+    ])("and checks the list before it reports a failure, if the answer %s", async (_what, then) => {
       const loaded: string[] = [];
       const service = await oldService({
         "/openai/loadedmodels": (response) => response.end(JSON.stringify(loaded)),
@@ -279,7 +279,7 @@ describe("the service of the old command line", () => {
       expect(service.asked.filter((line) => line.includes("/load/"))).toHaveLength(1);
     });
 
-    it("and says that the connection broke where it is not loaded after all", async () => {
+    it("and reports a broken connection where the model is not loaded", async () => {
       const service = await oldService({
         "/openai/load/Phi-4-generic-gpu%3A1": (response) => response.destroy(),
       });
@@ -306,13 +306,13 @@ describe("the service of the old command line", () => {
       expect(service.asked.at(-1)).toBe(`GET /openai/unload/Phi-4-generic-gpu%3A1?force=${sent}`);
     });
 
-    it("that is not loaded by leaving it", async () => {
+    it("that is not loaded without a request", async () => {
       const service = await oldService({});
       expect(await dialectOf(service).unload(model, CALL)).toBe("not_loaded");
       expect(service.asked).toEqual(["GET /openai/loadedmodels"]);
     });
 
-    it("that is gone by the time it is asked", async () => {
+    it("that was unloaded just before the request", async () => {
       let asked = 0;
       const service = await oldService({
         "/openai/loadedmodels": (response) => {
@@ -361,7 +361,7 @@ describe("the service of the old command line", () => {
       return events;
     };
 
-    it("whose text comes twice and whose finish_reason never (#299)", async () => {
+    it("with repeated text and without a finish_reason (#299)", async () => {
       expect(await told(`${chunk("Sil")}${chunk("ence")}data: [DONE]\n\n`)).toEqual([
         { type: "text", text: "Sil" },
         { type: "text", text: "ence" },
@@ -370,9 +370,9 @@ describe("the service of the old command line", () => {
     });
 
     it.each([
-      ["says nothing of its end", {}],
+      ["has no finish_reason", {}],
       ['calls its end "stop" (#217)', { finish_reason: "stop" }],
-    ])("as cut off where it is as long as was allowed and %s", async (_what, end) => {
+    ])("as cut off where it has the maximum length and %s", async (_what, end) => {
       const text = `${chunk("a")}${chunk("b", end)}data: [DONE]\n\n`;
       expect((await told(text, { maxTokens: 2 })).at(-1)).toEqual({
         type: "finish",
@@ -384,7 +384,7 @@ describe("the service of the old command line", () => {
       });
     });
 
-    it("that breaks off without having ended", async () => {
+    it("that breaks off before its end", async () => {
       await expect(told(chunk("so far"))).rejects.toMatchObject({ code: "STREAM_INTERRUPTED" });
       const service = await streamed(chunk("so far"), true);
       const events: ChatEvent[] = [];
@@ -416,7 +416,7 @@ describe("the service of the old command line", () => {
       [500, "top_p must be between 0.0 and 1.0", "INVALID_REQUEST", 1],
       [500, `Failed loading model ${PHI}\na library is not loaded`, "LOAD_FAILED", 1],
       [500, "", "INFERENCE_FAILED", 3],
-    ])("or refuses: %i %j", async (status, text, code, times) => {
+    ])("or refuses it: %i %j", async (status, text, code, times) => {
       const service = await oldService({ "/v1/chat/completions": { status, text } });
       await expect(dialectOf(service).chat(request(), CALL)).rejects.toMatchObject({ code });
       expect(service.asked).toHaveLength(times);

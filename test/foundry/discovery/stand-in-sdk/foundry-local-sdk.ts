@@ -72,7 +72,7 @@ class Manager {
     return this.#urls;
   }
 
-  /** The real one listens when it returns; ours can only promise to. */
+  /** The real SDK listens when it returns; this one returns a promise. */
   async startWebService(): Promise<void> {
     this.#simulator = await startSimulator({ models: MODELS.map((id) => ({ id })) });
     print(`listening at ${this.#simulator.url} in ${process.pid}`);

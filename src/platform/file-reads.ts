@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import { access, type FileHandle, open, stat } from "node:fs/promises";
 import { deferred, FILE_READ_MS, systemCodeOf } from "../lib/index.js";
 
 /**
@@ -74,6 +74,16 @@ function leave(): void {
   const next = waiting.shift();
   if (next === undefined) inFlight -= 1;
   else next();
+}
+
+/** Whether a path exists. {@link LATE}: that is not known, as on a share that does not respond. */
+export function exists(path: string): Promise<boolean | typeof LATE> {
+  const isThere = () =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
+  return inPool(isThere, FILE_READ_MS);
 }
 
 interface SmallFileLimits {

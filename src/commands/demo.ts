@@ -1,13 +1,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { startFoundryCli, startSimulator } from "foundry-local-simulator";
 import * as z from "zod";
-import { counted, withoutCredentials } from "../../lib/index.js";
-import { onTermination } from "../../platform/index.js";
-import { readSettings } from "../../settings.js";
-import { asTyped, type Screen, terminalScreen } from "../terminal/index.js";
-import { LocalServer, type ToolOutcome } from "./local-server.js";
+import { counted, FoundryError, jsonFrom, VERSION, withoutCredentials } from "../lib/index.js";
+import type { ProgressUpdate } from "../mcp/index.js";
+import { onTermination } from "../platform/index.js";
+import { readSettings } from "../settings.js";
+import { EXIT } from "./command-line.js";
+import { type Screen, terminalScreen } from "./terminal.js";
+import { printed } from "./typed-command.js";
 
 const HELP = `Usage: foundry-local-mcp demo [flags]
 
@@ -22,8 +26,6 @@ Settings of the server are flags here, too: see foundry-local-mcp --help.
 const PROMPT = "In two sentences: what is good about a language model on one's own machine?";
 const MAX_TOKENS = 200;
 
-/** What a shell expects of a command that Ctrl+C ended. */
-const INTERRUPTED = 130;
 /** A laptop, roughly: slow enough to see the text come. */
 const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
 
@@ -32,10 +34,7 @@ const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
  * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
  */
 export async function demo(flags: readonly string[]): Promise<number> {
-  if (flags.some((flag) => flag === "--help" || flag === "-h")) {
-    process.stdout.write(asTyped(HELP));
-    return 0;
-  }
+  if (flags.some((flag) => flag === "--help" || flag === "-h")) return printed(HELP);
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
   const atEnd: (() => Promise<unknown>)[] = [];
@@ -63,15 +62,14 @@ export async function demo(flags: readonly string[]): Promise<number> {
   };
   try {
     const endpoint = settings.FOUNDRY_ENDPOINT;
-    const place = endpoint === undefined ? await simulatedFoundry(keep) : HERE;
+    const isSimulated = endpoint === undefined;
+    const place = isSimulated ? await simulatedFoundry(keep) : { flags: [], environment: {} };
     isReady = true;
-    if (endpoint === undefined) {
-      screen.say(
-        "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its command line. The server has to find it, as it would find yours, and all else is real.",
-      );
-    } else {
-      screen.say(`This demo runs on the service at ${withoutCredentials(endpoint).endpoint}.`);
-    }
+    screen.say(
+      isSimulated
+        ? "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its command line. The server has to find it, as it would find yours, and all else is real."
+        : `This demo runs on the service at ${withoutCredentials(endpoint).endpoint}.`,
+    );
     const server = keep(
       await LocalServer.start({
         args: [...process.execArgv, mainFile(), ...flags, ...place.flags],
@@ -84,15 +82,14 @@ export async function demo(flags: readonly string[]): Promise<number> {
       }),
       (started) => started.close(),
     );
-    const isSimulated = settings.FOUNDRY_ENDPOINT === undefined;
     await show(server, screen, isSimulated);
     screen.good("That was all. `foundry-local-mcp setup` adds the server to your MCP hosts.");
-    return 0;
+    return EXIT.done;
   } catch (thrown) {
-    if (signal.aborted) return INTERRUPTED;
+    if (signal.aborted) return EXIT.interrupted;
     if (!(thrown instanceof StepFailed)) throw thrown;
     screen.bad(thrown.message);
-    return 1;
+    return EXIT.failed;
   } finally {
     await end();
   }
@@ -101,20 +98,12 @@ export async function demo(flags: readonly string[]): Promise<number> {
 /** Takes note of how a part is ended when all is over. */
 type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
 
-/** The flags and variables of the server, besides those that the user set. */
-interface Place {
-  readonly flags: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-const HERE: Place = { flags: [], environment: {} };
-
 /**
  * A machine with a Foundry Local that runs, in small. Nothing of the real one is touched: the home is a
  * temporary one, and of a command line that says where its service is no other place is believed. A
  * stopped one would not do: before the server starts it, it looks at the ports that real ones often have.
  */
-async function simulatedFoundry(keep: Keep): Promise<Place> {
+async function simulatedFoundry(keep: Keep) {
   const temporary = await mkdtemp(join(tmpdir(), "foundry-local-mcp-demo-"));
   const home = keep(temporary, (path) => rm(path, { recursive: true, force: true }));
   const modelCachePath = join(home, ".foundry", "cache", "models");
@@ -209,4 +198,98 @@ const mainFile = (): string => resolve(process.argv[1] ?? "");
 function environment(): Record<string, string> {
   const given = Object.entries(process.env);
   return Object.fromEntries(given.flatMap(([name, value]) => (value ? [[name, value]] : [])));
+}
+
+interface ToolOutcome {
+  readonly isError: boolean;
+  readonly text: string;
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+/** No call of ours ends by the SDK's own limit of 60 s: a first load takes longer. */
+const PATIENCE_MS = 3_600_000;
+
+/**
+ * A server of ours in a process of its own, and a real MCP client that speaks to it over stdio: what
+ * a host does, in small.
+ */
+export class LocalServer {
+  readonly #client: Client;
+
+  private constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /**
+   * Starts `node ...args` and introduces itself.
+   *
+   * @throws FoundryError `INTERNAL` when it ends before it answers.
+   */
+  static async start({
+    args,
+    env,
+  }: {
+    readonly args: readonly string[];
+    readonly env: Readonly<Record<string, string>>;
+  }): Promise<LocalServer> {
+    const client = new Client({ name: "foundry-local-mcp-demo", version: VERSION });
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [...args],
+      env: { ...env },
+      stderr: "inherit",
+    });
+    try {
+      await client.connect(transport);
+    } catch (cause) {
+      throw new FoundryError("INTERNAL", "The server that was started here did not answer.", {
+        action: "What it wrote above says why; FOUNDRY_LOG_LEVEL=debug makes it say more.",
+        detail: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+        cause,
+      });
+    }
+    return new LocalServer(client);
+  }
+
+  /** Name and version, as the server reports them. */
+  get title(): string {
+    const { name, version } = this.#client.getServerVersion() ?? { name: "?", version: "?" };
+    return `${name} ${version}`;
+  }
+
+  async toolNames(): Promise<string[]> {
+    const { tools } = await this.#client.listTools();
+    return tools.map(({ name }) => name);
+  }
+
+  async call(
+    name: string,
+    given: Readonly<Record<string, unknown>> = {},
+    onProgress?: (update: ProgressUpdate) => void,
+  ): Promise<ToolOutcome> {
+    const { content, structuredContent, isError } = await this.#client.callTool(
+      { name, arguments: { ...given } },
+      {
+        timeout: PATIENCE_MS,
+        ...(onProgress && {
+          onprogress: ({ progress, message = "" }) => onProgress({ progress, message }),
+        }),
+      },
+    );
+    const text = content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
+    return { isError: isError === true, text, result: { ...Object(structuredContent) } };
+  }
+
+  /** How a completion stands, with its figures. */
+  async stateOf(id: string): Promise<unknown> {
+    const uri = `foundry://completions/${id}/state`;
+    const { contents } = await this.#client.readResource({ uri });
+    const [content] = contents;
+    return content !== undefined && "text" in content ? jsonFrom(content.text) : undefined;
+  }
+
+  /** Closes the server's stdin, which ends it. */
+  close(): Promise<void> {
+    return this.#client.close();
+  }
 }
