@@ -314,9 +314,7 @@ export async function adaptedChat(
         // A slow model is no proof that its engine cannot stream.
         if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));
         // An answer in one piece takes longer than the limit, so the next one is streamed again.
-        if (known.has("stream") && isSilent(error)) {
-          remember(transport, id, new Set([...known].filter((name) => name !== "stream")));
-        }
+        if (known.has("stream") && isSilent(error)) forgetStream(transport, id);
         throw error;
       }
       hasHung ||= isHanging;
@@ -332,7 +330,15 @@ export async function adaptedChat(
 const isSilent = ({ code, phase, status }: FoundryError): boolean =>
   code === "TIMEOUT" && phase === "first_byte" && status === null;
 
+/** Adds to what is known: parallel requests of the model may have found something else meanwhile. */
 function remember(transport: HttpTransport, model: string, refused: Refused): void {
   const models = refusedBy.get(transport) ?? new RecentMap<string, Refused>(MOST_MODELS_REMEMBERED);
-  if (refused.size > 0 || models.has(model)) refusedBy.set(transport, models.set(model, refused));
+  const all = new Set([...(models.get(model) ?? []), ...refused]);
+  if (all.size > 0) refusedBy.set(transport, models.set(model, all));
+}
+
+function forgetStream(transport: HttpTransport, model: string): void {
+  const models = refusedBy.get(transport);
+  const others = [...(models?.get(model) ?? [])].filter((name) => name !== "stream");
+  models?.set(model, new Set(others));
 }
