@@ -126,6 +126,10 @@ const sentAsText = (
   return { tools, results: tools || dropsToolResults };
 };
 
+/** Whether there is a system text, be it one that describes tools. */
+const hasSystemText = (request: ChatRequest, refused: Refused, quirks: ToolQuirks): boolean =>
+  messagesFor(request, sentAsText(refused, quirks)).some(({ role }) => role === "system");
+
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
 function offeredTools(
   { tools, toolChoice }: ChatRequest,
@@ -210,8 +214,7 @@ export function refusalsIn(
 ): Refusable[] {
   if (!CODES.has(error.code) || error.detail === null) return [];
   const { text } = errorWordsOf(error.detail, "", "");
-  const isSystemSent =
-    !refused.has("system") && request.messages.some(({ role }) => role === "system");
+  const isSystemSent = !refused.has("system") && hasSystemText(request, refused, quirks);
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
@@ -277,7 +280,7 @@ export function warningsOf(
       "This engine refuses a budget for reasoning, so the request was sent without it.",
     );
   }
-  if (refused.has("system") && request.messages.some(({ role }) => role === "system")) {
+  if (refused.has("system") && hasSystemText(request, refused, quirks)) {
     warnings.push(
       "This model refuses the role system, so the system text was sent in front of the first user message.",
     );
