@@ -115,6 +115,17 @@ describe("the catalog of the old service", () => {
     expect(service.asked.filter((line) => line.includes("/foundry/list"))).toHaveLength(1);
   });
 
+  it("that is later than its limit does not mean that it has not the model", async () => {
+    const { catalog, clock } = await catalogOf({ answer: "silence" });
+    await catalog.list({ limits: { wholeMs: 2 } });
+    clock.now = HOUR;
+    await expect(catalog.find("a:1", new AbortController().signal)).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringContaining("did not give its catalog"),
+      retryable: true,
+    });
+  });
+
   it("leaves at once who gives up, and goes on for the rest", async () => {
     const { catalog } = await catalogOf({ answer: "silence" });
     const caller = new AbortController();
