@@ -11,7 +11,7 @@ import {
   MAX_TOKEN_COUNT,
   MOST_LISTED_WORDS,
 } from "../../lib/index.js";
-import type { Call, Route } from "./dialect.js";
+import type { Call, RequestPath } from "./dialect.js";
 import { kindOf } from "./endpoint-errors.js";
 import type { Subject } from "./failure-rules.js";
 import { errorOfFailure } from "./failures.js";
@@ -21,7 +21,7 @@ export const jsonOf = ({ body }: Pick<HttpAnswer, "body">): unknown => answerFro
 
 /** Sends a GET request as a dialect does; of its answer, `maxBodyBytes` are read. */
 export const getterOf =
-  (transport: HttpTransport, quirks: Pick<Route, "headLimitBytes"> = {}) =>
+  (transport: HttpTransport, quirks: Pick<RequestPath, "headLimitBytes"> = {}) =>
   (
     path: string,
     call: Call,

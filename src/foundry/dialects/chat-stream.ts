@@ -23,7 +23,7 @@ import {
   refusalsIn,
   warningsOf,
 } from "./chat-request.js";
-import type { Call, ChatEvent, ChatRequest, ChatStream, Route } from "./dialect.js";
+import type { Call, ChatEvent, ChatRequest, ChatStream, RequestPath } from "./dialect.js";
 import { about, errorOfFailure } from "./failures.js";
 import { SchemaOffer } from "./json-schema.js";
 
@@ -36,13 +36,13 @@ interface AnswerQuirks {
 }
 
 /** The differences between servers in a chat request. */
-interface ChatQuirks extends Route, BodyQuirks, AnswerQuirks {
+interface ChatQuirks extends RequestPath, BodyQuirks, AnswerQuirks {
   /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
   readonly alwaysBeginsStreams?: boolean;
 }
 
-/** A chat as it is sent to one route, and how its answer is read. */
-interface Question extends Route, AnswerQuirks {
+/** A chat as it is sent, and how its answer is read. */
+interface SentChat extends RequestPath, AnswerQuirks {
   readonly request: ChatRequest;
   readonly body: object;
   /** The error of a refusal as it may be retried. Default: unchanged. */
@@ -51,8 +51,8 @@ interface Question extends Route, AnswerQuirks {
   readonly chunkOf?: (event: StreamEvent) => StreamEvent | null;
 }
 
-/** The question without what the engine refuses. A refusal of a part of it is the same the next time. */
-function questionOf(request: ChatRequest, quirks: ChatQuirks, refused: Refused): Question {
+/** The chat without what the engine refuses. A refusal of a part of it is the same the next time. */
+function sentChatOf(request: ChatRequest, quirks: ChatQuirks, refused: Refused): SentChat {
   return {
     ...quirks,
     request,
@@ -78,22 +78,22 @@ export async function openChat(
   call: Call,
   refused: Refused = NOTHING,
 ): Promise<ChatStream> {
-  const question = questionOf(request, quirks, refused);
-  if (!refused.has("stream")) return openStream(transport, question, call);
-  const answer = await transport.request(specOf(question, call));
+  const chat = sentChatOf(request, quirks, refused);
+  if (!refused.has("stream")) return openStream(transport, chat, call);
+  const answer = await transport.request(specOf(chat, call));
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
-  return chatStream(answer, inOrder(whole), readerOf(transport, question), question);
+  return chatStream(answer, inOrder(whole), readerOf(transport, chat), chat);
 }
 
 /** Requests a stream, and resolves with its first token. */
 export async function openStream(
   transport: HttpTransport,
-  question: Question,
+  chat: SentChat,
   call: Call,
 ): Promise<ChatStream> {
-  const { refusal = same, chunkOf = same } = question;
-  let reader = readerOf(transport, question);
+  const { refusal = same, chunkOf = same } = chat;
+  let reader = readerOf(transport, chat);
   const isStart = (event: StreamEvent): boolean => {
     const chunk = chunkOf(event);
     if (chunk === null) return false;
@@ -105,18 +105,18 @@ export async function openStream(
     }
   };
   const stream = await transport.stream({
-    ...specOf(question, call),
+    ...specOf(chat, call),
     // What a failed attempt sent is no part of the answer.
     onAttempt: () => {
-      reader = readerOf(transport, question);
+      reader = readerOf(transport, chat);
     },
     // An error event throws here: before the first token it can still be retried.
     isStart,
   });
-  return chatStream(stream, stream, reader, question);
+  return chatStream(stream, stream, reader, chat);
 }
 
-const specOf = ({ request, path, headLimitBytes, body, refusal = same }: Question, call: Call) => ({
+const specOf = ({ request, path, headLimitBytes, body, refusal = same }: SentChat, call: Call) => ({
   method: "POST" as const,
   path,
   ...(headLimitBytes === undefined ? {} : { headLimitBytes }),
@@ -126,7 +126,7 @@ const specOf = ({ request, path, headLimitBytes, body, refusal = same }: Questio
 });
 
 /** Some services give calls structured although the tools were described in the text. */
-const readerOf = ({ secrets }: HttpTransport, { request, body }: Question): EventReader =>
+const readerOf = ({ secrets }: HttpTransport, { request, body }: SentChat): EventReader =>
   new EventReader(
     about("chat", request.model),
     secrets,
@@ -143,9 +143,9 @@ async function chatStream(
   { attempts, requestId }: Pick<EventStream, "attempts" | "requestId">,
   stream: AsyncIterable<StreamEvent>,
   reader: EventReader,
-  question: Question,
+  chat: SentChat,
 ): Promise<ChatStream> {
-  const events = read(stream, reader, question);
+  const events = read(stream, reader, chat);
   const next = async (): Promise<IteratorResult<ChatEvent>> => {
     try {
       return await events.next();
@@ -167,11 +167,11 @@ async function chatStream(
     // Ends the request.
     return: () => events.return(undefined),
   };
-  const isForced = isForcedCall(question.request, question.body);
+  const isForced = isForcedCall(chat.request, chat.body);
   return {
     attempts,
     warnings: [],
-    isConstrained: "response_format" in question.body || isForced,
+    isConstrained: "response_format" in chat.body || isForced,
     isForcedCall: isForced,
     [Symbol.asyncIterator]: () => iterator,
   };
@@ -186,7 +186,7 @@ const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.tri
 async function* read(
   stream: AsyncIterable<StreamEvent>,
   reader: EventReader,
-  { request: { maxTokens }, mistakesLimitForStop, sendsTokensAlone, chunkOf = same }: Question,
+  { request: { maxTokens }, mistakesLimitForStop, sendsTokensAlone, chunkOf = same }: SentChat,
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
   let countedTokens = 0;
