@@ -8,13 +8,14 @@ import {
   type LoadedModel,
   parseModelId,
 } from "../models/index.js";
-import { getterOf, idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
+import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import type { SchemaForm } from "./chat-request.js";
 import { adaptedChat } from "./chat-stream.js";
 import { type Call, type Dialect, noDownload, type RequestPath } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about } from "./failures.js";
+import { getterOf } from "./get-requests.js";
 import { responsesChat } from "./responses-chat.js";
 
 /** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */
