@@ -47,11 +47,10 @@ export type Refused = ReadonlySet<Refusable>;
  */
 export type SchemaForm = "named" | "bare" | "call";
 
-/**
- * There is no common way to ask for an answer without thinking, or after little of it: some models have a
- * switch in their prompt, templates have arguments, and some engines take `reasoning_effort` or a budget.
- */
+/** The differences between servers in the body of a chat request. */
 export interface BodyQuirks extends ToolQuirks {
+  // There is no common way to ask for an answer without thinking, or after little of it: some models have a
+  // switch in their prompt, templates have arguments, and some engines take `reasoning_effort` or a budget.
   /** `chat_template_kwargs`: arguments of the model's template. */
   readonly takesTemplateArguments?: boolean;
   /** `reasoning_effort`: Ollama takes no other way on its OpenAI-compatible routes. */

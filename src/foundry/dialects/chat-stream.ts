@@ -45,13 +45,16 @@ interface ChatQuirks extends RequestPath, BodyQuirks, AnswerQuirks {
 interface SentChat extends RequestPath, AnswerQuirks {
   readonly request: ChatRequest;
   readonly body: object;
-  /** The error of a refusal as it may be retried. Default: unchanged. */
+  /** Makes an error that refuses a part of the request one that is not retried. Default: the error as it is. */
   readonly refusal?: (error: FoundryError) => FoundryError;
   /** The chunk of a chat in an event; `null`: it brings nothing of the answer. Default: the event. */
   readonly chunkOf?: (event: StreamEvent) => StreamEvent | null;
 }
 
-/** The chat without what the engine refuses. A refusal of a part of it is the same the next time. */
+/**
+ * The chat without what the engine refuses. A refusal of a part of it is the same the next time, so it is not
+ * retried.
+ */
 function sentChatOf(request: ChatRequest, quirks: ChatQuirks, refused: Refused): SentChat {
   return {
     ...quirks,
@@ -241,8 +244,8 @@ async function* read(
 /**
  * The next event of a stream; `null` at its end.
  *
- * @param leftMs How long it may be waited for behind the end of the answer, where what breaks off is an end like
- *   any other. `null`: the answer goes on.
+ * @param leftMs Milliseconds left to wait after the answer has ended; an error then counts as the end of the
+ *   stream. `null`: the answer has not ended, so there is no limit here.
  */
 async function nextOf(
   events: AsyncIterator<StreamEvent, unknown>,

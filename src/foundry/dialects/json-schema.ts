@@ -79,18 +79,20 @@ function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySe
   return used;
 }
 
-/**
- * The parameters of a tool of C1 and C2 2.0. Both look for references outside of the parameters, where the
- * definitions are not, and refuse keywords that they do not know. A stream of C1 breaks off without a reason
- * then (docs/foundry-local.md, section 4).
- */
+/** Keywords that both refuse. The answer is checked here for what they demand. */
 const UNKNOWN_THERE = ["uniqueItems", "not", "if", "then", "else"];
 /** References to references can make a large schema of a small one. */
 const MOST_REFERENCES = 500;
 /** Members that say nothing about the value. */
 const ANNOTATIONS = new Set(["title", "description", "default", "examples", "deprecated"]);
 
-/** `null` where the schema is not of an object, or refers to itself or to what it does not define. */
+/**
+ * The parameters of a tool of C1 and C2 2.0. Both look for references outside of the parameters, where the
+ * definitions are not, and refuse keywords that they do not know. A stream of C1 breaks off without a reason
+ * then (docs/foundry-local.md, section 4).
+ *
+ * @returns `null` where the schema is not of an object, or refers to itself or to what it does not define.
+ */
 export function callParameters(schema: Schema): Schema | null {
   if (schema["type"] !== "object") return null;
   const whole = withoutReferences(schema);
