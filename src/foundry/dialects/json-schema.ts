@@ -56,16 +56,44 @@ const INVERTED = ["if", "not"];
 
 /** The schema without these keywords wherever they are keywords, and not names of members of the value. */
 function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
-  const kept = Object.entries(schema).filter(
-    ([name, value]) =>
-      !keywords.includes(name) && !(INVERTED.includes(name) && hasKeyword(value, keywords)),
-  );
-  return mapSchemas(Object.fromEntries(kept), (each) => withoutKeywords(each, keywords));
+  const all = losesIf(schema, keywords) ? [...keywords, ...UNEVALUATED] : keywords;
+  const reduced = (each: Schema): Schema => {
+    const isChanged = (name: string) => hasKeyword(each[name], all);
+    const gone = [
+      ...all,
+      ...INVERTED.filter(isChanged).flatMap((name) => TOGETHER.get(name) ?? [name]),
+      ...(isChanged("contains") ? ["maxContains"] : []),
+    ];
+    const kept = Object.entries(each).filter(([name]) => !gone.includes(name));
+    return mapSchemas(withoutOneOf(Object.fromEntries(kept), all), reduced);
+  };
+  return reduced(schema);
 }
 
+/** Whether an `if` goes, be it in a part: `unevaluated…` of the whole can depend on it. */
+function losesIf(schema: Schema, keywords: readonly string[]): boolean {
+  let isLost = "if" in schema && (keywords.includes("if") || hasKeyword(schema["if"], keywords));
+  mapSchemas(schema, (each) => {
+    isLost ||= losesIf(each, keywords);
+    return each;
+  });
+  return isLost;
+}
+
+/** With `anyOf` where a keyword goes: without it the alternatives can be equal, and no value fits just one. */
+function withoutOneOf(schema: Schema, keywords: readonly string[]): Schema {
+  const { oneOf, ...rest } = schema;
+  if (!Array.isArray(oneOf) || !oneOf.some((each) => hasKeyword(each, keywords))) return schema;
+  if (keywords.includes("anyOf")) return rest;
+  if (!("anyOf" in rest)) return { ...rest, anyOf: oneOf };
+  const allOf = Array.isArray(rest["allOf"]) ? rest["allOf"] : [];
+  return keywords.includes("allOf") ? rest : { ...rest, allOf: [...allOf, { anyOf: oneOf }] };
+}
+
+/** Whether a schema has one of the keywords, or a reference, behind which it may be. */
 const hasKeyword = (value: unknown, keywords: readonly string[]): boolean => {
   const used = isMembers(value) ? usedKeywords(value) : new Set<string>();
-  return keywords.some((keyword) => used.has(keyword));
+  return used.has("$ref") || keywords.some((keyword) => used.has(keyword));
 };
 
 function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySet<string> {

@@ -80,6 +80,16 @@ describe("a schema as the parameters of a tool that must be called", () => {
     expect(callParameters({ ...twice("#/$defs/d0"), $defs })).toBeNull();
   });
 
+  it("allows no fewer values without the keywords that the services do not know", () => {
+    const schema = of({
+      a: { oneOf: [{ uniqueItems: true }, { not: WORD }] },
+      b: { if: WORD, else: { properties: { c: WORD } }, unevaluatedProperties: false },
+    });
+    expect(callParameters(schema)).toEqual(of({ a: { anyOf: [{}, {}] }, b: {} }));
+    const closed = of({ a: { unevaluatedProperties: false } });
+    expect(callParameters(closed)).toEqual(closed);
+  });
+
   it("leaves out keywords that the services do not know, and keeps members of these names", () => {
     const schema = of({
       not: { type: "array", uniqueItems: true, items: { not: WORD } },
