@@ -3,6 +3,7 @@ import { errorWordsOf, type HttpTransport } from "../../http/index.js";
 import {
   type FoundryError,
   isMembers,
+  LONGEST_SCHEMA,
   MOST_SCHEMAS_REMEMBERED,
   RecentMap,
 } from "../../lib/index.js";
@@ -20,6 +21,7 @@ const SCHEMA = new Set([
   "additionalItems",
   "additionalProperties",
   "contains",
+  "contentSchema",
   "else",
   "items",
   "propertyNames",
@@ -31,6 +33,7 @@ const SCHEMAS = new Set(["allOf", "anyOf", "items", "oneOf", "prefixItems"]);
 const NAMED_SCHEMAS = new Set([
   "$defs",
   "definitions",
+  "dependencies",
   "dependentSchemas",
   "patternProperties",
   "properties",
@@ -111,6 +114,8 @@ function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySe
 const UNKNOWN_THERE = ["uniqueItems", "not", "if", "then", "else"];
 /** References to references can make a large schema of a small one. */
 const MOST_REFERENCES = 500;
+/** Code units of the definitions in place of references, each as often as there is a reference to it. */
+const MOST_DEFINED = 4 * LONGEST_SCHEMA;
 /** Members that say nothing about the value. */
 const ANNOTATIONS = new Set(["title", "description", "default", "examples", "deprecated"]);
 
@@ -119,7 +124,8 @@ const ANNOTATIONS = new Set(["title", "description", "default", "examples", "dep
  * definitions are not, and refuse keywords that they do not know. A stream of C1 breaks off without a reason
  * then (docs/foundry-local.md, section 4).
  *
- * @returns `null` where the schema is not of an object, or refers to itself or to what it does not define.
+ * @returns `null` where the schema is not of an object, refers to itself or to what it does not define, or is
+ *   far longer without its references.
  */
 export function callParameters(schema: Schema): Schema | null {
   if (schema["type"] !== "object") return null;
@@ -144,6 +150,7 @@ export function forcedTools(tools: readonly ToolDefinition[]): readonly ToolDefi
 function withoutReferences(root: Schema): Schema | null {
   const open: string[] = [];
   let count = 0;
+  let size = 0;
   let isResolved = true;
 
   const definitionOf = (reference: string): Schema | null => {
@@ -153,10 +160,12 @@ function withoutReferences(root: Schema): Schema | null {
     if (start !== "#" || steps.length === 0) return null;
     let at: unknown = root;
     for (const step of steps) {
-      const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
+      const name = decoded(step).replaceAll("~1", "/").replaceAll("~0", "~");
       at = isMembers(at) && Object.hasOwn(at, name) ? at[name] : undefined;
     }
-    return isMembers(at) ? at : null;
+    if (!isMembers(at)) return null;
+    size += JSON.stringify(at).length;
+    return size > MOST_DEFINED ? null : at;
   };
 
   const within = (schema: Schema): Schema => {
@@ -179,6 +188,15 @@ function withoutReferences(root: Schema): Schema | null {
   const { $defs: _defs, definitions: _definitions, ...rest } = root;
   const whole = within(rest);
   return isResolved ? whole : null;
+}
+
+/** A step of a reference, which is a part of an address. */
+function decoded(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
 }
 
 /** Removing one of these allows more values, never fewer. */
