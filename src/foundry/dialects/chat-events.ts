@@ -27,7 +27,7 @@ type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: Found
 
 interface ReadEvent {
   readonly events: readonly ParsedEvent[];
-  /** Whether it contains text, thinking or the first end of the answer. */
+  /** Whether it contains text, thinking, a part of a call or the first end of the answer. */
   readonly isPart: boolean;
 }
 

@@ -47,11 +47,10 @@ export type Refused = ReadonlySet<Refusable>;
  */
 export type SchemaForm = "named" | "bare" | "call";
 
-/**
- * There is no common way to ask for an answer without thinking, or after little of it: some models have a
- * switch in their prompt, templates have arguments, and some engines take `reasoning_effort` or a budget.
- */
+/** The differences between servers in the body of a chat request. */
 export interface BodyQuirks extends ToolQuirks {
+  // There is no common way to ask for an answer without thinking, or after little of it: some models have a
+  // switch in their prompt, templates have arguments, and some engines take `reasoning_effort` or a budget.
   /** `chat_template_kwargs`: arguments of the model's template. */
   readonly takesTemplateArguments?: boolean;
   /** `reasoning_effort`: Ollama takes no other way on its OpenAI-compatible routes. */
@@ -125,6 +124,10 @@ const sentAsText = (
   const tools = toolsAsText || refused.has("tools");
   return { tools, results: tools || dropsToolResults };
 };
+
+/** Whether there is a system text, be it one that describes tools. */
+const hasSystemText = (request: ChatRequest, refused: Refused, quirks: ToolQuirks): boolean =>
+  messagesFor(request, sentAsText(refused, quirks)).some(({ role }) => role === "system");
 
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
 function offeredTools(
@@ -210,8 +213,7 @@ export function refusalsIn(
 ): Refusable[] {
   if (!CODES.has(error.code) || error.detail === null) return [];
   const { text } = errorWordsOf(error.detail, "", "");
-  const isSystemSent =
-    !refused.has("system") && request.messages.some(({ role }) => role === "system");
+  const isSystemSent = !refused.has("system") && hasSystemText(request, refused, quirks);
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
@@ -277,7 +279,7 @@ export function warningsOf(
       "This engine refuses a budget for reasoning, so the request was sent without it.",
     );
   }
-  if (refused.has("system") && request.messages.some(({ role }) => role === "system")) {
+  if (refused.has("system") && hasSystemText(request, refused, quirks)) {
     warnings.push(
       "This model refuses the role system, so the system text was sent in front of the first user message.",
     );

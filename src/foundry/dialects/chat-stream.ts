@@ -23,7 +23,7 @@ import {
   refusalsIn,
   warningsOf,
 } from "./chat-request.js";
-import type { Call, ChatEvent, ChatRequest, ChatStream, Route } from "./dialect.js";
+import type { Call, ChatEvent, ChatRequest, ChatStream, RequestPath } from "./dialect.js";
 import { about, errorOfFailure } from "./failures.js";
 import { SchemaOffer } from "./json-schema.js";
 
@@ -36,23 +36,26 @@ interface AnswerQuirks {
 }
 
 /** The differences between servers in a chat request. */
-interface ChatQuirks extends Route, BodyQuirks, AnswerQuirks {
+interface ChatQuirks extends RequestPath, BodyQuirks, AnswerQuirks {
   /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
   readonly alwaysBeginsStreams?: boolean;
 }
 
-/** A chat as it is sent to one route, and how its answer is read. */
-interface Question extends Route, AnswerQuirks {
+/** A chat as it is sent, and how its answer is read. */
+interface SentChat extends RequestPath, AnswerQuirks {
   readonly request: ChatRequest;
   readonly body: object;
-  /** The error of a refusal as it may be retried. Default: unchanged. */
+  /** Makes an error that refuses a part of the request one that is not retried. Default: the error as it is. */
   readonly refusal?: (error: FoundryError) => FoundryError;
   /** The chunk of a chat in an event; `null`: it brings nothing of the answer. Default: the event. */
   readonly chunkOf?: (event: StreamEvent) => StreamEvent | null;
 }
 
-/** The question without what the engine refuses. A refusal of a part of it is the same the next time. */
-function questionOf(request: ChatRequest, quirks: ChatQuirks, refused: Refused): Question {
+/**
+ * The chat without what the engine refuses. A refusal of a part of it is the same the next time, so it is not
+ * retried.
+ */
+function sentChatOf(request: ChatRequest, quirks: ChatQuirks, refused: Refused): SentChat {
   return {
     ...quirks,
     request,
@@ -78,22 +81,22 @@ export async function openChat(
   call: Call,
   refused: Refused = NOTHING,
 ): Promise<ChatStream> {
-  const question = questionOf(request, quirks, refused);
-  if (!refused.has("stream")) return openStream(transport, question, call);
-  const answer = await transport.request(specOf(question, call));
+  const chat = sentChatOf(request, quirks, refused);
+  if (!refused.has("stream")) return openStream(transport, chat, call);
+  const answer = await transport.request(specOf(chat, call));
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
-  return chatStream(answer, inOrder(whole), readerOf(transport, question), question);
+  return chatStream(answer, inOrder(whole), readerOf(transport, chat), chat);
 }
 
 /** Requests a stream, and resolves with its first token. */
 export async function openStream(
   transport: HttpTransport,
-  question: Question,
+  chat: SentChat,
   call: Call,
 ): Promise<ChatStream> {
-  const { refusal = same, chunkOf = same } = question;
-  let reader = readerOf(transport, question);
+  const { refusal = same, chunkOf = same } = chat;
+  let reader = readerOf(transport, chat);
   const isStart = (event: StreamEvent): boolean => {
     const chunk = chunkOf(event);
     if (chunk === null) return false;
@@ -105,18 +108,18 @@ export async function openStream(
     }
   };
   const stream = await transport.stream({
-    ...specOf(question, call),
+    ...specOf(chat, call),
     // What a failed attempt sent is no part of the answer.
     onAttempt: () => {
-      reader = readerOf(transport, question);
+      reader = readerOf(transport, chat);
     },
     // An error event throws here: before the first token it can still be retried.
     isStart,
   });
-  return chatStream(stream, stream, reader, question);
+  return chatStream(stream, stream, reader, chat);
 }
 
-const specOf = ({ request, path, headLimitBytes, body, refusal = same }: Question, call: Call) => ({
+const specOf = ({ request, path, headLimitBytes, body, refusal = same }: SentChat, call: Call) => ({
   method: "POST" as const,
   path,
   ...(headLimitBytes === undefined ? {} : { headLimitBytes }),
@@ -126,7 +129,7 @@ const specOf = ({ request, path, headLimitBytes, body, refusal = same }: Questio
 });
 
 /** Some services give calls structured although the tools were described in the text. */
-const readerOf = ({ secrets }: HttpTransport, { request, body }: Question): EventReader =>
+const readerOf = ({ secrets }: HttpTransport, { request, body }: SentChat): EventReader =>
   new EventReader(
     about("chat", request.model),
     secrets,
@@ -143,9 +146,9 @@ async function chatStream(
   { attempts, requestId }: Pick<EventStream, "attempts" | "requestId">,
   stream: AsyncIterable<StreamEvent>,
   reader: EventReader,
-  question: Question,
+  chat: SentChat,
 ): Promise<ChatStream> {
-  const events = read(stream, reader, question);
+  const events = read(stream, reader, chat);
   const next = async (): Promise<IteratorResult<ChatEvent>> => {
     try {
       return await events.next();
@@ -167,11 +170,11 @@ async function chatStream(
     // Ends the request.
     return: () => events.return(undefined),
   };
-  const isForced = isForcedCall(question.request, question.body);
+  const isForced = isForcedCall(chat.request, chat.body);
   return {
     attempts,
     warnings: [],
-    isConstrained: "response_format" in question.body || isForced,
+    isConstrained: "response_format" in chat.body || isForced,
     isForcedCall: isForced,
     [Symbol.asyncIterator]: () => iterator,
   };
@@ -186,7 +189,7 @@ const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.tri
 async function* read(
   stream: AsyncIterable<StreamEvent>,
   reader: EventReader,
-  { request: { maxTokens }, mistakesLimitForStop, sendsTokensAlone, chunkOf = same }: Question,
+  { request: { maxTokens }, mistakesLimitForStop, sendsTokensAlone, chunkOf = same }: SentChat,
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
   let countedTokens = 0;
@@ -241,8 +244,8 @@ async function* read(
 /**
  * The next event of a stream; `null` at its end.
  *
- * @param leftMs How long it may be waited for behind the end of the answer, where what breaks off is an end like
- *   any other. `null`: the answer goes on.
+ * @param leftMs Milliseconds left to wait after the answer has ended; an error then counts as the end of the
+ *   stream. `null`: the answer has not ended, so there is no limit here.
  */
 async function nextOf(
   events: AsyncIterator<StreamEvent, unknown>,
@@ -314,9 +317,7 @@ export async function adaptedChat(
         // A slow model is no proof that its engine cannot stream.
         if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));
         // An answer in one piece takes longer than the limit, so the next one is streamed again.
-        if (known.has("stream") && isSilent(error)) {
-          remember(transport, id, new Set([...known].filter((name) => name !== "stream")));
-        }
+        if (known.has("stream") && isSilent(error)) forgetStream(transport, id);
         throw error;
       }
       hasHung ||= isHanging;
@@ -332,7 +333,15 @@ export async function adaptedChat(
 const isSilent = ({ code, phase, status }: FoundryError): boolean =>
   code === "TIMEOUT" && phase === "first_byte" && status === null;
 
+/** Adds to what is known: parallel requests of the model may have found something else meanwhile. */
 function remember(transport: HttpTransport, model: string, refused: Refused): void {
   const models = refusedBy.get(transport) ?? new RecentMap<string, Refused>(MOST_MODELS_REMEMBERED);
-  if (refused.size > 0 || models.has(model)) refusedBy.set(transport, models.set(model, refused));
+  const all = new Set([...(models.get(model) ?? []), ...refused]);
+  if (all.size > 0) refusedBy.set(transport, models.set(model, all));
+}
+
+function forgetStream(transport: HttpTransport, model: string): void {
+  const models = refusedBy.get(transport);
+  const others = [...(models?.get(model) ?? [])].filter((name) => name !== "stream");
+  models?.set(model, new Set(others));
 }

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { HttpTransport } from "../../http/index.js";
 import { FoundryError, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
-import { getterOf, idListSchema, modelListSchema, parseAnswer } from "./answers.js";
+import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import type { Refused } from "./chat-request.js";
 import { adaptedChat, openChat } from "./chat-stream.js";
@@ -10,6 +10,7 @@ import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect
 import { requestEmbeddings } from "./embeddings.js";
 import { downloadAdvice } from "./failure-rules.js";
 import { about, errorOfStreamEvent } from "./failures.js";
+import { getterOf } from "./get-requests.js";
 import { responsesChat } from "./responses-chat.js";
 
 export const core1StatusSchema = z

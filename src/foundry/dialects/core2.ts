@@ -8,13 +8,14 @@ import {
   type LoadedModel,
   parseModelId,
 } from "../models/index.js";
-import { getterOf, idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
+import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import type { SchemaForm } from "./chat-request.js";
 import { adaptedChat } from "./chat-stream.js";
-import { type Call, type Dialect, noDownload, type Route } from "./dialect.js";
+import { type Call, type Dialect, noDownload, type RequestPath } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about } from "./failures.js";
+import { getterOf } from "./get-requests.js";
 import { responsesChat } from "./responses-chat.js";
 
 /** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */
@@ -170,15 +171,15 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     download: noDownload,
 
     embed: (request, call) =>
-      requestEmbeddings(transport, request, routeOf(request.model, "embeddings"), call),
+      requestEmbeddings(transport, request, requestPathOf(request.model, "embeddings"), call),
 
     chat: (request, call) => {
       const { model } = request;
       if (hasImages(request)) {
-        return responsesChat(transport, request, routeOf(model, "responses"), call);
+        return responsesChat(transport, request, requestPathOf(model, "responses"), call);
       }
       const quirks = {
-        ...routeOf(model, "chat/completions"),
+        ...requestPathOf(model, "chat/completions"),
         alwaysBeginsStreams: true,
         schemaForm: version.schemaForm,
         dropsToolResults: version.dropsToolResults,
@@ -201,7 +202,7 @@ const unknownAlias = (
 
 const prefixOf = (family: Family): string => (family === "local" ? "/catalogs/local" : "");
 
-const routeOf = ({ family }: KnownModel, name: string): Route => ({
+const requestPathOf = ({ family }: KnownModel, name: string): RequestPath => ({
   path: `${prefixOf(family)}/v1/${name}`,
   headLimitBytes: HEAD_LIMIT_BYTES,
 });

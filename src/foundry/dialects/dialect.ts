@@ -20,8 +20,8 @@ export interface Call {
   readonly retry?: boolean;
 }
 
-/** A route of a service, and what limits its requests. */
-export interface Route {
+/** The path of requests to a service, and what limits them. */
+export interface RequestPath {
   readonly path: string;
   readonly headLimitBytes?: number;
 }

@@ -3,20 +3,20 @@ import type { ErrorWords, HttpAnswer, HttpTransport } from "../../http/index.js"
 import { FoundryError, MAX_EMBEDDINGS_BYTES, type SecretMask } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import { jsonOf, parseAnswer } from "./answers.js";
-import type { Call, Embeddings, EmbedRequest, Route } from "./dialect.js";
+import type { Call, Embeddings, EmbedRequest, RequestPath } from "./dialect.js";
 import { about, errorOfFailure, errorOfStreamEvent, hiddenWords } from "./failures.js";
 
 /** Requests embeddings as the OpenAI API has them. The vectors are in the order of the inputs. */
 export async function requestEmbeddings(
   transport: HttpTransport,
   { model, inputs }: EmbedRequest,
-  route: Route,
+  requestPath: RequestPath,
   call: Call,
 ): Promise<Embeddings> {
   const subject = about("embed", model);
   const answer = await transport.request({
     method: "POST",
-    ...route,
+    ...requestPath,
     ...call,
     // Without an `encoding_format`: floats are the default, and proxies refuse it for some engines.
     body: { model: model.id, input: inputs },
@@ -25,7 +25,7 @@ export async function requestEmbeddings(
   });
   const said = errorIn(answer, transport.secrets);
   if (said !== null) throw forTexts(errorOfStreamEvent(said, subject), model);
-  const { data, usage } = parseAnswer(answer, embeddingsSchema, route.path, "embeddings");
+  const { data, usage } = parseAnswer(answer, embeddingsSchema, requestPath.path, "embeddings");
   const vectors = [...data].sort((a, b) => a.index - b.index).map(({ embedding }) => embedding);
   const width = vectors[0]?.length ?? 0;
   if (vectors.length !== inputs.length || vectors.some(({ length }) => length !== width)) {

@@ -1,11 +1,11 @@
 import {
   errorWordsOf,
-  type HttpAnswer,
   type HttpTransport,
   redirectTarget,
   retryAfterMsOf,
 } from "../../http/index.js";
-import { answerFrom, FoundryError, formatWait } from "../../lib/index.js";
+import { FoundryError, formatWait } from "../../lib/index.js";
+import { kindOf } from "./answers.js";
 import { saidBy } from "./sanitize-message.js";
 
 /** Errors for which the endpoint is to blame, or what is set for it: its address, its key. */
@@ -70,16 +70,6 @@ export function unauthorized(
     ...(options.retryAfterMs === undefined ? {} : { retryAfterMs: options.retryAfterMs }),
     action: advice,
   });
-}
-
-/** What a body is, for people, without quoting it. */
-export function kindOf(answer: Pick<HttpAnswer, "body">): string {
-  const body = answer.body.trim();
-  if (body === "") return "nothing";
-  if (/^<(!doctype|html|\?xml)/i.test(body)) return "a web page";
-  if (answerFrom(answer.body) !== undefined) return "other JSON";
-  if (body.startsWith("{") || body.startsWith("[")) return "broken JSON";
-  return "other text";
 }
 
 /** What came instead of a list of models. */

@@ -3,6 +3,7 @@ import { errorWordsOf, type HttpTransport } from "../../http/index.js";
 import {
   type FoundryError,
   isMembers,
+  LONGEST_SCHEMA,
   MOST_SCHEMAS_REMEMBERED,
   RecentMap,
 } from "../../lib/index.js";
@@ -20,6 +21,7 @@ const SCHEMA = new Set([
   "additionalItems",
   "additionalProperties",
   "contains",
+  "contentSchema",
   "else",
   "items",
   "propertyNames",
@@ -31,6 +33,7 @@ const SCHEMAS = new Set(["allOf", "anyOf", "items", "oneOf", "prefixItems"]);
 const NAMED_SCHEMAS = new Set([
   "$defs",
   "definitions",
+  "dependencies",
   "dependentSchemas",
   "patternProperties",
   "properties",
@@ -56,16 +59,44 @@ const INVERTED = ["if", "not"];
 
 /** The schema without these keywords wherever they are keywords, and not names of members of the value. */
 function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
-  const kept = Object.entries(schema).filter(
-    ([name, value]) =>
-      !keywords.includes(name) && !(INVERTED.includes(name) && hasKeyword(value, keywords)),
-  );
-  return mapSchemas(Object.fromEntries(kept), (each) => withoutKeywords(each, keywords));
+  const all = losesIf(schema, keywords) ? [...keywords, ...UNEVALUATED] : keywords;
+  const reduced = (each: Schema): Schema => {
+    const isChanged = (name: string) => hasKeyword(each[name], all);
+    const gone = [
+      ...all,
+      ...INVERTED.filter(isChanged).flatMap((name) => TOGETHER.get(name) ?? [name]),
+      ...(isChanged("contains") ? ["maxContains"] : []),
+    ];
+    const kept = Object.entries(each).filter(([name]) => !gone.includes(name));
+    return mapSchemas(withoutOneOf(Object.fromEntries(kept), all), reduced);
+  };
+  return reduced(schema);
 }
 
+/** Whether an `if` goes, be it in a part: `unevaluated…` of the whole can depend on it. */
+function losesIf(schema: Schema, keywords: readonly string[]): boolean {
+  let isLost = "if" in schema && (keywords.includes("if") || hasKeyword(schema["if"], keywords));
+  mapSchemas(schema, (each) => {
+    isLost ||= losesIf(each, keywords);
+    return each;
+  });
+  return isLost;
+}
+
+/** With `anyOf` where a keyword goes: without it the alternatives can be equal, and no value fits just one. */
+function withoutOneOf(schema: Schema, keywords: readonly string[]): Schema {
+  const { oneOf, ...rest } = schema;
+  if (!Array.isArray(oneOf) || !oneOf.some((each) => hasKeyword(each, keywords))) return schema;
+  if (keywords.includes("anyOf")) return rest;
+  if (!("anyOf" in rest)) return { ...rest, anyOf: oneOf };
+  const allOf = Array.isArray(rest["allOf"]) ? rest["allOf"] : [];
+  return keywords.includes("allOf") ? rest : { ...rest, allOf: [...allOf, { anyOf: oneOf }] };
+}
+
+/** Whether a schema has one of the keywords, or a reference, behind which it may be. */
 const hasKeyword = (value: unknown, keywords: readonly string[]): boolean => {
   const used = isMembers(value) ? usedKeywords(value) : new Set<string>();
-  return keywords.some((keyword) => used.has(keyword));
+  return used.has("$ref") || keywords.some((keyword) => used.has(keyword));
 };
 
 function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySet<string> {
@@ -79,18 +110,23 @@ function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySe
   return used;
 }
 
+/** Keywords that both refuse. The answer is checked here for what they demand. */
+const UNKNOWN_THERE = ["uniqueItems", "not", "if", "then", "else"];
+/** References to references can make a large schema of a small one. */
+const MOST_REFERENCES = 500;
+/** Code units of the definitions in place of references, each as often as there is a reference to it. */
+const MOST_DEFINED = 4 * LONGEST_SCHEMA;
+/** Members that say nothing about the value. */
+const ANNOTATIONS = new Set(["title", "description", "default", "examples", "deprecated"]);
+
 /**
  * The parameters of a tool of C1 and C2 2.0. Both look for references outside of the parameters, where the
  * definitions are not, and refuse keywords that they do not know. A stream of C1 breaks off without a reason
  * then (docs/foundry-local.md, section 4).
+ *
+ * @returns `null` where the schema is not of an object, refers to itself or to what it does not define, or is
+ *   far longer without its references.
  */
-const UNKNOWN_THERE = ["uniqueItems", "not", "if", "then", "else"];
-/** References to references can make a large schema of a small one. */
-const MOST_REFERENCES = 500;
-/** Members that say nothing about the value. */
-const ANNOTATIONS = new Set(["title", "description", "default", "examples", "deprecated"]);
-
-/** `null` where the schema is not of an object, or refers to itself or to what it does not define. */
 export function callParameters(schema: Schema): Schema | null {
   if (schema["type"] !== "object") return null;
   const whole = withoutReferences(schema);
@@ -114,6 +150,7 @@ export function forcedTools(tools: readonly ToolDefinition[]): readonly ToolDefi
 function withoutReferences(root: Schema): Schema | null {
   const open: string[] = [];
   let count = 0;
+  let size = 0;
   let isResolved = true;
 
   const definitionOf = (reference: string): Schema | null => {
@@ -123,10 +160,12 @@ function withoutReferences(root: Schema): Schema | null {
     if (start !== "#" || steps.length === 0) return null;
     let at: unknown = root;
     for (const step of steps) {
-      const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
+      const name = decoded(step).replaceAll("~1", "/").replaceAll("~0", "~");
       at = isMembers(at) && Object.hasOwn(at, name) ? at[name] : undefined;
     }
-    return isMembers(at) ? at : null;
+    if (!isMembers(at)) return null;
+    size += JSON.stringify(at).length;
+    return size > MOST_DEFINED ? null : at;
   };
 
   const within = (schema: Schema): Schema => {
@@ -149,6 +188,15 @@ function withoutReferences(root: Schema): Schema | null {
   const { $defs: _defs, definitions: _definitions, ...rest } = root;
   const whole = within(rest);
   return isResolved ? whole : null;
+}
+
+/** A step of a reference, which is a part of an address. */
+function decoded(step: string): string {
+  try {
+    return decodeURIComponent(step);
+  } catch {
+    return step;
+  }
 }
 
 /** Removing one of these allows more values, never fewer. */

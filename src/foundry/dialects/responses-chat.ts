@@ -2,7 +2,7 @@ import * as z from "zod";
 import { type HttpTransport, jsonOf, type StreamEvent } from "../../http/index.js";
 import { contentOf, dataUrl, messagesFor, toolNotes } from "./chat-messages.js";
 import { openStream } from "./chat-stream.js";
-import type { Call, ChatMessage, ChatRequest, ChatStream, Route } from "./dialect.js";
+import type { Call, ChatMessage, ChatRequest, ChatStream, RequestPath } from "./dialect.js";
 
 /**
  * A chat over `/v1/responses`, the only route on which Foundry Local gives images to a model: its chat
@@ -15,13 +15,13 @@ const AS_TEXT = { tools: true, results: true };
 export async function responsesChat(
   transport: HttpTransport,
   request: ChatRequest,
-  route: Route,
+  requestPath: RequestPath,
   call: Call,
 ): Promise<ChatStream> {
   // Each is made once: the reader knows events by their identity.
   const chunks = new WeakMap<StreamEvent, StreamEvent | null>();
-  const question = {
-    ...route,
+  const chat = {
+    ...requestPath,
     request,
     body: bodyOf(request),
     // Core 2.0 says `completed` also where the limit cut the answer off.
@@ -34,7 +34,7 @@ export async function responsesChat(
       return chunk;
     },
   };
-  const stream = await openStream(transport, question, call);
+  const stream = await openStream(transport, chat, call);
   return { ...stream, warnings: toolNotes(request, AS_TEXT) };
 }
 

@@ -48,6 +48,22 @@ describe("a schema as the parameters of a forced tool", () => {
       of({ a: WORD }),
     ],
     [
+      "with encoded characters",
+      of(
+        { a: { $ref: "#/$defs/My%20Type" }, b: { $ref: "#/$defs/50%" } },
+        { $defs: { "My Type": WORD, "50%": WORD } },
+      ),
+      of({ a: WORD, b: WORD }),
+    ],
+    [
+      "below what depends on a member, and in the content of a text",
+      of(
+        { a: { contentSchema: { $ref: "#/$defs/w" } } },
+        { dependencies: { a: { $ref: "#/$defs/w" }, b: ["a"] }, $defs: { w: WORD } },
+      ),
+      of({ a: { contentSchema: WORD } }, { dependencies: { a: WORD, b: ["a"] } }),
+    ],
+    [
       "that is a name or a value",
       of({ $ref: WORD, a: { const: { $ref: "#/$defs/w" } } }),
       of({ $ref: WORD, a: { const: { $ref: "#/$defs/w" } } }),
@@ -78,6 +94,29 @@ describe("a schema as the parameters of a forced tool", () => {
       names.map((name, at) => [name, at === 39 ? WORD : twice(`#/$defs/d${at + 1}`)]),
     );
     expect(callParameters({ ...twice("#/$defs/d0"), $defs })).toBeNull();
+  });
+
+  it("is none where many references to a long definition would make it far longer", () => {
+    const $defs = { long: { ...WORD, enum: ["x".repeat(20_000)] } };
+    const times = (count: number) =>
+      of(
+        Object.fromEntries(
+          Array.from({ length: count }, (_, at) => [`m${at}`, { $ref: "#/$defs/long" }]),
+        ),
+        { $defs },
+      );
+    expect(callParameters(times(5))).not.toBeNull();
+    expect(callParameters(times(200))).toBeNull();
+  });
+
+  it("allows no fewer values without the keywords that the services do not know", () => {
+    const schema = of({
+      a: { oneOf: [{ uniqueItems: true }, { not: WORD }] },
+      b: { if: WORD, else: { properties: { c: WORD } }, unevaluatedProperties: false },
+    });
+    expect(callParameters(schema)).toEqual(of({ a: { anyOf: [{}, {}] }, b: {} }));
+    const closed = of({ a: { unevaluatedProperties: false } });
+    expect(callParameters(closed)).toEqual(closed);
   });
 
   it("loses keywords unknown to the services, but keeps properties with these names", () => {

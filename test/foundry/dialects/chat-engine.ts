@@ -45,14 +45,14 @@ export const hello = ({ stream }: ChatBody): ChatAnswer =>
  * An OpenAI-compatible engine with the models `m` and `other`. `null` as an answer: none, ever.
  */
 export async function chatEngine(
-  answer: (body: ChatBody) => ChatAnswer | null,
+  answer: (body: ChatBody) => ChatAnswer | null | Promise<ChatAnswer>,
 ): Promise<ChatEngine> {
   const chats: ChatBody[] = [];
-  const { url, asked } = await httpService((request, response, text) => {
+  const { url, asked } = await httpService(async (request, response, text) => {
     if (request.method === "POST") {
       const body = bodySchema.parse(JSON.parse(text));
       chats.push(body);
-      const given = answer(body);
+      const given = await answer(body);
       if (given === null) return;
       response.writeHead(given.status ?? 200, given.headers ?? {});
       if (given.isBytewise === true) {

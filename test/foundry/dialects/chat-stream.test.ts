@@ -1,8 +1,10 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { openChat } from "../../../src/foundry/dialects/chat-stream.js";
+import { adaptedChat, openChat } from "../../../src/foundry/dialects/chat-stream.js";
 import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
 import { HttpTransport } from "../../../src/http/index.js";
+import { deferred } from "../../../src/lib/index.js";
 import { knownModel } from "../models/known-model.js";
+import { type ChatBody, chatEngine, hello, json } from "./chat-engine.js";
 import { httpService } from "./http-service.js";
 
 const REQUEST = {
@@ -418,5 +420,77 @@ describe("openChat in one piece", () => {
     const inOnePiece = new Set(["stream"] as const);
     const asking = openChat(transport, REQUEST, quirks, { limits: {} }, inOnePiece);
     await expect(asking).rejects.toMatchObject({ code });
+  });
+});
+
+describe("adaptedChat", () => {
+  /** An engine, and a chat on it. */
+  async function engineOf(answer: Parameters<typeof chatEngine>[0]) {
+    const engine = await chatEngine(answer);
+    const transport = new HttpTransport({ baseUrl: engine.url, retry: { retries: 0 } });
+    onTestFinished(() => transport.close());
+    const ask = (fields: object, call: object = {}) =>
+      adaptedChat(
+        transport,
+        { ...REQUEST, ...fields },
+        { path: "/v1/chat/completions" },
+        { limits: {}, ...call },
+      );
+    return { ...engine, ask };
+  }
+
+  it("keeps what a parallel request of the model found, after one that began before", async () => {
+    const first = deferred();
+    const refusal = json({ error: "unknown field seed" }, 400);
+    const { ask, chats } = await engineOf(async (body: ChatBody) => {
+      if ("seed" in body) return refusal;
+      if (chats.length === 1) await first.promise;
+      return hello(body);
+    });
+    const slow = ask({});
+    await vi.waitFor(() => expect(chats).toHaveLength(1));
+    expect(await ask({ seed: 7 })).toMatchObject({ attempts: 2 });
+
+    first.resolve();
+    await slow;
+
+    expect(await ask({ seed: 7 })).toMatchObject({ attempts: 1 });
+  });
+
+  it("keeps that the engine does not stream, after a cancelled parallel request", async () => {
+    const { ask, chats } = await engineOf((body) => (body["stream"] === true ? null : hello(body)));
+    const caller = new AbortController();
+    const cancelled = ask({}, { signal: caller.signal });
+    await vi.waitFor(() => expect(chats).toHaveLength(1));
+    expect(await ask({}, { limits: { firstByteMs: 1000 } })).toMatchObject({ attempts: 2 });
+
+    caller.abort();
+    await expect(cancelled).rejects.toMatchObject({ code: "CANCELLED" });
+
+    expect(await ask({}, { limits: { firstByteMs: 10_000 } })).toMatchObject({ attempts: 1 });
+  });
+
+  it("forgets only that the engine does not stream where an answer in one piece is late", async () => {
+    let isLate = false;
+    const { ask, chats } = await engineOf((body) => {
+      if ("seed" in body) return json({ error: "unknown field seed" }, 400);
+      return isLate || body["stream"] === true ? null : hello(body);
+    });
+    const call = { limits: { firstByteMs: 1000 } };
+    await ask({}, call);
+    isLate = true;
+    const late = ask({}, { limits: { firstByteMs: 2000 } });
+    const failure = expect(late).rejects.toMatchObject({ code: "TIMEOUT" });
+    await vi.waitFor(() => expect(chats).toHaveLength(3));
+    isLate = false;
+    await ask({ seed: 7 }, call);
+
+    await failure;
+
+    await ask({ seed: 7 }, call);
+    expect(chats.slice(5).map(({ stream, seed }) => [stream, seed])).toEqual([
+      [true, undefined],
+      [undefined, undefined],
+    ]);
   });
 });

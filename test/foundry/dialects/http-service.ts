@@ -15,7 +15,7 @@ export interface HttpService {
 
 /** A server with the test's answers. It ends with the test. */
 export async function httpService(
-  answer: (request: IncomingMessage, response: ServerResponse, body: string) => void,
+  answer: (request: IncomingMessage, response: ServerResponse, body: string) => unknown,
 ): Promise<HttpService> {
   const asked: string[] = [];
   const listener: RequestListener = (request, response) => {

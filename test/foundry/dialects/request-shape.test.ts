@@ -311,6 +311,26 @@ describe("a system text", () => {
     ]);
   });
 
+  it("that describes tools goes in front of the first message, too", async () => {
+    const { url, chats } = await chatEngine((body) => {
+      if ("tools" in body) return json({ error: "This model does not support tools" }, 400);
+      return JSON.stringify(body).includes('"system"')
+        ? json({ error: "System role not supported" }, 400)
+        : hello(body);
+    });
+    const clock = { name: "clock", description: "The time" };
+    const tools = [{ type: "function" as const, function: clock }];
+    const completion = await clientOf(url).complete({ prompt: "Hi", model: "m", tools });
+    expect(completion).toMatchObject({ text: "Hello", attempts: 3 });
+    expect(completion.warnings).toEqual([
+      expect.stringContaining("takes no tools"),
+      expect.stringContaining("role system"),
+    ]);
+    expect(chats[2]?.["messages"]).toEqual([
+      { role: "user", content: expect.stringMatching(/clock.*\n\nHi$/s) },
+    ]);
+  });
+
   it("is not added where none was sent", async () => {
     const { url, chats } = await chatEngine(() =>
       json({ error: "System role not supported" }, 400),

@@ -223,6 +223,60 @@ describe("a schema that an engine refuses", () => {
     expect(chats).toHaveLength(16);
   });
 
+  it.each<[string, object, object]>([
+    [
+      "alternatives that are equal then",
+      {
+        oneOf: [
+          { uniqueItems: true, minItems: 1 },
+          { uniqueItems: false, minItems: 1 },
+        ],
+      },
+      { anyOf: [{ minItems: 1 }, { minItems: 1 }] },
+    ],
+    [
+      "alternatives beside others",
+      { oneOf: [{ uniqueItems: true }], anyOf: [{ minItems: 1 }], allOf: [{ minItems: 2 }] },
+      { anyOf: [{ minItems: 1 }], allOf: [{ minItems: 2 }, { anyOf: [{}] }] },
+    ],
+    [
+      "alternatives with the keyword behind a reference",
+      { oneOf: [{ $ref: "#/$defs/a" }, {}], $defs: { a: { uniqueItems: true } } },
+      { anyOf: [{ $ref: "#/$defs/a" }, {}], $defs: { a: {} } },
+    ],
+    [
+      "alternatives without the keyword",
+      { oneOf: [{ minItems: 1 }], uniqueItems: true },
+      { oneOf: [{ minItems: 1 }] },
+    ],
+    [
+      "what follows from a condition with the keyword",
+      {
+        allOf: [{ if: { uniqueItems: true }, else: { properties: { a: {} } } }],
+        unevaluatedProperties: false,
+      },
+      { allOf: [{}] },
+    ],
+    [
+      "a number of elements with the keyword",
+      { contains: { uniqueItems: true }, minContains: 1, maxContains: 1 },
+      { contains: {}, minContains: 1 },
+    ],
+  ])("allows no fewer values without a keyword: %s", async (_what, members, sent) => {
+    const schema = { type: "object", ...members };
+    const { url, chats } = await chatEngine((body) =>
+      JSON.stringify(schemaIn(body)) === JSON.stringify(schema)
+        ? refusal("status", message, 500)
+        : answer(body),
+    );
+
+    await clientOf(url)
+      .complete({ prompt: "?", model: "m", schema })
+      .catch(() => {});
+
+    expect(schemaIn(chats[1] ?? {})).toEqual({ type: "object", ...sent });
+  });
+
   it("loses parts that would become stricter without the refused keyword", async () => {
     const schema = {
       type: "object",

@@ -2,14 +2,16 @@ import * as z from "zod";
 import type { HttpTransport } from "../../../http/index.js";
 import {
   FoundryError,
+  formatDuration,
   MOST_MODEL_MB,
   TIMED_OUT,
   toFoundryError,
   waitFor,
 } from "../../../lib/index.js";
 import { deviceOf, type ListedModel, type ModelDetails, parseModelId } from "../../models/index.js";
-import { getterOf, isModelName, parseAnswer, tokenCountSchema } from "../answers.js";
+import { isModelName, parseAnswer, tokenCountSchema } from "../answers.js";
 import type { Call } from "../dialect.js";
+import { getterOf } from "../get-requests.js";
 
 /**
  * The catalog of the legacy service (CLI 0.8 or before), `GET /foundry/list`. The first answer after
@@ -109,27 +111,31 @@ export class ServiceCatalog {
   /**
    * Finds a model in the catalog, after waiting for it if necessary; `null` if it is not there.
    *
-   * @throws FoundryError the failure of the catalog, if the cached one does not have the model.
+   * @throws FoundryError the failure of the catalog, or `TIMEOUT`, if the cached one does not have the model.
    */
   async find(id: string, signal: AbortSignal): Promise<CatalogEntry | null> {
     const known = entryOf(id, this.known);
     if (known !== null) return known;
-    await this.#wait(ANSWER_MS, signal);
+    // The limit can pass before that of the request, and before there is a failure.
+    const hasArrived = await this.#wait(ANSWER_MS, signal);
     const entry = entryOf(id, this.known);
-    if (entry === null && this.#failure !== null) throw this.#failure;
-    return entry;
+    if (entry !== null) return entry;
+    if (!hasArrived) throw lateCatalog();
+    if (this.#failure !== null) throw this.#failure;
+    return null;
   }
 
   #isFresh(): boolean {
     return this.#last !== null && this.#now() - this.#last.at < FRESH_MS;
   }
 
-  /** Waits for the request in flight. The limit counts from its start. */
-  async #wait(limitMs: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Waits for the request in flight; `false`: in vain. The limit counts from its start. */
+  async #wait(limitMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     const request = this.#startRequest();
     const withinMs = this.#requestedAt + limitMs - this.#now();
     const result = await waitFor(request, { withinMs, signal, ref: false });
     if (result === TIMED_OUT) this.#wasSlow = true;
+    return result !== TIMED_OUT;
   }
 
   #startRequest(): Promise<void> {
@@ -174,6 +180,17 @@ export class ServiceCatalog {
       : "The service has no catalog of models, probably because it cannot reach it over the network, so only downloaded models are listed. They may still work.";
   }
 }
+
+const lateCatalog = (): FoundryError =>
+  new FoundryError(
+    "TIMEOUT",
+    `The service did not give its catalog of models within ${formatDuration(ANSWER_MS)}.`,
+    {
+      action:
+        "Try again in some minutes: after its start the service first loads its catalog over the network. Check the network connection if that does not help.",
+      retryable: true,
+    },
+  );
 
 const emptyCatalog = (): FoundryError =>
   new FoundryError("SERVICE_ERROR", "The service's catalog of models is empty.", {

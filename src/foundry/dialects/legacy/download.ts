@@ -196,13 +196,6 @@ const notInCatalog = (model: KnownModel): FoundryError =>
     { action: "Choose another model: `listModels` lists them." },
   );
 
-/**
- * The answer of the legacy service (CLI 0.8 or before) to a download: lines such as
- * `Total 76.268% Downloading v3/model.onnx` with blank lines between (#232), or `("model.onnx", 0.01)`
- * by the reference of 2025, and one JSON object at the end. Chunks are cut anywhere. The decimal
- * separator may be a comma.
- */
-
 // A bound on the digits: without it, a long line of digits takes quadratic time.
 const PERCENT = /(\d{1,20}(?:[.,]\d{1,20})?)\s?%/;
 const FRACTION = /\("[^"]*",\s{0,9}(\d{1,20}(?:[.,]\d{1,20})?(?:e-?\d{1,3})?)\)/gi;
@@ -229,6 +222,12 @@ interface DownloadResult {
   readonly error: string | null;
 }
 
+/**
+ * The answer of the legacy service (CLI 0.8 or before) to a download: lines such as
+ * `Total 76.268% Downloading v3/model.onnx` with blank lines between (#232), or `("model.onnx", 0.01)`
+ * by the reference of 2025, and one JSON object at the end. Chunks are cut anywhere. The decimal
+ * separator may be a comma.
+ */
 export class DownloadAnswer {
   /** 0 to 100, never less than before; `null` until the service reports it. */
   percent: number | null = null;

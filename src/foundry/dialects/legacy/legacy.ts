@@ -7,11 +7,12 @@ import {
   toFoundryError,
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
-import { getterOf, idListSchema, jsonOf, parseAnswer, tokenCountSchema } from "../answers.js";
+import { idListSchema, jsonOf, parseAnswer, tokenCountSchema } from "../answers.js";
 import { wireMessage } from "../chat-messages.js";
 import { adaptedChat } from "../chat-stream.js";
 import { type Call, type Dialect, unsupported } from "../dialect.js";
 import { about, errorOfFailure } from "../failures.js";
+import { getterOf } from "../get-requests.js";
 import {
   type CatalogEntry,
   type Extras,

@@ -115,6 +115,17 @@ describe("the catalog of the legacy service", () => {
     expect(service.asked.filter((line) => line.includes("/foundry/list"))).toHaveLength(1);
   });
 
+  it("that is later than its limit is a TIMEOUT, not a missing model", async () => {
+    const { catalog, clock } = await catalogOf({ answer: "silence" });
+    await catalog.list({ limits: { wholeMs: 2 } });
+    clock.now = HOUR;
+    await expect(catalog.find("a:1", new AbortController().signal)).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message: expect.stringContaining("did not give its catalog"),
+      retryable: true,
+    });
+  });
+
   it("ends at once for a caller that aborts, and continues for the others", async () => {
     const { catalog } = await catalogOf({ answer: "silence" });
     const caller = new AbortController();
