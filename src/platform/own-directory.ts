@@ -37,7 +37,7 @@ export async function makePrivateDirectory(directory: string, uid = ownUid()): P
  * Writes a file that only this user can read or write, whole or not at all: a reader finds the old file or
  * the new one.
  *
- * @param temporary In the same folder, of a name that no other process uses.
+ * @param temporary In the same folder, of a name that no other write uses.
  * @param modified Its modification time. Default: now.
  */
 export async function replaceFile(
@@ -46,8 +46,9 @@ export async function replaceFile(
   text: string,
   modified?: Date,
 ): Promise<void> {
+  // Outside of `try`: a file that was there already belongs to another write.
+  const handle = await open(temporary, "wx", 0o600);
   try {
-    const handle = await open(temporary, "wx", 0o600);
     try {
       await handle.writeFile(text);
       if (modified !== undefined) await handle.utimes(modified, modified);
