@@ -1,6 +1,6 @@
 import { FoundryClient } from "../../jobs/index.js";
 import { keeperHolds } from "../../keeper/index.js";
-import { FoundryError, toFoundryError, VERSION } from "../../lib/index.js";
+import { FoundryError, isAbortOf, toFoundryError, VERSION } from "../../lib/index.js";
 import { createLogger } from "../../log.js";
 import { onTermination } from "../../platform/index.js";
 import {
@@ -81,7 +81,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
     else showReport(report, terminalScreen(process.stdout, process.env));
     return report.ok ? EXIT.done : EXIT.failed;
   } catch (thrown) {
-    if (!signal.aborted) throw thrown;
+    if (!isAbortOf(signal, thrown)) throw thrown;
     waiting.clear();
     waiting.say("Ended before it was done.");
     return EXIT.interrupted;
