@@ -111,12 +111,17 @@ async function firstModel(
   return true;
 }
 
-async function answer({ client, signal, notes }: ClientCommand, screen: Screen): Promise<void> {
+/** Asks a model a question and streams the answer to the screen. */
+export async function answer(
+  { client, signal, notes }: Pick<ClientCommand, "client" | "signal" | "notes">,
+  screen: Screen,
+): Promise<void> {
   screen.title("An answer", QUESTION);
   const stream = client.streamComplete(
     { prompt: QUESTION, maxTokens: MAX_TOKENS },
     { signal, onStatus: notes.progress },
   );
+  let hasText = false;
   try {
     for await (const event of stream) {
       if (event.type === "status") {
@@ -127,11 +132,16 @@ async function answer({ client, signal, notes }: ClientCommand, screen: Screen):
       } else if (event.type === "text") {
         notes.clear();
         screen.stream(withoutControls(event.text));
+        hasText ||= event.text !== "";
       }
     }
+    notes.clear();
   } finally {
     // A failure, or Ctrl+C, comes after the text so far.
     screen.endStream();
+  }
+  if (!hasText) {
+    screen.say(`The answer has no text: thinking may have used up its ${MAX_TOKENS} tokens.`);
   }
   screen.faint(`${stream.snapshot().model ?? "A model"} on this machine.`);
 }
