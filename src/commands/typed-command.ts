@@ -1,5 +1,5 @@
-import path from "node:path";
 import { PACKAGE_FOLDER } from "../lib/index.js";
+import { pathsOf } from "../platform/index.js";
 import { EXIT, TYPED_COMMANDS } from "./command-line.js";
 
 export interface StartedFrom {
@@ -18,7 +18,7 @@ const BEFORE_COMMAND = new RegExp(
 
 /** What a person types here for this executable: its name, npx, or Node with the file. */
 export function typedCommand({ packageFolder, cwd, platform }: StartedFrom): string {
-  const { join, relative } = platform === "win32" ? path.win32 : path.posix;
+  const { join, relative } = pathsOf(platform);
   const folders = packageFolder.split(/[\\/]/);
   if (folders.includes("_npx")) return `npx --yes ${NAME}`;
   if (folders.includes("node_modules")) return NAME;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmod, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
-import path from "node:path";
 import type { Machine } from "./machine.js";
+import { pathsOf } from "./paths.js";
 
 /**
  * The folder of the files that our processes share. It lies under the home on every platform and no
@@ -9,7 +9,7 @@ import type { Machine } from "./machine.js";
  * system's temporary folder is not used, since all users of a Linux machine can write there.
  */
 export function ownDirectory({ platform, home }: Pick<Machine, "platform" | "home">): string {
-  const { join } = platform === "win32" ? path.win32 : path.posix;
+  const { join } = pathsOf(platform);
   return join(home, ".foundry-local-mcp");
 }
 
@@ -89,7 +89,7 @@ export function keeperAddress(
   uid: number | null,
   hostname: string,
 ): KeeperAddress {
-  const { join } = platform === "win32" ? path.win32 : path.posix;
+  const { join } = pathsOf(platform);
   const machine = machineHash(platform, hostname);
   const directory = join(ownDirectory({ platform, home }), `keeper-${machine}`);
   if (platform === "win32") {
@@ -107,7 +107,7 @@ export function serversDirectory(
   machine: Pick<Machine, "platform" | "home">,
   hostname: string,
 ): string {
-  const { join } = machine.platform === "win32" ? path.win32 : path.posix;
+  const { join } = pathsOf(machine.platform);
   return join(ownDirectory(machine), `servers-${machineHash(machine.platform, hostname)}`);
 }
 
