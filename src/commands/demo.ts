@@ -10,8 +10,7 @@ import type { ProgressUpdate } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { EXIT } from "./command-line.js";
-import { type Screen, terminalScreen } from "./terminal.js";
-import { printed } from "./typed-command.js";
+import { printHelp, type Screen, terminalScreen } from "./terminal.js";
 
 const HELP = `Usage: foundry-local-mcp demo [flags]
 
@@ -34,7 +33,7 @@ const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
  * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
  */
 export async function demo(flags: readonly string[]): Promise<number> {
-  if (flags.some((flag) => flag === "--help" || flag === "-h")) return printed(HELP);
+  if (flags.some((flag) => flag === "--help" || flag === "-h")) return printHelp(HELP);
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
   const atEnd: (() => Promise<unknown>)[] = [];

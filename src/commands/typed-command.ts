@@ -1,6 +1,6 @@
 import { PACKAGE_FOLDER } from "../lib/index.js";
 import { pathsOf } from "../platform/index.js";
-import { EXIT, TYPED_COMMANDS } from "./command-line.js";
+import { TYPED_COMMANDS } from "./command-line.js";
 
 export interface StartedFrom {
   /** The folder of this package. */
@@ -40,10 +40,4 @@ export function asTyped(text: string): string {
   const { platform } = process;
   const typed = typedCommand({ packageFolder: PACKAGE_FOLDER, cwd: process.cwd(), platform });
   return text.replaceAll(BEFORE_COMMAND, () => `${typed} `);
-}
-
-/** Writes a text such as a help to stdout. @returns the exit code. */
-export function printed(text: string): number {
-  process.stdout.write(asTyped(text));
-  return EXIT.done;
 }

@@ -4,8 +4,7 @@ import { thisMachine } from "../../platform/index.js";
 import { isSecret, readSettings, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
 import { EXIT } from "../command-line.js";
-import { type Screen, terminalScreen } from "../terminal.js";
-import { printed } from "../typed-command.js";
+import { printHelp, type Screen, terminalScreen } from "../terminal.js";
 import { FORMATS } from "./edit.js";
 import { type Confirm, checkFoundry } from "./foundry-check.js";
 import { HOSTS, type HostKind, hostsFor } from "./hosts.js";
@@ -56,7 +55,7 @@ export async function setup(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("setup", args, flagsSchema, {
     yes: "y",
   });
-  if (asksForHelp) return printed(HELP);
+  if (asksForHelp) return printHelp(HELP);
   if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
