@@ -101,6 +101,8 @@ type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
  * A machine with a Foundry Local that runs, in small. Nothing of the real one is touched: the home is a
  * temporary one, and of a command line that says where its service is no other place is believed. A
  * stopped one would not do: before the server starts it, it looks at the ports that real ones often have.
+ *
+ * @returns the flags and the environment variables with which the server finds it and nothing else.
  */
 async function simulatedFoundry(keep: Keep) {
   const temporary = await mkdtemp(join(tmpdir(), "foundry-local-mcp-demo-"));

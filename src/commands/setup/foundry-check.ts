@@ -10,12 +10,10 @@ import { terminalWords } from "../../terminal-words.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import type { Screen } from "../terminal.js";
+import type { Confirm } from "./questions.js";
 
 const QUESTION = "In one sentence: why run a language model at home?";
 const MAX_TOKENS = 100;
-
-/** Asks a person; `null` after Ctrl+C. */
-export type Confirm = (message: string) => Promise<boolean | null>;
 
 /**
  * Looks for Foundry Local, offers a first model where none is downloaded, and asks a model a question.
