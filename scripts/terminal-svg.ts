@@ -22,7 +22,7 @@ const HEIGHT = 18;
 const WIDTH = 7.9;
 const EDGE = 16;
 
-/** The classes of the codes that `screen.ts` paints with. */
+/** The classes of the codes that `src/commands/terminal.ts` paints with. */
 const CLASSES = new Map([
   [1, "b"],
   [2, "f"],

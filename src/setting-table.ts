@@ -20,14 +20,14 @@ import {
 } from "./setting-schemas.js";
 
 /**
- * The one place that knows an environment variable. Each setting is a row of this table: its
+ * The one place that knows a setting's variable. Each setting is a row of this table: its
  * variable, what it accepts, its default and its meaning; parsing, flags and `--help` derive from it.
  */
 
 interface Setting<T extends z.ZodType> {
   /** What the raw text becomes; its error message says what is allowed. */
   readonly schema: T;
-  /** As `--help` and the README print it. */
+  /** As `--help` and docs/settings.md print it. */
   readonly defaultText: string;
   readonly meaning: string;
 }
@@ -86,7 +86,7 @@ export const SETTINGS = {
   FOUNDRY_TIMEOUT: setting(
     seconds(SECONDS.timeout),
     "30",
-    "time limit in seconds of a request with a quick answer (probe, list, unload)",
+    "time limit in seconds of a request with a quick answer (probe, list)",
   ),
   FOUNDRY_STALL_TIMEOUT: setting(
     seconds(SECONDS.stallTimeout),
@@ -96,7 +96,7 @@ export const SETTINGS = {
   FOUNDRY_LOAD_TIMEOUT: setting(
     seconds(SECONDS.loadTimeout),
     "900",
-    "time limit in seconds of the load of a model",
+    "time limit in seconds of the load or unload of a model",
   ),
   FOUNDRY_REPLY_WITHIN: setting(
     seconds({ min: 0, max: 3600 }),
@@ -113,7 +113,7 @@ export const SETTINGS = {
       error: "auto, never or a number of seconds from 1 to 86400",
     }),
     "auto",
-    "whether an unfinished completion, batch or load goes on when the process of this server ends: auto hands what a tool has promised to a process of this user, which keeps an answer in memory until it is fetched, for ten minutes at most; a number is that limit in seconds; never ends it with the server",
+    "whether an unfinished completion, batch or load goes on when the process of this server ends: auto hands what a tool has promised to a process of this user, which keeps an answer in memory until it is fetched, for ten minutes at most; a number is that limit in seconds; never ends it with the server, and hides the server from `monitor`",
   ),
   FOUNDRY_CONCURRENCY: setting(
     z.union([z.literal("auto"), wholeNumber(WHOLE_NUMBERS.concurrency)], {

@@ -1,7 +1,10 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import * as z from "zod";
 import { FoundryError, meantName } from "../lib/index.js";
+import { folderSeparator } from "../platform/index.js";
 import { parsedFlags, SETTING_FLAGS } from "../settings.js";
+
+type Values = ReturnType<typeof parseArgs>["values"];
 
 /** What a command was started with. */
 interface CommandArguments<T> {
@@ -45,7 +48,7 @@ export function readArguments<S extends z.ZodObject>(
   short?: Readonly<Record<string, string>>,
 ): CommandArguments<z.output<S>> {
   const help = `See \`foundry-local-mcp ${command} --help\`.`;
-  const options: ReturnType<typeof flagsOf> = { ...SETTING_FLAGS, ...flagsOf(schema, short) };
+  const options: ReturnType<typeof flagsOf> = { ...FLAGS, ...flagsOf(schema, short) };
   const known = Object.keys(options);
   const end = args.indexOf("--");
   const unknown = (end === -1 ? args : args.slice(0, end))
@@ -65,10 +68,22 @@ export function readArguments<S extends z.ZodObject>(
     );
   }
   const flags = Object.keys(SETTING_FLAGS).flatMap((flag) => {
-    const value = values[flag];
-    return typeof value === "string" && !(flag in schema.shape) ? [`--${flag}=${value}`] : [];
+    const value = flag in schema.shape ? null : settingOf(values[flag]);
+    return value === null ? [] : [`--${flag}=${value}`];
   });
   return { own: own.data, words: positionals, flags, asksForHelp: values["help"] === true };
+}
+
+/** `--files` may be given several times, as for the server. */
+const FLAGS: NonNullable<ParseArgsConfig["options"]> = {
+  ...SETTING_FLAGS,
+  files: { type: "string", multiple: true },
+};
+
+/** The value of a setting. `null`: it was not given. */
+function settingOf(value: Values[string]): string | null {
+  if (!Array.isArray(value)) return typeof value === "string" ? value : null;
+  return value.filter((each) => each !== "").join(folderSeparator(process.platform));
 }
 
 /** A mistake in how a command was called, in words. */

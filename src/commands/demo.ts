@@ -10,8 +10,7 @@ import type { ProgressUpdate } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { EXIT } from "./command-line.js";
-import { type Screen, terminalScreen } from "./terminal.js";
-import { printed } from "./typed-command.js";
+import { printHelp, type Screen, terminalScreen } from "./terminal.js";
 
 const HELP = `Usage: foundry-local-mcp demo [flags]
 
@@ -34,7 +33,7 @@ const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
  * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
  */
 export async function demo(flags: readonly string[]): Promise<number> {
-  if (flags.some((flag) => flag === "--help" || flag === "-h")) return printed(HELP);
+  if (flags.some((flag) => flag === "--help" || flag === "-h")) return printHelp(HELP);
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
   const atEnd: (() => Promise<unknown>)[] = [];
@@ -102,6 +101,8 @@ type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
  * A machine with a Foundry Local that runs, in small. Nothing of the real one is touched: the home is a
  * temporary one, and of a command line that says where its service is no other place is believed. A
  * stopped one would not do: before the server starts it, it looks at the ports that real ones often have.
+ *
+ * @returns the flags and the environment variables with which the server finds it and nothing else.
  */
 async function simulatedFoundry(keep: Keep) {
   const temporary = await mkdtemp(join(tmpdir(), "foundry-local-mcp-demo-"));

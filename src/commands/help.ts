@@ -1,8 +1,8 @@
 import { meantName, printable, VERSION } from "../lib/index.js";
 import { describeSettings } from "../settings.js";
 import { EXIT } from "./command-line.js";
-import { paragraph } from "./terminal.js";
-import { asTyped, printed } from "./typed-command.js";
+import { paragraph, printHelp } from "./terminal.js";
+import { asTyped } from "./typed-command.js";
 
 const HELP = `foundry-local-mcp ${VERSION}: an MCP server for Microsoft Foundry Local.
 Lets agents use the language models on their user's own machine.
@@ -46,13 +46,13 @@ In a terminal it waits for messages of the protocol until Ctrl+C.
 Settings of the server are flags here, too: see foundry-local-mcp --help.
 `;
 
-export const help = async (): Promise<number> => printed(HELP);
-export const serveHelp = async (): Promise<number> => printed(SERVE_HELP);
-export const version = async (): Promise<number> => printed(`${VERSION}\n`);
+export const help = async (): Promise<number> => printHelp(HELP);
+export const serveHelp = async (): Promise<number> => printHelp(SERVE_HELP);
+export const version = async (): Promise<number> => printHelp(`${VERSION}\n`);
 
 /** For a person who has started it on a terminal without a command. */
 export const welcome = (): number =>
-  printed("An MCP server for models on this machine. Type `foundry-local-mcp help`\n");
+  printHelp("An MCP server for models on this machine. Type `foundry-local-mcp help`\n");
 
 /** @returns the exit code. */
 export function unknown(name: string, known: readonly string[]): number {

@@ -6,8 +6,7 @@ import { terminalWords } from "../terminal-words.js";
 import { misuse, readArguments } from "./arguments.js";
 import { clientCommand } from "./client-command.js";
 import { EXIT } from "./command-line.js";
-import { type Column, columnLines, widthOf } from "./terminal.js";
-import { printed } from "./typed-command.js";
+import { type Column, columnLines, printHelp, widthOf } from "./terminal.js";
 
 const HELP = {
   models: `Usage: foundry-local-mcp models [flags]
@@ -46,7 +45,7 @@ const listFlags = z.object({ json: z.boolean().default(false) });
 /** `foundry-local-mcp models`: the list of models, for a person or a script. */
 export async function models(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("models", args, listFlags);
-  if (asksForHelp) return printed(HELP.models);
+  if (asksForHelp) return printHelp(HELP.models);
   if (words.length > 0) throw misuse("models takes no argument.", "Leave it out.");
   return clientCommand({ flags }, async ({ client, signal, notes }) => {
     const list = await client.listModels({ signal, onStatus: notes.progress });
@@ -125,7 +124,7 @@ const commandOf =
   ) =>
   async (args: readonly string[]): Promise<number> => {
     const { own, words, flags, asksForHelp } = readArguments(work, args, workFlags);
-    if (asksForHelp) return printed(HELP[work]);
+    if (asksForHelp) return printHelp(HELP[work]);
     const [name] = words;
     if (name === undefined || words.length > 1) {
       const example = `\`foundry-local-mcp ${work} phi-4-mini\``;

@@ -8,8 +8,14 @@ import { misuse, readArguments } from "./arguments.js";
 import { type ClientCommand, clientCommand } from "./client-command.js";
 import { EXIT } from "./command-line.js";
 import { type RunningServer, runningServers } from "./running-servers.js";
-import { type Column, columnLines, type Output, terminalScreen, widthOf } from "./terminal.js";
-import { printed } from "./typed-command.js";
+import {
+  type Column,
+  columnLines,
+  type Output,
+  printHelp,
+  terminalScreen,
+  widthOf,
+} from "./terminal.js";
 
 const HELP = `Usage: foundry-local-mcp monitor [flags]
 
@@ -33,7 +39,7 @@ const SEARCH_MS = 5000;
 /** `foundry-local-mcp monitor`: the service and the running servers, live, once or as JSON. */
 export async function monitor(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("monitor", args, schema);
-  if (asksForHelp) return printed(HELP);
+  if (asksForHelp) return printHelp(HELP);
   if (words.length > 0) throw misuse("monitor takes no argument.", "Leave it out.");
   return clientCommand({ flags }, (command) => watch(command, own));
 }

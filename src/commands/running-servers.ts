@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -75,7 +76,7 @@ export type RunningServer = z.output<typeof serverSchema>;
 
 const ownServersDirectory = (): string => serversDirectory(thisMachine(), hostname());
 
-/** Shows this server to `monitor`, unless nothing shall outlive its calls. */
+/** Shows this server to `monitor`, not with FOUNDRY_KEEP=never. */
 export function publicationOf(
   { FOUNDRY_KEEP: keep }: Settings,
   parts: { readonly client: FoundryClient; readonly log: Logger },
@@ -100,6 +101,8 @@ export class ServerFile implements Publication {
   readonly #pid: number;
   readonly #timer: NodeJS.Timeout;
   #isDirectoryMade = false;
+  /** A file may be there, also one of a write that failed or came late. */
+  #hasBegun = false;
   #written = "";
   #writtenAt = 0;
   #writing: Promise<unknown> | null = null;
@@ -140,7 +143,7 @@ export class ServerFile implements Publication {
     this.#isClosed = true;
     clearInterval(this.#timer);
     await this.#writing;
-    if (!this.#isDirectoryMade) return;
+    if (!this.#hasBegun) return;
     const remove = () => rm(this.#path, { force: true });
     await inPool(remove, FILE_READ_MS).catch(() => {});
   }
@@ -151,12 +154,20 @@ export class ServerFile implements Publication {
 
   async #replace(text: string): Promise<void> {
     const { directory } = this.#parts;
-    if (!this.#isDirectoryMade) {
-      await makePrivateDirectory(directory);
-      this.#isDirectoryMade = true;
-      await removeFilesOfTheDead(directory);
+    this.#hasBegun = true;
+    try {
+      if (!this.#isDirectoryMade) {
+        await makePrivateDirectory(directory);
+        this.#isDirectoryMade = true;
+        await removeFilesOfTheDead(directory);
+      }
+      // A restarted container has the same process id, and a late write of this process may still run.
+      await replaceFile(this.#path, `${this.#path}.${randomUUID()}.tmp`, text);
+    } catch (error) {
+      // The folder may have been deleted.
+      this.#isDirectoryMade = false;
+      throw error;
     }
-    await replaceFile(this.#path, `${this.#path}.new`, text);
   }
 }
 
@@ -167,7 +178,7 @@ function changing({ uptimeMs: _up, lastError, background: _none, ...rest }: Clie
 
 async function removeFilesOfTheDead(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    const pid = Number(/^(\d{1,10})\.json(?:\.new)?$/.exec(name)?.[1] ?? 0);
+    const pid = Number(/^(\d{1,10})\.json(?:\..+)?$/.exec(name)?.[1] ?? 0);
     if (pid > 0 && !isProcessAlive(pid)) await rm(join(directory, name), { force: true });
   }
 }

@@ -1,5 +1,6 @@
 import { truncate, withoutControls } from "../lib/index.js";
 import type { Environment } from "../settings.js";
+import { EXIT } from "./command-line.js";
 import { asTyped } from "./typed-command.js";
 
 /** `process.stdout`, as far as it matters here. */
@@ -165,6 +166,16 @@ export const textColumns = ({ isTTY, columns }: Size): number =>
 export const paragraph = (text: string, output: Size): string =>
   `${wrapped(text, textColumns(output)).join("\n")}\n`;
 
+/**
+ * Writes a help, or another text about this program, to stdout, with the commands as they are typed here.
+ *
+ * @returns the exit code 0.
+ */
+export function printHelp(text: string): number {
+  process.stdout.write(asTyped(text));
+  return EXIT.done;
+}
+
 /** A blank at which no line is broken; {@link wrapped} puts an ordinary one in its place. */
 export const TIE = "\u00a0";
 
@@ -261,8 +272,9 @@ const GAP = 2;
 
 /**
  * The lines of a table in at most `width` columns. Cells of columns that may shrink are shortened in the
- * middle, the last such column first. Other columns keep their width, whatever the terminal has. What hosts
- * and services wrote must not steer the terminal.
+ * middle, the last such column first. Other columns keep their width, whatever the terminal has. Control
+ * characters and line breaks in cells become blanks, since what hosts and services wrote must not steer the
+ * terminal.
  */
 export function columnLines(
   columns: readonly Column[],

@@ -1,6 +1,6 @@
-import path from "node:path";
 import { PACKAGE_FOLDER } from "../lib/index.js";
-import { EXIT, TYPED_COMMANDS } from "./command-line.js";
+import { pathsOf } from "../platform/index.js";
+import { TYPED_COMMANDS } from "./command-line.js";
 
 export interface StartedFrom {
   /** The folder of this package. */
@@ -18,7 +18,7 @@ const BEFORE_COMMAND = new RegExp(
 
 /** What a person types here for this executable: its name, npx, or Node with the file. */
 export function typedCommand({ packageFolder, cwd, platform }: StartedFrom): string {
-  const { join, relative } = platform === "win32" ? path.win32 : path.posix;
+  const { join, relative } = pathsOf(platform);
   const folders = packageFolder.split(/[\\/]/);
   if (folders.includes("_npx")) return `npx --yes ${NAME}`;
   if (folders.includes("node_modules")) return NAME;
@@ -40,10 +40,4 @@ export function asTyped(text: string): string {
   const { platform } = process;
   const typed = typedCommand({ packageFolder: PACKAGE_FOLDER, cwd: process.cwd(), platform });
   return text.replaceAll(BEFORE_COMMAND, () => `${typed} `);
-}
-
-/** Writes a text such as a help to stdout. @returns the exit code. */
-export function printed(text: string): number {
-  process.stdout.write(asTyped(text));
-  return EXIT.done;
 }

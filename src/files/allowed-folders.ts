@@ -15,6 +15,7 @@ import {
 } from "../lib/index.js";
 import { inPool, LATE } from "../platform/index.js";
 import { type FileImage, type FileText, imageIn, namesEndingOf, textIn } from "./content.js";
+import { GlobWalk } from "./glob-walk.js";
 import { freePlace, type NewFile, type WriteFault, writeNew } from "./new-file.js";
 import {
   isOfSystem,
@@ -26,15 +27,7 @@ import {
   rootOf,
 } from "./opened-file.js";
 import { isWritableName, namesOf, type Root, type Target, targetsOf } from "./paths.js";
-import {
-  baseOf,
-  GlobWalk,
-  isGlob,
-  type LineRange,
-  matcherOf,
-  type Pattern,
-  patternOf,
-} from "./pattern.js";
+import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
 import * as refusals from "./refusals.js";
 
 export interface ReadOptions {

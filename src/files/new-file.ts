@@ -1,11 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type BigIntStats, constants } from "node:fs";
 import { link, lstat, open, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
 import { systemCodeOf } from "../lib/index.js";
 import { isSameFile, type Place, placeOf } from "./opened-file.js";
-import { pathsOf, type Root } from "./paths.js";
-
-const { join } = pathsOf(process.platform);
+import type { Root } from "./paths.js";
 
 /** A file that is to be made, inside an allowed folder. */
 export interface NewFile {

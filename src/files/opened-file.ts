@@ -1,7 +1,8 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, readlink, realpath, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import { MOST_LINKS, systemCodeOf } from "../lib/index.js";
-import { insideOf, isPlainName, isSystemPath, pathsOf, type Root } from "./paths.js";
+import { insideOf, isPlainName, isSystemPath, type Root } from "./paths.js";
 
 /** A path without links, inside an allowed folder. */
 export interface Place {
@@ -19,7 +20,6 @@ export class NoPlace extends Error {
 }
 
 const { platform } = process;
-const { join, resolve } = pathsOf(platform);
 
 /**
  * Follows a path part by part from an allowed folder. Each link is read and followed only where its target

@@ -1,12 +1,13 @@
-import path from "node:path";
+import { resolve } from "node:path";
+import { pathsOf } from "../platform/index.js";
 
 /**
- * What a path means by its text alone, for each operating system. Nothing here asks the disk, so that a
- * path outside the allowed folders is refused before anything outside is touched.
+ * What a path means by its text alone: names and absolute paths for each operating system, places in the
+ * allowed folders for this one. Nothing here asks the disk, so that a path outside the allowed folders is
+ * refused before anything outside is touched.
  */
 
-export const pathsOf = (platform: NodeJS.Platform): path.PlatformPath =>
-  platform === "win32" ? path.win32 : path.posix;
+const ownPlatform = process.platform;
 
 /** The way from a folder to a path inside it, in parts; `null` for a path outside. */
 export function partsInside(
@@ -74,9 +75,6 @@ export interface Target {
   readonly parts: readonly string[];
 }
 
-const { platform } = process;
-const { resolve } = pathsOf(platform);
-
 /** The last parts of each folder, as few as make it different from the others. */
 export function namesOf(folders: readonly string[]): string[] {
   const parts = folders.map((folder) => folder.split(/[\\/]/).filter((part) => part !== ""));
@@ -96,7 +94,7 @@ const endOf = (parts: readonly string[], count: number): string => parts.slice(-
 export function insideOf(target: string, roots: readonly Root[]): Target | null {
   for (const root of roots) {
     const parts =
-      partsInside(root.folder, target, platform) ?? partsInside(root.real, target, platform);
+      partsInside(root.folder, target, ownPlatform) ?? partsInside(root.real, target, ownPlatform);
     if (parts !== null) return { root, parts };
   }
   return null;
@@ -104,7 +102,7 @@ export function insideOf(target: string, roots: readonly Root[]): Target | null 
 
 /** Where a path may be, by its text alone. None: outside of all folders. */
 export function targetsOf(given: string, roots: readonly Root[]): readonly Target[] {
-  const isAbsolute = isAbsolutePath(given, platform);
+  const isAbsolute = isAbsolutePath(given, ownPlatform);
   if (isAbsolute === null) return [];
   if (!isAbsolute) {
     // As results show paths, and then in each folder.
@@ -125,6 +123,6 @@ function namedTargets(root: Root, given: string): Target[] {
 }
 
 function targetsIn(root: Root, given: string): Target[] {
-  const parts = partsInside(root.real, resolve(root.real, given), platform);
+  const parts = partsInside(root.real, resolve(root.real, given), ownPlatform);
   return parts === null ? [] : [{ root, parts }];
 }

@@ -134,8 +134,8 @@ export const noParent = (path: string): FoundryError =>
 
 export const notWritable = (path: string): FoundryError =>
   notAllowed(
-    `${shown(path)} is no name that is written.`,
-    "Give a path whose parts do not begin with a dot and that this system takes as names of files.",
+    `This server does not write to ${shown(path)}: a part of it begins with a dot, or is not the name of a file.`,
+    "Give a path in an allowed folder whose parts do not begin with a dot and are names of files on this system.",
   );
 
 export const cannotWrite = (path: string): FoundryError =>

@@ -45,7 +45,7 @@ export interface FoundryClientOptions {
    * for a prompt that its model is measured to read for minutes.
    */
   readonly stallTimeoutMs?: number | undefined;
-  /** Longest load of a model in milliseconds. Default 900 000. */
+  /** Longest load or unload of a model in milliseconds. Default 900 000. */
   readonly loadTimeoutMs?: number | undefined;
   /** How failed requests are tried again; `{ retries: 3 }` by default. */
   readonly retry?: RetryOptions | undefined;

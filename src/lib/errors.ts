@@ -224,6 +224,12 @@ export function abortedError(
   });
 }
 
+/** Whether something was thrown because this signal was aborted, and is no failure of its own. */
+export function isAbortOf(signal: AbortSignal, thrown: unknown): boolean {
+  if (!signal.aborted) return false;
+  return thrown instanceof FoundryError ? isCancellation(thrown) : thrown === signal.reason;
+}
+
 /** @throws FoundryError `TIMEOUT` or `CANCELLED` for a signal of the caller that is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortedError(signal);

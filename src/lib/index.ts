@@ -20,6 +20,7 @@ export {
   endedError,
   FoundryError,
   type FoundryErrorOptions,
+  isAbortOf,
   isCancellation,
   systemCodeOf,
   type TimeoutPhase,

@@ -12,8 +12,8 @@ export interface MemoryFigures {
   readonly isExact: boolean;
 }
 
-/** As the system tells, in bytes. */
-export interface MemoryTold {
+/** As the system reports it, in bytes. */
+export interface ReportedMemory {
   readonly total: number;
   readonly free: number;
   /** What the container allows; 0, or more than there is, where there is none. */
@@ -28,7 +28,7 @@ export interface MemoryTold {
  */
 export function memoryFiguresFrom(
   platform: NodeJS.Platform,
-  { total, free, limit, available }: MemoryTold,
+  { total, free, limit, available }: ReportedMemory,
 ): MemoryFigures {
   const isLimited = limit > 0 && limit < total;
   return {

@@ -21,6 +21,7 @@ export {
   folderSeparator,
   foldersIn,
   pathAsTyped,
+  pathsOf,
   withoutQuotes,
 } from "./paths.js";
 export { isProcessAlive, machineMemory, type ProcessFigures, processFigures } from "./processes.js";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmod, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
-import path from "node:path";
 import type { Machine } from "./machine.js";
+import { pathsOf } from "./paths.js";
 
 /**
  * The folder of the files that our processes share. It lies under the home on every platform and no
@@ -9,7 +9,7 @@ import type { Machine } from "./machine.js";
  * system's temporary folder is not used, since all users of a Linux machine can write there.
  */
 export function ownDirectory({ platform, home }: Pick<Machine, "platform" | "home">): string {
-  const { join } = platform === "win32" ? path.win32 : path.posix;
+  const { join } = pathsOf(platform);
   return join(home, ".foundry-local-mcp");
 }
 
@@ -37,7 +37,7 @@ export async function makePrivateDirectory(directory: string, uid = ownUid()): P
  * Writes a file that only this user can read or write, whole or not at all: a reader finds the old file or
  * the new one.
  *
- * @param temporary In the same folder, of a name that no other process uses.
+ * @param temporary In the same folder, of a name that no other write uses.
  * @param modified Its modification time. Default: now.
  */
 export async function replaceFile(
@@ -46,8 +46,9 @@ export async function replaceFile(
   text: string,
   modified?: Date,
 ): Promise<void> {
+  // Outside of `try`: a file that was there already belongs to another write.
+  const handle = await open(temporary, "wx", 0o600);
   try {
-    const handle = await open(temporary, "wx", 0o600);
     try {
       await handle.writeFile(text);
       if (modified !== undefined) await handle.utimes(modified, modified);
@@ -88,7 +89,7 @@ export function keeperAddress(
   uid: number | null,
   hostname: string,
 ): KeeperAddress {
-  const { join } = platform === "win32" ? path.win32 : path.posix;
+  const { join } = pathsOf(platform);
   const machine = machineHash(platform, hostname);
   const directory = join(ownDirectory({ platform, home }), `keeper-${machine}`);
   if (platform === "win32") {
@@ -106,7 +107,7 @@ export function serversDirectory(
   machine: Pick<Machine, "platform" | "home">,
   hostname: string,
 ): string {
-  const { join } = machine.platform === "win32" ? path.win32 : path.posix;
+  const { join } = pathsOf(machine.platform);
   return join(ownDirectory(machine), `servers-${machineHash(machine.platform, hostname)}`);
 }
 

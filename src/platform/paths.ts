@@ -3,6 +3,10 @@ import { access, lstat, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Machine } from "./machine.js";
 
+/** How paths are written on a system. */
+export const pathsOf = (platform: NodeJS.Platform): path.PlatformPath =>
+  platform === "win32" ? path.win32 : path.posix;
+
 /**
  * Where a program of this name would be, likeliest first: the folders of PATH, then those that
  * programs are installed into and that a host started from a desktop often lacks in its PATH.
@@ -35,7 +39,7 @@ export async function firstExecutable(
  */
 export function pathAsTyped(typed: string, { platform, home, environment }: Machine): string {
   const onWindows = platform === "win32";
-  const { join, resolve } = onWindows ? path.win32 : path.posix;
+  const { join, resolve } = pathsOf(platform);
   const plain = withoutQuotes(typed);
   const text = onWindows ? withWindowsVariables(plain, environment) : plain;
   return /^~[\\/]/.test(text) ? join(home, text.slice(2)) : resolve(text);
@@ -158,7 +162,7 @@ export function foldersIn(text: string, machine: Machine): readonly string[] | n
     return variable !== undefined && folder.includes(variable);
   };
   if (onWindows && folders.some(isUnset)) return null;
-  const { resolve } = onWindows ? path.win32 : path.posix;
+  const { resolve } = pathsOf(machine.platform);
   return [...new Set(folders.map((folder) => resolve(folder)))];
 }
 

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import path from "node:path";
+import { pathsOf } from "./paths.js";
 
 export interface LaunchSetting {
   readonly platform: NodeJS.Platform;
@@ -25,7 +25,7 @@ export type Launch = StartedAs | { readonly refused: string };
 /** How a file is started without a shell. */
 export function launchOf(file: string, args: readonly string[], setting: LaunchSetting): Launch {
   const onWindows = setting.platform === "win32";
-  const { isAbsolute, extname } = onWindows ? path.win32 : path.posix;
+  const { isAbsolute, extname } = pathsOf(setting.platform);
   // The system would look for a bare name in places that a project's folder may be among.
   if (!isAbsolute(file)) return { refused: "its path is not absolute" };
   const extension = extname(file).toLowerCase();

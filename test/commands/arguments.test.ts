@@ -1,3 +1,4 @@
+import { delimiter } from "node:path";
 import { expect, it } from "vitest";
 import * as z from "zod";
 import { readArguments } from "../../src/commands/arguments.js";
@@ -23,6 +24,14 @@ it("reads the flags of a command by their schema, and leaves those of the settin
     own: { json: false, file: [], rounds: 3 },
     asksForHelp: true,
   });
+});
+
+it("joins the folders of several --files, as the server does", () => {
+  const args = ["--files", "/a", "--files=/b", "--yes"];
+
+  const { flags } = readArguments("setup", args, z.object({ yes: z.boolean().default(false) }));
+
+  expect(flags).toEqual([`--files=/a${delimiter}/b`]);
 });
 
 it.each([

@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { runningServers, ServerFile } from "../../src/commands/running-servers.js";
@@ -81,6 +81,30 @@ it("the file of a process that was killed is not shown, and removed by the next 
   file.write();
   await expect.poll(names).toEqual([`${process.pid}.json`]);
   await dead.close();
+});
+
+it("a temporary file that a process of the same id has left does not keep a server from being shown", async () => {
+  const { file, read, directory } = await serverFile();
+  await mkdir(directory, { mode: 0o700 });
+  await writeFile(join(directory, `${process.pid}.json.new`), "{");
+  await writeFile(join(directory, `${DEAD}.json.0b5c.tmp`), "{");
+  file.write();
+  await expect.poll(read).toHaveLength(1);
+  expect(await readdir(directory)).not.toContain(`${DEAD}.json.0b5c.tmp`);
+});
+
+it("a server is shown again after the folder of all servers was deleted", async () => {
+  const { file, read, directory } = await serverFile();
+  file.write();
+  await expect.poll(read).toHaveLength(1);
+  await rm(directory, { recursive: true });
+  file.host = "claude-code";
+  // As its timer does: the first of these fails.
+  const written = () => {
+    file.write();
+    return read();
+  };
+  await expect.poll(written).toMatchObject([{ host: "claude-code" }]);
 });
 
 it.each([

@@ -4,6 +4,7 @@ import {
   cancelledError,
   ERROR_CODES,
   FoundryError,
+  isAbortOf,
   toFoundryError,
 } from "../../src/lib/errors.js";
 
@@ -165,4 +166,15 @@ describe("ERROR_CODES", () => {
       expect(meaning.length).toBeGreaterThan(10);
     }
   });
+});
+
+it("tells what an abort causes from a failure that merely comes after it", () => {
+  const ending = new AbortController();
+  const { signal } = ending;
+  expect(isAbortOf(signal, cancelledError())).toBe(false);
+  ending.abort();
+  expect(isAbortOf(signal, cancelledError())).toBe(true);
+  expect(isAbortOf(signal, signal.reason)).toBe(true);
+  expect(isAbortOf(signal, new TypeError("a defect"))).toBe(false);
+  expect(isAbortOf(signal, new FoundryError("INTERNAL", "A defect.", { action: "" }))).toBe(false);
 });

@@ -462,8 +462,8 @@ describe("write_to", () => {
     ["none/out.md", "does not exist"],
     ["../outside/out.md", "FILE_NOT_ALLOWED"],
     ["../outside/secret.md", "FILE_NOT_ALLOWED"],
-    [".git/hooks/pre-commit", "begin with a dot"],
-    [".", "no name that is written"],
+    [".git/hooks/pre-commit", "a part of it begins with a dot"],
+    [".", "is not the name of a file"],
     ["a.md/out.md", "does not exist"],
   ])("refuses %s before the model is asked: %s", async (path, words) => {
     const { call, prompts } = await hostWithFiles();

@@ -1,7 +1,20 @@
-import { chmod, lchown, mkdir, stat, symlink } from "node:fs/promises";
+import {
+  chmod,
+  lchown,
+  mkdir,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { makePrivateDirectory, ownDirectory } from "../../src/platform/own-directory.js";
+import {
+  makePrivateDirectory,
+  ownDirectory,
+  replaceFile,
+} from "../../src/platform/own-directory.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 describe("the directory of this package", () => {
@@ -12,6 +25,15 @@ describe("the directory of this package", () => {
   ] as const)("is under the home on %s", (platform, home, directory) => {
     expect(ownDirectory({ platform, home })).toBe(directory);
   });
+});
+
+it("a file is not replaced by way of the temporary file of another write, which stays", async () => {
+  const folder = await temporaryFolder("replaced-");
+  const temporary = join(folder, "a.tmp");
+  await writeFile(temporary, "of another");
+  await expect(replaceFile(join(folder, "a"), temporary, "own")).rejects.toThrow("EEXIST");
+  expect(await readdir(folder)).toEqual(["a.tmp"]);
+  expect(await readFile(temporary, "utf8")).toBe("of another");
 });
 
 describe.skipIf(process.platform === "win32")("a private directory", () => {

@@ -6,8 +6,7 @@ import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
-import { type Screen, textColumns, WrappedText } from "../terminal.js";
-import { printed } from "../typed-command.js";
+import { printHelp, type Screen, textColumns, WrappedText } from "../terminal.js";
 import { jsonFile, requestOf } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
@@ -42,7 +41,7 @@ type Flags = z.output<typeof flagsSchema>;
 /** `foundry-local-mcp ask`: one question to a model, for a person at a terminal or a script. */
 export async function ask(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema);
-  if (asksForHelp) return printed(HELP);
+  if (asksForHelp) return printHelp(HELP);
   const onFailure = (error: FoundryError): void => {
     if (own.json) writeJson({ ok: false, ...failureOf(error) });
   };

@@ -10,8 +10,7 @@ import { decimalNumber, wholeNumber } from "../../setting-schemas.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
-import { terminalScreen } from "../terminal.js";
-import { printed } from "../typed-command.js";
+import { printHelp, terminalScreen } from "../terminal.js";
 import { chooseForAll } from "./choice.js";
 import { AT_ONCE, type BenchContext, benchModel } from "./model-bench.js";
 import { type BenchReport, type ModelReport, PROMPT_KINDS } from "./report.js";
@@ -51,7 +50,7 @@ type Flags = z.output<typeof flagsSchema>;
 /** `foundry-local-mcp bench`: the speed of the user's own models. */
 export async function bench(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("bench", args, flagsSchema);
-  if (asksForHelp) return printed(HELP);
+  if (asksForHelp) return printHelp(HELP);
   if (words.length > MOST_MODELS) throw misuse("Too many models.", `At most ${MOST_MODELS}.`);
   if (own.html !== undefined) await assertWritable(own.html);
   // Its own requests at once are the measurement; nothing else may hold them back or answer for them.

@@ -10,8 +10,9 @@ import type { FoundryClient } from "../../jobs/index.js";
 import { type FoundryError, toFoundryError } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { chooseConcurrency } from "./choice.js";
+import { promptOf } from "./prompts.js";
 import { type CaseReport, type ModelReport, PROMPT_KINDS, type PromptKind } from "./report.js";
-import { type Ask, caseOf, promptOf, type Round, roundOf, type Sample } from "./rounds.js";
+import { type Ask, caseOf, type Round, roundOf, type Sample } from "./rounds.js";
 
 /** How many answers are requested at once. */
 export const AT_ONCE = [1, 2, 4] as const;

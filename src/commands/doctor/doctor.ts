@@ -1,6 +1,6 @@
 import { FoundryClient } from "../../jobs/index.js";
 import { keeperHolds } from "../../keeper/index.js";
-import { FoundryError, toFoundryError, VERSION } from "../../lib/index.js";
+import { FoundryError, isAbortOf, toFoundryError, VERSION } from "../../lib/index.js";
 import { createLogger } from "../../log.js";
 import { onTermination } from "../../platform/index.js";
 import {
@@ -13,8 +13,7 @@ import { clientOptions, secretsOf } from "../client-options.js";
 import { EXIT } from "../command-line.js";
 import { ownKeeperAddress } from "../keeping.js";
 import { type HostEntry, hostEntries, reasonOf, repaired } from "../setup/index.js";
-import { type Screen, terminalScreen } from "../terminal.js";
-import { printed } from "../typed-command.js";
+import { printHelp, type Screen, terminalScreen } from "../terminal.js";
 import { type CompletionReport, completionReport, reportOf } from "./report.js";
 import { showReport } from "./report-text.js";
 
@@ -41,7 +40,7 @@ const MAX_TOKENS = 48;
 
 /** Checks what the server would meet on this machine, for the person in front of it. */
 export async function doctor(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) return printed(HELP);
+  if (args.includes("--help") || args.includes("-h")) return printHelp(HELP);
   const flags = args.filter((arg) => !OWN_FLAGS.has(arg));
   const settings = settingsFrom(flags);
   const ending = new AbortController();
@@ -81,7 +80,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
     else showReport(report, terminalScreen(process.stdout, process.env));
     return report.ok ? EXIT.done : EXIT.failed;
   } catch (thrown) {
-    if (!signal.aborted) throw thrown;
+    if (!isAbortOf(signal, thrown)) throw thrown;
     waiting.clear();
     waiting.say("Ended before it was done.");
     return EXIT.interrupted;

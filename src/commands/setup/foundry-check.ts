@@ -10,12 +10,10 @@ import { terminalWords } from "../../terminal-words.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import type { Screen } from "../terminal.js";
+import type { Confirm } from "./questions.js";
 
 const QUESTION = "In one sentence: why run a language model at home?";
 const MAX_TOKENS = 100;
-
-/** Asks a person; `null` after Ctrl+C. */
-export type Confirm = (message: string) => Promise<boolean | null>;
 
 /**
  * Looks for Foundry Local, offers a first model where none is downloaded, and asks a model a question.
@@ -111,12 +109,17 @@ async function firstModel(
   return true;
 }
 
-async function answer({ client, signal, notes }: ClientCommand, screen: Screen): Promise<void> {
+/** Asks a model a question and streams the answer to the screen. */
+export async function answer(
+  { client, signal, notes }: Pick<ClientCommand, "client" | "signal" | "notes">,
+  screen: Screen,
+): Promise<void> {
   screen.title("An answer", QUESTION);
   const stream = client.streamComplete(
     { prompt: QUESTION, maxTokens: MAX_TOKENS },
     { signal, onStatus: notes.progress },
   );
+  let hasText = false;
   try {
     for await (const event of stream) {
       if (event.type === "status") {
@@ -127,11 +130,16 @@ async function answer({ client, signal, notes }: ClientCommand, screen: Screen):
       } else if (event.type === "text") {
         notes.clear();
         screen.stream(withoutControls(event.text));
+        hasText ||= event.text !== "";
       }
     }
+    notes.clear();
   } finally {
     // A failure, or Ctrl+C, comes after the text so far.
     screen.endStream();
+  }
+  if (!hasText) {
+    screen.say(`The answer has no text: thinking may have used up its ${MAX_TOKENS} tokens.`);
   }
   screen.faint(`${stream.snapshot().model ?? "A model"} on this machine.`);
 }

@@ -36,7 +36,7 @@ async function entryOf(host: HostKind, machine: Machine): Promise<HostEntry> {
   }
 }
 
-/** The first file with a whole path that an entry names as its program and that is not there. */
+/** The first absolute path in an entry's command whose file is missing. */
 async function missingIn(entry: Entry): Promise<string | null> {
   const [command = ""] = commandLine(entry);
   const named = [command, mainFileIn(entry) ?? ""];

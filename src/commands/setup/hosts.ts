@@ -1,5 +1,4 @@
-import path from "node:path";
-import type { Machine } from "../../platform/index.js";
+import { type Machine, pathsOf } from "../../platform/index.js";
 
 /** How a host writes down a server that it starts. */
 export interface ServerCommand {
@@ -33,11 +32,8 @@ export interface HostKind {
   readonly afterwards: string;
 }
 
-const pathsOf = ({ platform }: Machine): path.PlatformPath =>
-  platform === "win32" ? path.win32 : path.posix;
-
 const join = (machine: Machine, ...parts: readonly string[]): string =>
-  pathsOf(machine).join(...parts);
+  pathsOf(machine.platform).join(...parts);
 
 const inHome = (machine: Machine, ...parts: readonly string[]): string =>
   join(machine, machine.home, ...parts);
@@ -60,14 +56,14 @@ function applicationData(machine: Machine, ...parts: readonly string[]): string 
 const xdgConfig = (machine: Machine, ...parts: readonly string[]): string =>
   join(machine, variable(machine, "XDG_CONFIG_HOME") ?? inHome(machine, ".config"), ...parts);
 
-/** The variables of a server as a member of its entry, where it has any. */
-const variables = (env: ServerCommand["env"], name = "env"): Entry =>
+/** The member of an entry with the variables of its server; none where it has no variables. */
+const envMember = (env: ServerCommand["env"], name = "env"): Entry =>
   Object.keys(env).length === 0 ? {} : { [name]: env };
 
 const plain = ({ command, args, env }: ServerCommand): Entry => ({
   command,
   args,
-  ...variables(env),
+  ...envMember(env),
 });
 const stdio = (server: ServerCommand): Entry => ({ type: "stdio", ...plain(server) });
 
@@ -194,7 +190,7 @@ export const HOSTS: readonly HostKind[] = [
       enabled: true,
       cmd: command,
       args,
-      ...variables(env, "envs"),
+      ...envMember(env, "envs"),
       timeout: 300,
     }),
     afterwards: "Start a new session.",
@@ -244,7 +240,7 @@ export const HOSTS: readonly HostKind[] = [
       type: "local",
       command: [command, ...args],
       enabled: true,
-      ...variables(env, "environment"),
+      ...envMember(env, "environment"),
     }),
     afterwards: "Start a new session.",
   },
@@ -256,4 +252,4 @@ export const hostsFor = ({ platform }: Pick<Machine, "platform">): HostKind[] =>
 
 /** The folder or file whose presence shows that a host is there. */
 export const evidenceOf = (host: HostKind, machine: Machine): string =>
-  host.evidence?.(machine) ?? pathsOf(machine).dirname(host.file(machine));
+  host.evidence?.(machine) ?? pathsOf(machine.platform).dirname(host.file(machine));

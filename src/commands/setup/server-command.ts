@@ -1,6 +1,6 @@
 import path from "node:path";
 import { PACKAGE_FOLDER } from "../../lib/index.js";
-import type { Machine } from "../../platform/index.js";
+import { type Machine, pathsOf } from "../../platform/index.js";
 import type { Entry, HostKind, ServerCommand } from "./hosts.js";
 
 /** The name of an entry that is new. */
@@ -24,7 +24,7 @@ export function programOf(
 ): Pick<ServerCommand, "command" | "args"> {
   const isInCache = packageFolder.split(/[\\/]/).includes("_npx");
   if (!isInCache) {
-    const { join } = platform === "win32" ? path.win32 : path.posix;
+    const { join } = pathsOf(platform);
     return { command: node, args: [join(packageFolder, "dist", "main.js")] };
   }
   // Programs on Windows start npx.cmd only through the Command Prompt.

@@ -4,12 +4,12 @@ import { thisMachine } from "../../platform/index.js";
 import { isSecret, readSettings, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
 import { EXIT } from "../command-line.js";
-import { type Screen, terminalScreen } from "../terminal.js";
-import { printed } from "../typed-command.js";
+import { printHelp, type Screen, terminalScreen } from "../terminal.js";
 import { FORMATS } from "./edit.js";
-import { type Confirm, checkFoundry } from "./foundry-check.js";
+import { checkFoundry } from "./foundry-check.js";
 import { HOSTS, type HostKind, hostsFor } from "./hosts.js";
 import { additionTo, hostsOn, type Plan, reasonOf, removalFrom } from "./plan.js";
+import { type Questions, terminalQuestions } from "./questions.js";
 import { ENTRY_NAME, mergedEntry, programOf } from "./server-command.js";
 
 const HELP = `Usage: foundry-local-mcp setup [flags]
@@ -56,7 +56,7 @@ export async function setup(args: readonly string[]): Promise<number> {
   const { own, words, flags, asksForHelp } = readArguments("setup", args, flagsSchema, {
     yes: "y",
   });
-  if (asksForHelp) return printed(HELP);
+  if (asksForHelp) return printHelp(HELP);
   if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
@@ -185,31 +185,4 @@ async function runAll(plans: readonly Plan[], screen: Screen): Promise<boolean> 
     }
   }
   return isWhole;
-}
-
-/** What a person at the terminal is asked. */
-interface Questions {
-  /** Which of the changes to make; `null` after Ctrl+C. */
-  choose(plans: readonly Plan[]): Promise<readonly Plan[] | null>;
-  readonly confirm: Confirm;
-}
-
-/** The library is loaded only where a person is asked. */
-async function terminalQuestions(): Promise<Questions> {
-  const { confirm, isCancel, multiselect } = await import("@clack/prompts");
-  return {
-    async choose(plans) {
-      const answer = await multiselect({
-        message: "Write these? (space selects, enter confirms)",
-        options: plans.map((plan) => ({ value: plan, label: plan.host.title })),
-        initialValues: [...plans],
-        required: false,
-      });
-      return isCancel(answer) ? null : answer;
-    },
-    async confirm(message) {
-      const answer = await confirm({ message });
-      return isCancel(answer) ? null : answer;
-    },
-  };
 }

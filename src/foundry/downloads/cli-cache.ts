@@ -1,8 +1,7 @@
 import { realpath } from "node:fs/promises";
-import path from "node:path";
 import * as z from "zod";
 import { FILE_READ_MS, jsonFrom } from "../../lib/index.js";
-import { inPool, LATE } from "../../platform/index.js";
+import { inPool, LATE, pathsOf } from "../../platform/index.js";
 import type { FoundryCli } from "../cli/index.js";
 
 const ANSWER_MS = 30_000;
@@ -42,7 +41,7 @@ export async function cacheOf(
  * code page lacks by `?`: either matches any number of letters.
  */
 export function isSamePath(one: string, other: string, platform: NodeJS.Platform): boolean {
-  const { resolve } = platform === "win32" ? path.win32 : path.posix;
+  const { resolve } = pathsOf(platform);
   const plain = (text: string): string => {
     const resolved = resolve(text.trim());
     return platform === "win32" || platform === "darwin" ? resolved.toLowerCase() : resolved;

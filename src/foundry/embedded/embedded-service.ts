@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { closedError, FILE_READ_MS, PACKAGE_FOLDER, untilAborted } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import { inPool, LATE, type Machine, ownDirectory } from "../../platform/index.js";
+import { inPool, LATE, type Machine, ownDirectory, pathsOf } from "../../platform/index.js";
 import type { KnownModel } from "../models/index.js";
 import { notInstalled, tooOld } from "./failures.js";
 import { findSdk } from "./sdk.js";
@@ -144,7 +144,7 @@ export class EmbeddedService {
  * is our own: a folder at the command line's place would look like an installation of it.
  */
 export async function modelCacheOf(machine: Machine): Promise<string> {
-  const { join } = machine.platform === "win32" ? path.win32 : path.posix;
+  const { join } = pathsOf(machine.platform);
   const cliCache = join(machine.home, ".foundry", "cache", "models");
   if (await isFolder(cliCache)) return cliCache;
   return join(ownDirectory(machine), "cache", "models");
