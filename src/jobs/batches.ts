@@ -16,8 +16,8 @@ import {
   type Trace,
   throwIfAborted,
 } from "../lib/index.js";
-import { type AdoptedItem, Batch, type BatchParts, type BatchResult } from "./batch.js";
-import type { BatchPace } from "./batch-items.js";
+import { type AdoptedItem, Batch, type BatchContent, type BatchResult } from "./batch.js";
+import type { OutagePace } from "./batch-items.js";
 import type { BatchEntry } from "./completion-options.js";
 import { STORE_LIMITS } from "./completion-store.js";
 import type { Completions } from "./completions.js";
@@ -44,12 +44,12 @@ interface BatchOptions {
 /** The batches in progress, and the ended ones until their time is over. */
 export class Batches {
   readonly #completions: Completions;
-  readonly #pace: Omit<BatchPace, "window">;
+  readonly #pace: OutagePace;
   readonly #batches = new Map<string, Batch>();
   #isClosed = false;
 
   /** @param pace For tests. */
-  constructor(completions: Completions, pace: Omit<BatchPace, "window"> = {}) {
+  constructor(completions: Completions, pace: OutagePace = {}) {
     this.#completions = completions;
     this.#pace = pace;
   }
@@ -111,13 +111,13 @@ export class Batches {
 
   #make(
     id: string,
-    items: Pick<BatchParts, "entries" | "adopted">,
+    content: BatchContent,
     { concurrency, key = "", onResult, trace }: BatchOptions,
   ): Batch {
     const batch = new Batch({
       id,
       key,
-      ...items,
+      content,
       completions: this.#completions,
       pace: { ...this.#pace, window: () => concurrency ?? 2 * this.#completions.slots },
       onResult,
