@@ -1,19 +1,16 @@
 import type { CompletionRequest } from "../foundry/index.js";
 import { type FoundryClient, hasEnded } from "../jobs/index.js";
 import { FoundryError, MOST_HELD, MOST_HELD_CHARACTERS, toFoundryError } from "../lib/index.js";
-import {
-  continued,
-  type Found,
-  fromWire,
-  type HeldBatch,
-  type Patch,
-  patched,
-  type RequestMessage,
-  type Search,
-  type SettingsSource,
-  toWire,
-  type WireState,
+import type {
+  Found,
+  HeldBatch,
+  Patch,
+  RequestMessage,
+  Search,
+  SettingsSource,
+  WireState,
 } from "./messages.js";
+import { continued, fromWire, patched, sizeOf, toWire } from "./states.js";
 
 /** A process whose work is held. */
 export interface Owner {
@@ -315,15 +312,6 @@ export class HeldCompletions {
     );
   }
 }
-
-/** Characters that an entry takes. */
-export const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | null): number =>
-  text.length + (reasoning?.length ?? 0) + (request === null ? 0 : lengthOf(request));
-
-const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest): number =>
-  prompt.length +
-  system.length +
-  messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
 
 /** Without a model in the request, the default may be another one by now. */
 const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequest =>

@@ -23,13 +23,13 @@ import {
   type HeldLoad,
   keptSchema,
   loadReplySchema,
-  loadStateFrom,
   type Patch,
   type Search,
   type SettingsSource,
 } from "./messages.js";
 import { Promises } from "./promises.js";
 import { RemoteCompletion } from "./remote-completion.js";
+import { loadStateFrom } from "./states.js";
 
 interface KeepingOptions {
   readonly client: FoundryClient;

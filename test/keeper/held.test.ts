@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { FoundryClient } from "../../src/jobs/index.js";
 import { HeldCompletions, type Owner } from "../../src/keeper/held.js";
 import { HeldLoads } from "../../src/keeper/held-loads.js";
-import { REGENERATED, toWire } from "../../src/keeper/messages.js";
+import { REGENERATED, toWire } from "../../src/keeper/states.js";
 import { MOST_HELD, MOST_HELD_CHARACTERS } from "../../src/lib/index.js";
 import { FOREVER, talker } from "../jobs/fixtures.js";
 import { keepOf, SETTINGS, stateOf } from "./fixtures.js";
