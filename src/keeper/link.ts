@@ -24,6 +24,12 @@ type Numbered = Extract<RequestMessage, { n: number }>;
 /** A message that gets a reply. */
 type Question<M = Numbered> = M extends Numbered ? Omit<M, "n"> : never;
 
+/** A question without its reply yet. */
+interface Waiting {
+  readonly answer: (value: unknown) => void;
+  readonly fail: (why: Error) => void;
+}
+
 /** A keeper answers a greeting at once; the other side may be no keeper at all. */
 const GREETING_MS = 3000;
 
@@ -31,13 +37,17 @@ const GREETING_MS = 3000;
 export class Link {
   readonly #channel: Channel;
   readonly #handlers: LinkHandlers;
-  readonly #waiting = new Map<number, (value: unknown) => void>();
+  readonly #waiting = new Map<number, Waiting>();
   #last = 0;
   #onGreeting: ((message: unknown) => void) | null = () => {};
 
   private constructor(socket: Socket, handlers: LinkHandlers) {
     this.#handlers = handlers;
     this.#channel = new Channel(socket, (message) => this.#receive(message));
+    // Once for all: a reaction for each question would keep its reply until the end.
+    void this.closed.then(() => {
+      for (const { fail } of this.#waiting.values()) fail(keeperEnded());
+    });
   }
 
   /**
@@ -74,10 +84,11 @@ export class Link {
     schema: T,
     use: (reply: z.output<T>) => void = () => {},
   ): Promise<z.output<T>> {
+    if (this.#channel.isClosed) throw keeperEnded();
     this.#last += 1;
     const n = this.#last;
     const reply = deferred<z.output<T>>();
-    this.#waiting.set(n, (value) => {
+    const answer = (value: unknown): void => {
       try {
         const parsed = schema.parse(value);
         use(parsed);
@@ -85,11 +96,11 @@ export class Link {
       } catch (error) {
         reply.reject(error);
       }
-    });
+    };
+    this.#waiting.set(n, { answer, fail: reply.reject });
     this.#channel.send({ ...question, n });
     try {
-      const ended = this.closed.then(() => Promise.reject(new Error("the keeper has ended")));
-      return await Promise.race([reply.promise, ended]);
+      return await reply.promise;
     } finally {
       this.#waiting.delete(n);
     }
@@ -146,11 +157,14 @@ export class Link {
     }
     const parsed = answerMessageSchema.safeParse(message);
     if (!parsed.success) this.close();
-    else if ("reply" in parsed.data) this.#waiting.get(parsed.data.reply)?.(parsed.data.value);
+    else if ("reply" in parsed.data)
+      this.#waiting.get(parsed.data.reply)?.answer(parsed.data.value);
     else if ("patches" in parsed.data) this.#handlers.onPatches(parsed.data.patches);
     else this.#handlers.onStop(parsed.data.stop);
   }
 }
+
+const keeperEnded = (): Error => new Error("the keeper has ended");
 
 /** How many completions and loads the keeper of this user holds; `null` if none runs. */
 export async function keeperHolds(address: KeeperAddress): Promise<number | null> {

@@ -3,6 +3,9 @@ import { writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { keeperHolds } from "../../src/keeper/index.js";
 import { Keeping } from "../../src/keeper/keeping.js";
@@ -251,6 +254,34 @@ describe("a server", () => {
       expect({ status, all }).toEqual({ status: "completed", all: `${text} was so.` });
     },
   );
+
+  it("keeps no reply of the keeper for the rest of the connection", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const link = await linkTo(address);
+    const ask = async () =>
+      new WeakRef(await link.ask({ do: "find", ids: [], batch: null, same: null }, foundSchema));
+    const reply = await ask();
+    await setImmediate();
+    setFlagsFromString("--expose-gc");
+    runInNewContext("gc")();
+    expect(reply.deref()).toBeUndefined();
+    await running;
+  });
+
+  it("rejects its questions when the keeper ends, and after that", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const link = await linkTo(address);
+    const asked = link.holds();
+    link.close();
+    await expect(asked).rejects.toThrow("the keeper has ended");
+    await link.closed;
+    await expect(link.holds()).rejects.toThrow("the keeper has ended");
+    await running;
+  });
 
   it("creates the secret again where its file is incomplete", async () => {
     const address = await newAddress();
