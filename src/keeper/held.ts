@@ -230,7 +230,7 @@ export class HeldCompletions {
       const client = this.#clientOf(settings);
       // It was promised: the queues of its processes together may be longer than that of the keeper.
       const own = { join: false, goesOn: true };
-      const { state } = client.completions.start(sameModel(entry, request), own);
+      const { state } = client.completions.begin(sameModel(entry, request), own);
       this.#follow(id, entry, client, state.id);
     } catch (thrown) {
       this.#fail(entry, toFoundryError(thrown));

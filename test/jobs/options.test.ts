@@ -230,6 +230,17 @@ describe("the options of a call", () => {
     );
   });
 
+  it.each([{ goesOn: true }, { open: () => {} }])(
+    "refuse what only this package may ask for, and do not name it: %j",
+    async (options) => {
+      const error = await failureOf(() => client.completions.start(request, options));
+      expect(error).toMatchObject({
+        code: "INVALID_ARGUMENT",
+        action: expect.stringMatching(/There are: cache, caller, session, join, trace\.$/),
+      });
+    },
+  );
+
   it("may contain a compatible signal of another class", async () => {
     const { signal } = new AbortController();
     const other = {
