@@ -39,6 +39,8 @@ interface BatchOptions {
   /** Takes each result as it comes. Default: they are kept until they are taken. */
   readonly onResult?: ((result: BatchResult) => void) | undefined;
   readonly trace?: Trace | undefined;
+  /** Another process has begun it: it begins also where too many are in progress. Default `false`. */
+  readonly goesOn?: boolean | undefined;
 }
 
 /** The batches in progress, and the ended ones until their time is over. */
@@ -66,6 +68,7 @@ export class Batches {
     this.#prune();
     const id = options.id ?? this.#newId();
     this.#assertFree(id);
+    if (options.goesOn !== true) this.#assertRoom();
     return this.#make(id, { entries }, options);
   }
 
@@ -147,6 +150,9 @@ export class Batches {
     if (this.#completions.ids.standingOf(id, "batch") === "other_kind") {
       throw otherKind(id);
     }
+  }
+
+  #assertRoom(): void {
     const underWay = [...this.#batches.values()].filter((batch) => !batch.hasEnded).length;
     if (underWay < MOST_UNDER_WAY) return;
     throw new FoundryError("QUEUE_FULL", `Too many batches are in progress (${underWay}).`, {

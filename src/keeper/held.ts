@@ -244,7 +244,7 @@ export class HeldCompletions {
       const requests = entries.map((entry) =>
         entry.request === null ? lostRequest() : sameModel(entry, entry.request),
       );
-      const { pending } = client.batches.start(requests);
+      const { pending } = client.batches.start(requests, { goesOn: true });
       for (const [index, again] of pending.entries()) {
         const [id, entry] = [ids[index], entries[index]];
         if (id !== undefined && entry !== undefined) this.#follow(id, entry, client, again);

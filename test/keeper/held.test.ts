@@ -54,6 +54,21 @@ describe("a completion held by the keeper", () => {
     expect(ids.map((id) => held.foundOne(id)?.state.status)).not.toContain("interrupted");
   });
 
+  it("begins also beside many batches, since it was promised", async () => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const { held } = heldBy(client);
+    const process = owner();
+    const ids = Array.from({ length: 25 }, (_, at) => `c-before-${at}`);
+    for (const [at, id] of ids.entries()) {
+      const batchId = `b-before-${at}`;
+      const items = [{ id, status: "running" as const, isTaken: false }];
+      held.keep(keepOf({ id, batchId }, { batches: [{ id: batchId, key: "", items }] }), process);
+    }
+    held.takeOver(process);
+    const errors = ids.map((id) => held.foundOne(id)?.state.error ?? null);
+    expect(errors).toEqual(ids.map(() => null));
+  });
+
   it("is not generated again if it has ended", async () => {
     const { client, chats } = await talker(ANSWER);
     const { held, stateOfHeld } = heldBy(client);
