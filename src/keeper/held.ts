@@ -102,10 +102,10 @@ export class HeldCompletions {
   }
 
   release(completions: readonly string[], batches: readonly string[]): void {
-    for (const id of completions) this.#entries.delete(id);
+    for (const id of completions) this.#drop(id);
     for (const id of batches) {
       const batch = this.#batches.get(id);
-      for (const item of batch?.items ?? []) this.#entries.delete(item.id);
+      for (const item of batch?.items ?? []) this.#drop(item.id);
       this.#batches.delete(id);
     }
   }
@@ -178,7 +178,7 @@ export class HeldCompletions {
     for (const [id, entry] of this.#entries) {
       const isTooMuch = entry.endedAt !== null && characters > MOST_HELD_CHARACTERS;
       if (fresh.has(groupOf(entry)) && !isTooMuch) continue;
-      this.#entries.delete(id);
+      this.#drop(id);
       characters -= sizeOf(entry.state, null);
     }
     for (const [id, { items }] of this.#batches) {
@@ -200,7 +200,16 @@ export class HeldCompletions {
     });
     const before = new Set(known?.items.filter(({ isTaken }) => isTaken).map(({ id }) => id));
     const taken = batch.items.filter(({ id, isTaken }) => isTaken && !before.has(id));
-    for (const { id } of taken) this.#entries.delete(id);
+    for (const { id } of taken) this.#drop(id);
+  }
+
+  /** Nobody reads it any more: its generation stops. */
+  #drop(id: string): void {
+    const again = this.#entries.get(id)?.again ?? null;
+    this.#entries.delete(id);
+    if (again === null) return;
+    this.#again.delete(again.id);
+    void again.client.completions.cancel(again.id).catch(() => {});
   }
 
   #set(entry: Entry, state: WireState): void {

@@ -176,6 +176,18 @@ describe("a completion held by the keeper", () => {
     expect(held.size).toBe(0);
   });
 
+  it("is generated no longer when it is released", async () => {
+    const { client, service } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const { held } = heldBy(client);
+    const process = owner();
+    held.keep(keepOf({}), process);
+    held.takeOver(process);
+    await service.waitFor(({ generating }) => generating > 0);
+    held.release(["c-before-1"], []);
+    await expect.poll(() => client.completions.list()[0]?.status).toBe("cancelled");
+    expect(held.foundOne("c-before-1")).toBeNull();
+  });
+
   it("is stopped by the process that runs it", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);
