@@ -101,7 +101,8 @@ export class Keeping implements Kept {
   }
 
   async findBatch(id: string): Promise<void> {
-    if (this.#client.batches.get(id) === null) await this.#find({ batch: id });
+    if (id.length > LONGEST_ID || this.#client.batches.get(id) !== null) return;
+    await this.#find({ batch: id });
   }
 
   findSameBatch(key: string): Promise<void> {

@@ -255,6 +255,25 @@ describe("a server", () => {
     },
   );
 
+  it("keeps its connection after a search for an id that is too long", async () => {
+    const { client: keepers } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const address = await newAddress();
+    const running = keeperAt(address, keepers);
+    const first = await linkTo(address);
+    await first.ask(keepOf({}), keptSchema);
+    first.close();
+    const { client } = await talker(ANSWER);
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const id = "c-before-1";
+    await keeping.find([id]);
+    await keeping.findBatch("b".repeat(101));
+    expect(client.completions.get(id).error).toBeNull();
+    await keeping.answered({ promised: [], delivered: [id] });
+    await running;
+  });
+
   it("keeps no reply of the keeper for the rest of the connection", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
