@@ -132,15 +132,15 @@ export class Keeping implements Kept {
     const { withinMs, signal, onState } = waiting;
     const end = performance.now() + withinMs;
     const { settings } = this.#options;
-    let state: LoadState | null = null;
     for (;;) {
       const left = Math.max(0, end - performance.now());
       const question = { do: "load", settings, load: { model, wish } } as const;
       const reply = await this.#asked(async (link) =>
         link.ask({ ...question, withinMs: Math.min(left, LOAD_POLL_MS) }, loadReplySchema),
       );
-      if (reply === null) return state;
-      state = loadStateFrom(reply);
+      // Also after other replies: a load that succeeds is held no longer, and is seen in the service.
+      if (reply === null) return null;
+      const state = loadStateFrom(reply);
       const isOver = state.status !== "loading" && state.status !== "downloading";
       if (isOver || left <= LOAD_POLL_MS || signal.aborted) return state;
       onState(state);
