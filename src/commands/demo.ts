@@ -5,7 +5,7 @@ import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { startFoundryCli, startSimulator } from "foundry-local-simulator";
 import * as z from "zod";
-import { FoundryError, jsonFrom, VERSION, withoutCredentials } from "../lib/index.js";
+import { counted, FoundryError, jsonFrom, VERSION, withoutCredentials } from "../lib/index.js";
 import type { ProgressUpdate } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
@@ -171,9 +171,8 @@ async function completion(server: LocalServer, screen: Screen, model: string): P
   screen.endStream();
   const speed = timing.tokens_per_second === null ? "" : `, ${timing.tokens_per_second} a second`;
   const guessed = usage.estimated ? " (estimated)" : "";
-  screen.faint(
-    `${usage.output_tokens ?? "?"} tokens${guessed}${speed}; first after ${timing.first_token_ms ?? "?"} ms.`,
-  );
+  const tokens = usage.output_tokens === null ? "? tokens" : counted(usage.output_tokens, "token");
+  screen.faint(`${tokens}${guessed}${speed}; first after ${timing.first_token_ms ?? "?"} ms.`);
 }
 
 const listSchema = z.object({ default_model: z.string().optional() });

@@ -72,6 +72,10 @@ export class AllowedFolders {
     this.#names = namesOf(folders);
   }
 
+  get isEmpty(): boolean {
+    return this.#folders.length === 0;
+  }
+
   /**
    * Reads text files. Each pattern is a path, relative to an allowed folder or absolute, or a glob, with
    * lines where it ends like `notes.md:10-40`. The files come in the order of the patterns, those of a glob
@@ -84,7 +88,7 @@ export class AllowedFolders {
     patterns: readonly string[],
     { signal, onImage, onSkipped }: ReadOptions = {},
   ): Promise<FileText[]> {
-    if (this.#folders.length === 0) throw refusals.noneAllowed();
+    if (this.isEmpty) throw refusals.noneAllowed();
     if (patterns.length > MOST_FILE_PATTERNS) throw refusals.tooMany(MOST_FILE_PATTERNS);
     const roots = await this.#roots();
     const walk = new GlobWalk(roots, signal);
@@ -133,7 +137,7 @@ export class AllowedFolders {
    *   absent.
    */
   async newFile(given: string): Promise<NewFile> {
-    if (this.#folders.length === 0) throw refusals.noneAllowed();
+    if (this.isEmpty) throw refusals.noneAllowed();
     if (given.length > LONGEST_FILE_PATTERN) throw refusals.tooLongPattern(given);
     const roots = await this.#roots();
     const path = platform === "win32" ? given.replaceAll("\\", "/") : given;

@@ -41,7 +41,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
   #isPart: (event: StreamEvent) => boolean = () => true;
   /** Until an event comes that is a part of the answer; `undefined`: without a limit. */
   #silenceLeftMs: number | undefined;
-  /** The limit up to the first event is another one. */
+  /** Before the first event, `firstByteMs` applies instead. */
   #hasBegun = false;
   /** Bytes since the last event that was a part of the answer. */
   #idleBytes = 0;

@@ -181,7 +181,7 @@ export function timeoutError(
   );
 }
 
-/** Not a first-byte limit: a service that loads a model is silent for minutes and well. */
+/** Not a first-byte limit: a service that loads a model is silent for minutes although it is healthy. */
 export function isUnreachable(error: FoundryError): boolean {
   if (OWN_SHORTAGES.has(codeOf(error.cause))) return false;
   return error.code === "SERVICE_UNREACHABLE" || error.phase === "connect";

@@ -31,7 +31,7 @@ const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 
 export const isBusy = (status: number | null): boolean =>
   status !== null && status !== 500 && RETRIED_STATUSES.has(status);
 
-/** Such an answer where any status will do: retried as an error would be, and the last is handed back. */
+/** A busy answer to a request that accepts any status. It is retried as an error would be; the last one is returned. */
 export class BusyAnswer extends FoundryError {
   constructor(readonly answer: HttpAnswer) {
     const { status, body } = answer;
@@ -285,7 +285,7 @@ export class Circuit {
 
   async #watch<E extends Watched>(exchange: E, isProbe: boolean): Promise<Sent<E>> {
     try {
-      const head = await (isProbe ? this.#headOrPatience(exchange) : exchange.head);
+      const head = await (isProbe ? this.#headOrTimeout(exchange) : exchange.head);
       return { exchange, failure: head === null ? null : gatewayFailure(head.status) };
     } catch (thrown) {
       const error = toFoundryError(thrown);
@@ -302,16 +302,16 @@ export class Circuit {
    * The head, or `null` when the endpoint took the request and has not failed for a while: it is
    * there, it is only slow, and the others need not fail for the minutes that a load takes.
    */
-  async #headOrPatience(exchange: Watched) {
+  async #headOrTimeout(exchange: Watched) {
     let timer: NodeJS.Timeout | undefined;
-    const patience = exchange.sent.then(
+    const timeout = exchange.sent.then(
       () =>
         new Promise<null>((resolve) => {
           timer = setTimeout(resolve, this.#firstProbeMs, null);
         }),
     );
     try {
-      return await Promise.race([exchange.head, patience]);
+      return await Promise.race([exchange.head, timeout]);
     } finally {
       clearTimeout(timer);
     }

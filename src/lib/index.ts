@@ -70,6 +70,7 @@ export {
 } from "./setting-values.js";
 export { SharedTask, SharedTasks } from "./shared-task.js";
 export {
+  counted,
   escapeRegExp,
   escapeUnprintable,
   formatDuration,

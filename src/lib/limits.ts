@@ -58,7 +58,7 @@ export const LAST_LINES_MS = 1000;
 export const WAITING_LINE = 64;
 /** Elements of one list among the arguments of a tool. Each that does not fit is an object of the check. */
 export const MOST_ELEMENTS = 10_000;
-/** Mistakes that one error names. Who makes more puts the first ones right first. */
+/** Mistakes that one error names. A caller that makes more corrects these first. */
 export const MOST_MISTAKES = 10;
 
 // To the host: stdout and stderr.
@@ -79,11 +79,11 @@ export const ERRORS_LOGGED_PERIOD_MS = 10_000;
 // From a service: bodies, streams, lists, errors.
 
 /**
- * Connections to one endpoint at once; further requests wait. C2 has a thread for each, and services
- * were seen to cut those beyond 128, which other clients need some of.
+ * Streams, loads and other long requests to one endpoint at once; further ones wait. C2 has a thread for each
+ * connection. Services were seen to cut those beyond 128, of which other clients need some.
  */
 export const MOST_LONG_REQUESTS = 104;
-/** Of it apart from streams and loads, so that no short question waits for them. Each takes milliseconds. */
+/** Short requests to one endpoint at once. They do not wait for the long ones; each takes milliseconds. */
 export const MOST_SHORT_REQUESTS = 16;
 /** A request with a longer limit, or none, may be a load or a generation. */
 export const SHORT_REQUEST_MS = 60_000;
@@ -108,7 +108,7 @@ export const LONGEST_REDIRECT = 500;
 export const MOST_MODEL_MB = 1_000_000_000;
 /** Process ids have 32 bits at most. */
 export const HIGHEST_PID = 0xffff_ffff;
-/** Models of an endpoint of which it is remembered what they refuse of a request. */
+/** Models of which something is remembered: what they refuse, their queue, learned context, counted prompts, speed. */
 export const MOST_MODELS_REMEMBERED = 200;
 /** Models with counts of their own in the metrics; each has some kilobytes. */
 export const MOST_MODELS_MEASURED = 50;

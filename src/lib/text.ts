@@ -109,6 +109,15 @@ export const formatWait = (ms: number): string => `${Math.max(1, Math.ceil(ms / 
 export const formatMegabytes = (mb: number): string =>
   mb < 1024 ? `${Math.round(mb)} MB` : `${(mb / 1024).toFixed(1)} GB`;
 
+/**
+ * How many of a thing.
+ *
+ * @example
+ * counted(1, "file"); // "1 file"
+ */
+export const counted = (count: number, noun: string): string =>
+  `${count} ${noun}${count === 1 ? "" : "s"}`;
+
 /** The longest end of `text` that is a beginning of `word`, short of the whole word. */
 export function overlap(text: string, word: string): number {
   for (let length = Math.min(word.length - 1, text.length); length > 0; length--) {

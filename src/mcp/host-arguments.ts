@@ -82,11 +82,15 @@ export function hostArguments<T extends z.ZodObject>(
   try {
     return { given: parseArguments(schema, given, { otherNames }), warnings };
   } catch (thrown) {
-    if (!(thrown instanceof FoundryError)) throw thrown;
-    // The ignored argument may be the reason why another one is missing.
-    throw thrown.reworded({ message: [thrown.message, ...warnings].join(" ") });
+    throw withIgnored(thrown, warnings);
   }
 }
+
+/** An ignored argument may be the reason why another one is missing. */
+export const withIgnored = (thrown: unknown, warnings: readonly string[]): unknown =>
+  thrown instanceof FoundryError && thrown.code === "INVALID_ARGUMENT" && warnings.length > 0
+    ? thrown.reworded({ message: [thrown.message, ...warnings].join(" ") })
+    : thrown;
 
 function ignoredWords(names: ReadonlySet<string>): string {
   const first = [...names].slice(0, MOST_MISTAKES).map(quoted).join(", ");

@@ -1,5 +1,5 @@
 import type { StatusUpdate } from "../foundry/index.js";
-import { toFoundryError } from "../lib/index.js";
+import { counted, toFoundryError } from "../lib/index.js";
 import type { Logger } from "../log.js";
 
 /**
@@ -100,7 +100,11 @@ export class ProgressReporter {
     return this.#hasSent ? this.#lastSentAt : null;
   }
 
-  /** A wait begins: says so at once, and again each second with the time it has taken, or in words of its own. */
+  /**
+   * A wait begins: says so at once, and again each second.
+   *
+   * @param what A text, to which the seconds are added, or a function that words each second itself.
+   */
   waiting(what: string | Words): void {
     if (this.#isIdle()) return;
     this.#waitsFor = null;
@@ -140,7 +144,7 @@ export class ProgressReporter {
     const text = this.#half + newText;
     this.#half = /[\uD800-\uDBFF]$/.exec(text)?.[0] ?? "";
     this.#newText += text.slice(0, text.length - this.#half.length);
-    const status = newText === "" ? `Thinking, ${this.#tokens} tokens` : null;
+    const status = newText === "" ? `Thinking, ${counted(this.#tokens, "token")}` : null;
     this.#say(status, (seconds) => `Waiting for the next token, ${seconds} s`);
   }
 
@@ -175,7 +179,12 @@ export class ProgressReporter {
     return this.#send === null || this.#isFinished;
   }
 
-  /** A wait begins, with what is said of it as soon as the rate allows, and as each sign of life. */
+  /**
+   * A wait begins.
+   *
+   * @param status What is said once, as soon as the rate allows; `null`: nothing, since new text is sent instead.
+   * @param words What each sign of life says.
+   */
   #say(status: string | null, words: Words): void {
     this.#status = status;
     this.#words = words;

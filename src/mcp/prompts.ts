@@ -119,7 +119,9 @@ export function getPrompt(params: unknown) {
   });
   if (missing.length > 0) {
     const names = missing.map(([name]) => name).join(", ");
-    throw new RequestError(`The prompt ${data.name} needs the argument ${names}.`);
+    throw new RequestError(
+      `The prompt ${data.name} needs the argument${missing.length === 1 ? "" : "s"} ${names}.`,
+    );
   }
   const text = prompt.text(Object.fromEntries(values));
   return {

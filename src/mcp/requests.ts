@@ -35,7 +35,7 @@ export interface Handlers<M extends LazyMethod = LazyMethod> {
   close(): void;
 }
 
-/** For clients of 2026-07-28: of an answer that is the same as long as the process runs. */
+/** The cache hint of an answer that is the same as long as the process runs, for clients of 2026-07-28. */
 export const FIXED: CacheHint = { ttlMs: 300_000, cacheScope: "public" };
 
 const CODES = {

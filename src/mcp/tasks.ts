@@ -1,6 +1,6 @@
 import type { CallToolResult, InputRequests } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import { onAbort, quoted, TIMED_OUT, waitFor } from "../lib/index.js";
+import { counted, onAbort, quoted, TIMED_OUT, waitFor } from "../lib/index.js";
 import { type ProgressUpdate, TEXT_DROPPED } from "./progress-reporter.js";
 import {
   declaresTasks,
@@ -94,7 +94,7 @@ export class TaskCall {
     this.#updatedAt = this.#now();
     if (message === TEXT_DROPPED) this.#tail = "";
     if (tokens !== null) this.#tail = tailOf(`${this.#tail}${message}`);
-    this.#words = tokens === null ? message : `${tokens} tokens so far: ${this.#tail}`;
+    this.#words = tokens === null ? message : `${counted(tokens, "token")} so far: ${this.#tail}`;
   }
 
   /**

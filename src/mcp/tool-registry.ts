@@ -202,7 +202,10 @@ async function answerOf(
   return { ...rest, content, structuredContent };
 }
 
-/** Their results hold text of a model. Those of others are names, versions and states of a service. */
+/**
+ * Their results hold text of a model, which is handed on as it is. In those of others, which are names,
+ * versions and states of a service, secrets are hidden, and control characters are removed from the text.
+ */
 const QUOTING_TOOLS = new Set([
   "complete",
   "complete_batch",

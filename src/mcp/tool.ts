@@ -11,7 +11,7 @@ import {
   truncate,
 } from "../lib/index.js";
 import { serverWords } from "../server-words.js";
-import { hostArguments } from "./host-arguments.js";
+import { hostArguments, withIgnored } from "./host-arguments.js";
 import type { Cancellation } from "./hosts.js";
 import type { ProgressReporter } from "./progress-reporter.js";
 import type { UserAnswer } from "./user-questions.js";
@@ -98,43 +98,13 @@ export function defineTool<A extends z.ZodObject, R extends z.ZodObject>(
     result: z.object({ ...frame, ...definition.result.shape }),
     call: async (sent, context) => {
       const { given, warnings } = hostArguments(definition.arguments, sent);
-      const answer = await definition.handle(given, context);
+      const answer = await definition.handle(given, context).catch((thrown: unknown) => {
+        throw withIgnored(thrown, warnings);
+      });
       return { ...answer, notes: [...(answer.notes ?? []), ...warnings] };
     },
   };
 }
-
-const REPLY_WITHIN = "a number of seconds from 0 to 3600";
-
-/** The argument `reply_within`; {@link replyWithinMs} converts it. */
-export const replyWithin = z
-  .number(REPLY_WITHIN)
-  .min(0, REPLY_WITHIN)
-  .max(3600, REPLY_WITHIN)
-  .optional();
-
-/** @param allowed Completes "Give x as allowed: …". */
-export const listOf = <T extends z.ZodType>(element: T, most: number, allowed: string) =>
-  z.array(element, allowed).min(1, allowed).max(most, allowed);
-
-/** Refuses arguments that do not fit together, in one sentence without its full stop and one of advice. */
-export const refuse = (context: z.core.$RefinementCtx, message: string, fix: string): void =>
-  context.addIssue({ code: "custom", message, params: { fix } });
-
-/**
- * How many of a thing.
- *
- * @example
- * counted(1, "file"); // "1 file"
- */
-export const counted = (count: number, noun: string): string =>
-  `${count} ${noun}${count === 1 ? "" : "s"}`;
-
-/** How long a call waits before it answers with what it has, in milliseconds. */
-export const replyWithinMs = (
-  given: number | undefined,
-  { replyWithinMs: usual, spentMs }: Pick<ToolContext, "replyWithinMs" | "spentMs">,
-): number => Math.max(0, (given === undefined ? usual : given * 1000) - spentMs);
 
 /**
  * Every structured result begins with these. `next` is the one member that can be `null`. Some clients

@@ -71,7 +71,11 @@ describe("embed", () => {
     [{ texts: TEXTS }, "Neither query nor vectors"],
     [{ texts: [], query: "a" }, "texts"],
     [{ texts: ["a", " "], query: "a" }, "texts"],
-    [{ query: "a" }, "texts is missing.\nGive texts: a list of 1 to 1000 strings"],
+    [
+      { query: "a" },
+      "texts is missing.\nGive texts: a list of 1 to 1000 strings that are not blank.\n",
+    ],
+    [{ documents: TEXTS }, 'texts is missing. Unknown arguments were ignored: "documents".'],
     [{ texts: TEXTS, query: "a", model: "talker-generic-cpu:1" }, "MODEL_CANNOT_EMBED"],
     [{ texts: TEXTS, query: "a", model: "none" }, "MODEL_NOT_FOUND"],
   ])("refuses %j", async (given, words) => {

@@ -347,6 +347,13 @@ describe("files of embed", () => {
     expect(textOf(answer)).toMatch(/^\d\.\d{3} \[3\] cat\.md:1-1: a cat on a mat/);
   });
 
+  it("would do in place of texts, as the error without either says", async () => {
+    const { call } = await hostWithFiles();
+    expect(textOf(await call("embed", { model: EMBEDDER.id, query: "cat" }))).toContain(
+      "texts is missing.\nGive texts: a list of 1 to 1000 strings that are not blank; or give files.",
+    );
+  });
+
   it("need no other texts, but not only empty files", async () => {
     const { notes, call } = await hostWithFiles();
     await writeFile(join(notes, "empty.md"), "\n");
@@ -381,6 +388,14 @@ describe("write_to", () => {
     if (process.platform !== "win32") {
       expect((await stat(join(notes, "out.md"))).mode & 0o777).toBe(0o600);
     }
+  });
+
+  it("says of a short answer how long it is, and no more", async () => {
+    const { call } = await hostWithFiles({ text: "A" });
+    const answer = await call("complete", { prompt: "Write.", write_to: "out.md" });
+    expect(structured(answer)["notes"]).toEqual([
+      "The answer was written to out.md (1 character).",
+    ]);
   });
 
   it("writes JSON for an answer with a schema, and returns a short value", async () => {

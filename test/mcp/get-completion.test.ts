@@ -139,6 +139,15 @@ describe("get_completion", () => {
     );
   });
 
+  it("says so of a text of one character, too", async () => {
+    const { host } = await runningCompletion({ text: "A" });
+    const id = await started(host);
+    await get(host, { completion_ids: [id] });
+    const refused = await get(host, { completion_ids: [id], from: 2 });
+    expect(textOf(refused)).toContain(`the text of ${id} has 1 character.`);
+    expect(textOf(await get(host))).toContain(", 1 character: A");
+  });
+
   it("returns to the beginning where the text that was read turned out to be thinking", async () => {
     // A model whose template opens the thinking sends only the end tag.
     const thought = "I have to think about this for a while. ".repeat(10);
@@ -210,6 +219,17 @@ describe("get_completion for several ids", () => {
       /^2 of 3 have ended, and 1 was not found\.\n\nCOMPLETION_NOT_FOUND: /,
     );
     for (const id of ids) expect(textOf(answer)).toContain(`${id}, completed:\nShort.`);
+  });
+
+  it("says in its progress for how many it waits", async () => {
+    const { host } = await runningCompletion({ text: TEXT });
+    const id = await started(host);
+    const messages: (string | undefined)[] = [];
+    const given = { completion_ids: [id, "hello"] };
+    await host.callTool({ name: "get_completion", arguments: given }, undefined, {
+      onprogress: ({ message }) => void messages.push(message),
+    });
+    expect(messages[0]).toBe("Waiting for 1 completion…");
   });
 
   it("names running completions, and is an error only where every id is unknown", async () => {

@@ -63,6 +63,16 @@ describe("the progress of a call", () => {
       expect(Number.isInteger(number)).toBe(message !== "The text so far is dropped");
   });
 
+  it("counts the tokens of the thinking, which it does not show", async () => {
+    const { sent, progress } = recorded();
+    for (let token = 0; token < 2; token += 1) {
+      progress.token("");
+      await vi.advanceTimersByTimeAsync(200);
+    }
+    progress.finish();
+    expect(sent.map(({ message }) => message)).toEqual(["Thinking, 1 token", "Thinking, 2 tokens"]);
+  });
+
   it("resets the percentage of a download at the first token", async () => {
     const { sent, progress } = recorded();
     progress.news({ step: "downloading", message: "Downloading phi", percent: 99 });

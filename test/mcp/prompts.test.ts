@@ -52,7 +52,9 @@ describe("a prompt", () => {
     expect(() => getPrompt({ name: "extract_json", arguments: { text: "a" } })).toThrow(
       "The prompt extract_json needs the argument fields.",
     );
-    expect(() => getPrompt({ name: "extract_json" })).toThrow("text, fields");
+    expect(() => getPrompt({ name: "extract_json" })).toThrow(
+      "The prompt extract_json needs the arguments text, fields.",
+    );
   });
 
   it.each(["toString", "ask", "__proto__"])(

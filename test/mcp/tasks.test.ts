@@ -80,6 +80,7 @@ describe("a task", () => {
 
   it.each([
     ["a status", [{ tokens: null, message: "Waiting, place 2" }], "Waiting, place 2"],
+    ["the first token", [{ tokens: 1, message: "It" }], "1 token so far: It"],
     [
       "text after a status",
       [

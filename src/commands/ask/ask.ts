@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Completion, CompletionRequest, JsonSchema } from "../../foundry/index.js";
 import type { CompletionStream } from "../../jobs/index.js";
-import { type FoundryError, withoutControls } from "../../lib/index.js";
+import { counted, type FoundryError, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
@@ -145,7 +145,8 @@ class AnswerText {
 
 function warningsOf({ warnings, finishReason, usage }: Completion): string[] {
   const isCut = finishReason === "length" && !warnings.some((each) => each.includes("maxTokens"));
-  const tokens = usage.outputTokens === null ? "" : ` after ${usage.outputTokens} tokens`;
+  const tokens =
+    usage.outputTokens === null ? "" : ` after ${counted(usage.outputTokens, "token")}`;
   return [
     ...warnings.map(terminalWords),
     ...(isCut ? [`The answer was cut off${tokens}: raise \`--max-tokens\` for more.`] : []),

@@ -1,4 +1,4 @@
-import { formatDuration } from "../../lib/index.js";
+import { counted, formatDuration } from "../../lib/index.js";
 import {
   type BenchReport,
   type CaseReport,
@@ -46,7 +46,7 @@ ${models.map((each) => sectionOf(each, models.length > 1)).join("\n")}
 function machineWords(machine: BenchReport["machine"]): string {
   const { cpu, cores, memory_mb: memory, platform, arch, node } = machine;
   const gigabytes = `${Math.round(memory / 1024)} GB`;
-  return `${cpu ?? "Unknown processor"}, ${cores} cores, ${gigabytes}; ${platform} ${arch}, Node ${node}`;
+  return `${cpu ?? "Unknown processor"}, ${counted(cores, "core")}, ${gigabytes}; ${platform} ${arch}, Node ${node}`;
 }
 
 const choiceOf = ({ concurrency }: BenchReport): string =>

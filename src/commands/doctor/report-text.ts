@@ -1,4 +1,5 @@
 import { FOUND_BY_WORDS } from "../../foundry/index.js";
+import { counted } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { type Screen, TIE } from "../terminal.js";
 import type { CompletionReport, DoctorReport } from "./report.js";
@@ -106,8 +107,10 @@ function completionRows(completion: CompletionReport): Row[] {
 
 function speedOf(completion: CompletionReport): string {
   const { output_tokens: tokens, estimated, tokens_per_second: perSecond } = completion;
-  const count = tokens === null ? "" : `${tokens} tokens${estimated ? " (estimated)" : ""}`;
-  if (perSecond !== null) return `${perSecond} tokens a second, ${count || "number unknown"}`;
+  const count =
+    tokens === null ? "" : `${counted(tokens, "token")}${estimated ? " (estimated)" : ""}`;
+  if (perSecond !== null)
+    return `${counted(perSecond, "token")} a second, ${count || "number unknown"}`;
   return count || "number of tokens unknown";
 }
 

@@ -166,7 +166,7 @@ export function assertFits(
   const limit = service.models.knownContext(model);
   const schemaText = schema === undefined ? "" : JSON.stringify(schema);
   const characters = lengthOf(messages) + schemaText.length;
-  // A bound counts no character twice.
+  // The bound is at most two tokens per character, so a short prompt needs no count.
   if (limit === null || characters * EAST_ASIAN < limit) return;
   const lowest = measuredOf.get(service)?.get(model.id)?.lowest ?? 1;
   const ofSchema = Math.floor(leastTokens([schemaText]) * lowest);
@@ -187,7 +187,7 @@ const NEAR = 0.7;
 const COUNT_MS = 5000;
 
 /** Services that failed to count once; most have no route for it. */
-const without = new WeakSet<Service>();
+const servicesWithoutCount = new WeakSet<Service>();
 
 interface Counted {
   readonly service: Service;
@@ -212,14 +212,15 @@ export async function assertCounted(
   const { countTokens } = dialect;
   // Another model would be loaded for it, and this can take minutes.
   if (countTokens === undefined || limit === null || model.loaded !== true) return;
-  if (without.has(service) || promptTokens(messages, besides).likely < limit * NEAR) return;
+  if (servicesWithoutCount.has(service)) return;
+  if (promptTokens(messages, besides).likely < limit * NEAR) return;
   const call = { limits: { wholeMs: COUNT_MS }, signal, trace, retry: false };
   const tokens = await countTokens({ model, messages }, call).catch((thrown: unknown) => {
     if (signal.aborted) throw toFoundryError(thrown);
     return null;
   });
   if (tokens === null) {
-    without.add(service);
+    servicesWithoutCount.add(service);
     return;
   }
   promptMeasured(service, model.id, messages, tokens);

@@ -14,7 +14,7 @@ interface Rule {
   /** Must match too. Not one expression: `.*` between the two takes quadratic time. */
   readonly also?: RegExp;
   readonly code: ErrorCode;
-  /** `said`: the words of the service as a sentence behind a blank; empty where there are none. */
+  /** `said`: the words of the service as a sentence, preceded by a space; empty where there are none. */
   readonly message: (model: string, said: string) => string;
   readonly action: string | ((shortName: string) => string);
   /** The operation for which the pattern means something else. */

@@ -74,7 +74,7 @@ export class Discovery {
   readonly #embedded: EmbeddedService;
   readonly #closing = new AbortController();
   #running: Running | null = null;
-  /** Where the service answered last, and as what the next search reports that it was found there. */
+  /** Where the service answered last, and the `foundBy` that the next search reports for it. */
   #last: Found | null = null;
   #lastSearch: LastSearch | null = null;
   #startFailure: FoundryError | null = null;

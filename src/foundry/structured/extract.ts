@@ -20,11 +20,11 @@ export function extracted(text: string, check: SchemaCheck, isWhole: boolean): E
   for (const read of isWhole ? [jsonFrom, repaired] : [jsonFrom]) {
     for (const part of parts) {
       const data = hasMoreValues(part, MOST_ANSWER_VALUES) ? undefined : read(part);
-      // More digits may have been to come.
+      // A number that was cut off may lack digits.
       if (data === undefined || (!isWhole && typeof data === "number")) continue;
       const complaints = check(data);
       if (complaints.length === 0) return { fits: true, data };
-      // What is no JSON at first and a text when repaired is words, and no value.
+      // If only the repair makes it parse, and the result is a string, it was prose.
       if (read === jsonFrom || typeof data === "object") nearest ??= complaints;
     }
   }

@@ -1,12 +1,8 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import {
-  escapeUnprintable,
-  inSnakeCase,
-  portableJson,
-  type SecretMask,
-  withoutControls,
-} from "../../lib/index.js";
+import { counted, inSnakeCase, type SecretMask, withoutControls } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
+import { endAdvice } from "../end-advice.js";
+import { harmlessJson } from "./harmless-json.js";
 
 const SCHEME = "foundry://completions/";
 const LONGEST_TITLE_TEXT = 50;
@@ -53,10 +49,6 @@ export function contentsOf(state: CompletionState, part: "text" | "state", secre
   return part === "state" ? [stateContent] : [textContent, stateContent];
 }
 
-/** A value as JSON: names and words of a service in it are without secrets and do nothing on a terminal. */
-export const harmlessJson = (value: unknown, secrets: SecretMask): string =>
-  escapeUnprintable(portableJson(JSON.stringify(secrets.hideIn(value))));
-
 function titleOf({ model, status, createdAt, text }: CompletionState): string {
   const what = `${model ?? "Completion"}, ${status}, ${timeOf(createdAt)}`;
   const words = firstWords(text);
@@ -83,7 +75,7 @@ function descriptionOf(state: CompletionState): string {
   const tokens =
     usage.outputTokens === null
       ? ""
-      : `, ${usage.estimated ? "about " : ""}${usage.outputTokens} tokens${hasEnded(state) ? "" : " so far"}`;
+      : `, ${usage.estimated ? "about " : ""}${counted(usage.outputTokens, "token")}${hasEnded(state) ? "" : " so far"}`;
   const why = error === null ? "" : ` (${error.code})`;
   return `Text of a completion${of}: ${status}${why}${tokens}`;
 }
@@ -112,13 +104,14 @@ function fieldsOf(state: CompletionState) {
   };
 }
 
-function nextOf({ id, status, finishReason, error }: CompletionState): string {
-  if (status === "queued" || status === "loading" || status === "running") {
+function nextOf(state: CompletionState): string {
+  const { id, error, toolCalls } = state;
+  if (!hasEnded(state)) {
     return `Not finished: call get_completion with ${id}, read this again later, or subscribe to it.`;
   }
   if (error !== null) return serverWords(error.action);
-  if (finishReason === "length") {
-    return "The answer was cut off at its token limit: ask again with a larger max_tokens.";
-  }
-  return "Nothing: this is the whole answer.";
+  const advice = endAdvice(state) ?? "Nothing: this is the whole answer.";
+  return toolCalls === undefined
+    ? advice
+    : `Call get_completion with ${id} for the tool_calls. ${advice}`;
 }

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../documents/index.js";
 import { completionFields } from "../../foundry/index.js";
 import { wholeNumber } from "../../lib/index.js";
-import { defineTool, replyWithin, replyWithinMs } from "../tool.js";
+import { defineTool } from "../tool.js";
 import {
   answeredWhole,
   answerWith,
@@ -11,6 +11,8 @@ import {
   isDownloadAgreed,
   orDownload,
   readFiles,
+  replyWithin,
+  replyWithinMs,
   resultOf,
   waitedFor,
 } from "./shared/index.js";
@@ -57,7 +59,7 @@ export const askDocuments = defineTool({
       open: answerQuestion(client, asked, vectors, trace),
     });
     context.identify(begun.id);
-    const { state, answer: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
+    const { state, value: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
       answeredWhole(state, kept),
     );
     const { text: answer, ...rest } = resultOf(state, excerpt);

@@ -3,15 +3,7 @@ import { answerLong } from "../../documents/index.js";
 import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
-import {
-  defineTool,
-  listOf,
-  refuse,
-  replyWithin,
-  replyWithinMs,
-  type ToolAnswer,
-  type ToolContext,
-} from "../tool.js";
+import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   type BatchPart,
   batchAdvice,
@@ -21,7 +13,11 @@ import {
   itemOf,
   itemResult,
   LONGEST_TEXT,
+  listOf,
   MOST_PENDING,
+  refuse,
+  replyWithin,
+  replyWithinMs,
   sharedSettings,
   wholeOf,
 } from "./shared/index.js";

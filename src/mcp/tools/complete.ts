@@ -2,14 +2,8 @@ import * as z from "zod";
 import { answerLong, requestAfter, requestWithImages } from "../../documents/index.js";
 import type { NewFile } from "../../files/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import { LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
-import {
-  defineTool,
-  replyWithin,
-  replyWithinMs,
-  type ToolAnswer,
-  type ToolContext,
-} from "../tool.js";
+import { counted, LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
+import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   answeredWhole,
   answerWith,
@@ -22,6 +16,8 @@ import {
   orDownload,
   partOf,
   readFiles,
+  replyWithin,
+  replyWithinMs,
   requestOf,
   resultOf,
   waitedFor,
@@ -106,7 +102,7 @@ export const complete = defineTool({
         : undefined,
     });
     context.identify(begun.id);
-    const { state, answer: own } = await waitedFor(begun, withinMs, context, (state) =>
+    const { state, value: own } = await waitedFor(begun, withinMs, context, (state) =>
       file === null ? answerOf(state, kept) : writtenAnswer(state, file, context),
     );
     const answer = {
@@ -148,7 +144,7 @@ async function writtenAnswer(
     const { path } = await files.write(file, state.text);
     await kept.answered({ promised: [], delivered: [id] });
     const characters = state.text.length;
-    const note = `The answer was written to ${path} (${characters} characters)${characters > BEGINNING ? "; this is its beginning" : ""}.`;
+    const note = `The answer was written to ${path} (${counted(characters, "character")})${characters > BEGINNING ? "; this is its beginning" : ""}.`;
     return {
       ...beginning,
       notes: [note, ...state.warnings],

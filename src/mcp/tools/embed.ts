@@ -5,9 +5,9 @@ import {
   type RankResult,
   type StatusUpdate,
 } from "../../foundry/index.js";
-import { FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
-import { counted, defineTool, listOf, refuse, type ToolAnswer } from "../tool.js";
-import { filesArgument, LONGEST_TEXT, linesOf, readFiles } from "./shared/index.js";
+import { counted, FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
+import { defineTool, type ToolAnswer } from "../tool.js";
+import { filesArgument, LONGEST_TEXT, linesOf, listOf, readFiles, refuse } from "./shared/index.js";
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
 const DEFAULT_LIMIT = 10;
@@ -38,11 +38,9 @@ export const embedTool = defineTool({
       vectors: z.boolean("true or false").optional(),
     })
     .superRefine(({ texts, files, query, vectors }, context) => {
-      if (texts === undefined && files === undefined) {
-        context.addIssue({ code: "custom", path: ["texts"], message: TEXTS_ALLOWED });
-        return;
-      }
-      if (query !== undefined || vectors === true) return;
+      // Without texts, that is the first mistake; only the call knows whether files would do.
+      const hasTexts = texts !== undefined || files !== undefined;
+      if (!hasTexts || query !== undefined || vectors === true) return;
       refuse(
         context,
         "Neither query nor vectors: true was given",
@@ -59,6 +57,7 @@ export const embedTool = defineTool({
     context,
   ) {
     const { client, signal, trace, progress } = context;
+    if (given.texts === undefined && patterns === undefined) throw noTexts(context.files.isEmpty);
     const files = patterns && (await readFiles(patterns, context.files, { signal }));
     const own = given.texts ?? [];
     const read = files?.files.filter(({ text }) => text.trim() !== "") ?? [];
@@ -77,6 +76,11 @@ export const embedTool = defineTool({
     return { ...rankingAnswer(ranked, sourceOf), notes };
   },
 });
+
+const noTexts = (withoutFiles: boolean): FoundryError =>
+  new FoundryError("INVALID_ARGUMENT", "texts is missing.", {
+    action: `Give texts: ${TEXTS_ALLOWED}${withoutFiles ? "" : "; or give files"}.`,
+  });
 
 /** Where all files are empty, or too many match. */
 function assertCount(count: number): void {
@@ -117,7 +121,7 @@ function tooLong(count: number, length: number): FoundryError {
   const most = Math.max(1, Math.floor((count * LONGEST_TEXT) / length));
   return new FoundryError(
     "INVALID_ARGUMENT",
-    `The vectors of ${count} texts are too long for one result.`,
+    `The vectors of ${counted(count, "text")} are too long for one result.`,
     {
       action: `Give at most ${counted(most, "text")} in a call with vectors, or give query to rank all of them.`,
     },

@@ -1,17 +1,14 @@
 import * as z from "zod";
 import type { CompletionState, Completions } from "../../jobs/index.js";
 import type { Kept } from "../../keeper/index.js";
-import { FoundryError, LONGEST_QUOTE, LONGEST_REASONING, truncate } from "../../lib/index.js";
 import {
-  defineTool,
-  failureLine,
-  listOf,
-  refuse,
-  replyWithin,
-  replyWithinMs,
-  type ToolAnswer,
-  type ToolContext,
-} from "../tool.js";
+  counted,
+  FoundryError,
+  LONGEST_QUOTE,
+  LONGEST_REASONING,
+  truncate,
+} from "../../lib/index.js";
+import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   adviceOnSeveral,
   answerWith,
@@ -21,8 +18,12 @@ import {
   itemOf,
   LONGEST_TEXT,
   listedResult,
+  listOf,
   type Part,
   partOf,
+  refuse,
+  replyWithin,
+  replyWithinMs,
   reportEvent,
   reportState,
   resultOf,
@@ -123,7 +124,7 @@ function offsetIn({ id, text, reasoning }: CompletionState, from: number): numbe
   if (reasoning !== null && from <= reasoning.length + text.length) return 0;
   throw new FoundryError(
     "INVALID_ARGUMENT",
-    `from is ${from}, but the text of ${id} has ${text.length} characters.`,
+    `from is ${from}, but the text of ${id} has ${counted(text.length, "character")}.`,
     { action: `Give from as a whole number from 0 to ${text.length}.` },
   );
 }
@@ -149,7 +150,7 @@ async function several(
   if (first !== undefined && missing.length === ids.length) {
     return { failure: first, text: "", notes: others.map(failureLine), result: NOTHING };
   }
-  progress.waiting(`Waiting for ${found.length} completions`);
+  progress.waiting(`Waiting for ${counted(found.length, "completion")}`);
   const states = await Promise.all(found.map((id) => completions.wait(id, { withinMs, signal })));
   const parts = shared(states);
   await kept.answered(deliveryOf(parts));
@@ -214,7 +215,7 @@ function latestText(latest: readonly Latest[]): string {
   const lines = latest.map(({ batch_id, beginning, ...one }) => {
     const words = beginning === "" ? "" : `: ${beginning}`;
     const batch = batch_id === null ? "" : `, batch ${JSON.stringify(batch_id)}`;
-    return `${one.completion_id}: ${one.status}, ${one.model ?? "no model yet"}${batch}, ${one.age_s} s ago, ${one.total_chars} characters${words}`;
+    return `${one.completion_id}: ${one.status}, ${one.model ?? "no model yet"}${batch}, ${one.age_s} s ago, ${counted(one.total_chars, "character")}${words}`;
   });
   return lines.join("\n");
 }

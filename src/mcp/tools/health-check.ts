@@ -1,7 +1,13 @@
 import * as z from "zod";
 import { FOUND_BY_WORDS, type Health } from "../../foundry/index.js";
 import type { FoundryClient } from "../../jobs/index.js";
-import { type Distribution, formatDuration, formatWait, inSnakeCase } from "../../lib/index.js";
+import {
+  counted,
+  type Distribution,
+  formatDuration,
+  formatWait,
+  inSnakeCase,
+} from "../../lib/index.js";
 import { defineTool } from "../tool.js";
 
 export const healthCheck = defineTool({
@@ -90,7 +96,7 @@ function circuit({ circuit: breaker }: Health): string | null {
 const throughput = ({ tokensPerSecond, totals }: Health): string | null =>
   tokensPerSecond === null
     ? null
-    : `${tokensPerSecond} tokens/s in the median; ${totals.outputTokens} tokens in all`;
+    : `${tokensPerSecond} tokens/s in the median; ${counted(totals.outputTokens, "token")} in all`;
 
 function lastError({ lastError: error }: Health): string | null {
   if (error === null) return null;
@@ -102,8 +108,7 @@ function rate({ rateLimit }: Health): string | null {
   if (rateLimit === null) return null;
   const { perMinute, nextStartInMs } = rateLimit;
   const next = nextStartInMs === 0 ? "now" : `in ${formatWait(nextStartInMs)}`;
-  const starts = perMinute === 1 ? "start" : "starts";
-  return `${perMinute} completion ${starts} a minute, the next ${next}`;
+  return `${counted(perMinute, "completion start")} a minute, the next ${next}`;
 }
 
 const cache = ({ cache: counts }: Health): string | null =>

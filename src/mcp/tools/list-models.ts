@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { completionFields, type ModelInfo } from "../../foundry/index.js";
-import { wholeNumber } from "../../lib/index.js";
-import { counted, defineTool } from "../tool.js";
+import { counted, wholeNumber } from "../../lib/index.js";
+import { defineTool } from "../tool.js";
 
 const FILTERS = ["downloaded", "loaded", "all"] as const;
 const DEFAULT_LIMIT = 25;
@@ -124,7 +124,7 @@ function lineOf(model: ModelInfo, speed: number | null): string {
     task,
     sizeMb === null ? null : `${Math.round(sizeMb)} MB`,
     contextLength === null ? null : `${contextLength} tokens of context`,
-    speed === null ? null : `${speed} tokens a second measured`,
+    speed === null ? null : `${counted(speed, "token")} a second measured`,
   ].filter((fact) => fact !== null);
   const name = alias === null || alias === id ? id : `${alias} (${id})`;
   return `- ${name}${facts.length > 0 ? `: ${facts.join(", ")}` : ""}`;

@@ -2,8 +2,14 @@ import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadState, LoadWish } from "../../jobs/index.js";
 import type { ProgressReporter } from "../progress-reporter.js";
-import { defineTool, replyWithin, replyWithinMs, type ToolContext } from "../tool.js";
-import { isDownloadAgreed, leaveLoad, orDownload } from "./shared/index.js";
+import { defineTool, type ToolContext } from "../tool.js";
+import {
+  isDownloadAgreed,
+  leaveLoad,
+  orDownload,
+  replyWithin,
+  replyWithinMs,
+} from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;

@@ -131,6 +131,11 @@ describe("the HTML report", () => {
     },
   );
 
+  it("counts one core as one", () => {
+    const { machine } = benchReport();
+    expect(htmlReport(benchReport({ machine: { ...machine, cores: 1 } }))).toContain(", 1 core, ");
+  });
+
   it("names what was not measured and what failed", () => {
     const error = { code: "MODEL_NOT_CACHED", message: "It is not here.", action: "Fetch it." };
     const models = [modelReport({ cases: [], not_measured: ["No time was left."], error })];

@@ -128,12 +128,22 @@ describe("the doctor's report", () => {
 
 describe("the report on a terminal", () => {
   /** The output on a terminal with so many columns, without colours. */
-  async function linesOn(columns: number, environment = { NO_COLOR: "1" }): Promise<string[]> {
+  async function linesOn(
+    columns: number,
+    environment = { NO_COLOR: "1" },
+    changes: Partial<Findings> = {},
+  ): Promise<string[]> {
     let written = "";
     const output = { isTTY: true, columns, write: (text: string) => (written += text) };
-    showReport(reportOf(await findings()), terminalScreen(output, environment));
+    showReport(reportOf(await findings(changes)), terminalScreen(output, environment));
     return written.split("\n");
   }
+
+  it("counts one token as one", async () => {
+    const slow = { output_tokens: 1, tokens_per_second: 1, error: null };
+    const lines = await linesOn(100, undefined, { completion: { ...NO_MODEL, ...slow } });
+    expect(lines.join("\n")).toContain("1 token a second, 1 token\n");
+  });
 
   it.each([60, 80, 100])("fits its width of %i", async (columns) => {
     for (const line of await linesOn(columns)) expect(line.length).toBeLessThanOrEqual(columns);

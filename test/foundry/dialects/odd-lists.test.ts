@@ -12,11 +12,11 @@ import { mergeModels, NO_DISK_FACTS } from "../../../src/foundry/models/index.js
 
 const answer = (body: string) => ({ status: 200, headers: {}, body, attempts: 1 });
 
-/** Milliseconds of CPU time, at least one. */
+/** Milliseconds of CPU time. */
 function cpuOf(work: () => unknown): number {
   const before = process.cpuUsage();
   work();
-  return Math.max(1, process.cpuUsage(before).user / 1000);
+  return process.cpuUsage(before).user / 1000;
 }
 
 const merge = (count: number): unknown => {
@@ -105,14 +105,8 @@ describe("the lists of a service", () => {
     ["joined", join],
   ])("are %s in linear time", (_, work) => {
     work(2000);
-    const few = Math.min(
-      cpuOf(() => work(4000)),
-      cpuOf(() => work(4000)),
-    );
-    const many = Math.min(
-      cpuOf(() => work(32_000)),
-      cpuOf(() => work(32_000)),
-    );
-    expect(many / few).toBeLessThan(30);
+    const cpuMsOf = (count: number) => Math.min(...[1, 2, 3].map(() => cpuOf(() => work(count))));
+    // A few milliseconds more: the CPU time is of the whole process.
+    expect(cpuMsOf(32_000)).toBeLessThan(30 * cpuMsOf(4000) + 20);
   });
 });

@@ -3,7 +3,9 @@ import {
   ListResourcesResultSchema,
   ResourceUpdatedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
+import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
+import { chatEngine, events } from "../../foundry/dialects/chat-engine.js";
 import { connectedHost, simulatedService } from "../host.js";
 
 const TINY = "tiny-generic-cpu:1";
@@ -22,8 +24,8 @@ const GO_ON = { prompt: "Go on.", model: ENDLESS, maxTokens: 1_000_000 };
 const HELLO = { prompt: "Hello", model: TINY };
 
 /** A host, with the client whose completions it sees. */
-async function hostAndClient() {
-  const service = await simulatedService({ models: MODELS });
+async function hostAndClient(models: SimulatorOptions["models"] = MODELS) {
+  const service = await simulatedService({ models });
   const { host, received, foundry } = await connectedHost({ endpoint: service.url });
   const { completions } = foundry;
   const updated: string[] = [];
@@ -60,6 +62,7 @@ async function hostAndClient() {
   };
 }
 
+const CALL = { index: 0, id: "1", function: { name: "now", arguments: "{}" } };
 const METRICS = "foundry://metrics";
 const uriOf = (id: string): string => `foundry://completions/${id}`;
 
@@ -117,6 +120,16 @@ describe("completions as resources", () => {
     ]);
   });
 
+  it("have the number of their tokens in words, also of one", async () => {
+    const models = [{ id: TINY, loaded: true, script: { tokens: ["Yes"] } }];
+    const { host, completions } = await hostAndClient(models);
+    await completions.wait(completions.start(HELLO).state.id);
+
+    const { resources } = await host.listResources();
+
+    expect(resources[0]?.description).toBe(`Text of a completion by ${TINY}: completed, 1 token`);
+  });
+
   it("are listed in pages, each once, even if others are started in between", async () => {
     const { host, completions } = await hostAndClient();
     const started = Array.from({ length: 120 }, () => completions.start(HELLO).state.id);
@@ -163,6 +176,32 @@ describe("completions as resources", () => {
     });
     const alone = await host.readResource({ uri: `${uriOf(id)}/state` });
     expect(alone.contents).toEqual([contents[1]]);
+  });
+
+  it.each([
+    ["that called tools", { tool_calls: [CALL] }, "tool_calls", "Run the tool_calls"],
+    ["that a filter ended", { content: "It is" }, "content_filter", "A content filter ended"],
+    ["that a filter refused", { content: "" }, "content_filter", "before its first word"],
+    ["that was cut off", { content: "It is" }, "length", "ask again with a larger max_tokens"],
+    ["without text", { content: "" }, "stop", "The model gave no text"],
+  ])("say of one %s what complete says to do next", async (_what, delta, finish_reason, words) => {
+    const { url } = await chatEngine(() => events({ choices: [{ delta, finish_reason }] }));
+    const { host } = await connectedHost({ endpoint: url });
+    const given = {
+      prompt: "What time is it?",
+      model: "m",
+      tools: [{ function: { name: "now" } }],
+    };
+    const answer = await host.callTool({ name: "complete", arguments: given });
+    const { completion_id: id, next, notes } = Object(answer.structuredContent);
+
+    const { contents } = await host.readResource({ uri: `${uriOf(id)}/state` });
+
+    const advice: string = next ?? notes.at(-1);
+    expect(advice).toContain(words);
+    expect(JSON.parse(textIn(contents[0])).next).toBe(
+      next === null ? advice : `Call get_completion with ${id} for the tool_calls. ${advice}`,
+    );
   });
 
   it("contain the text so far while they run, and the next call", async () => {

@@ -1,10 +1,10 @@
 import * as z from "zod";
-import type { FinishReason } from "../../../foundry/index.js";
 import { type CompletionState, hasEnded } from "../../../jobs/index.js";
 import type { Answered, Kept } from "../../../keeper/index.js";
-import { type FoundryError, LONGEST_REASONING, truncate } from "../../../lib/index.js";
+import { counted, type FoundryError, LONGEST_REASONING, truncate } from "../../../lib/index.js";
+import { endAdvice } from "../../end-advice.js";
 import { completionUri } from "../../resources/index.js";
-import { counted, type ToolAnswer } from "../../tool.js";
+import type { ToolAnswer } from "../../tool.js";
 
 /** A result longer than this is of no use to a host. */
 export const LONGEST_TEXT = 60_000;
@@ -128,7 +128,7 @@ export const partOf = (state: CompletionState, from: number, longest: number): E
 /** All of a completion's text that fits one result, from the beginning. */
 export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LONGEST_TEXT);
 
-/** The same, once the keeper has been told what an answer with it promises. */
+/** Tells the keeper that this text is being returned, then returns it. */
 export async function answeredWhole(
   state: CompletionState,
   kept: Pick<Kept, "answered">,
@@ -207,53 +207,34 @@ const cutsPair = (text: string, at: number): boolean => (text.codePointAt(at - 1
 
 /** What an agent must know of a completion besides its text. */
 export function notesOn(state: CompletionState, excerpt: Excerpt): string[] {
-  const { text, finishReason, error, toolCalls, details } = state;
+  const { text, error, toolCalls, details } = state;
   const warnings = [...(details?.notes ?? []), ...state.warnings];
   if (!hasEnded(state) || error !== null || toolCalls !== undefined) return warnings;
+  const advice = endAdvice(state);
+  const endNotes = advice === null ? [] : [advice];
   // The last warning of an empty answer says that it is empty.
-  if (text.trim() === "") return [...warnings.slice(0, -1), emptyAdvice(finishReason)];
+  if (text.trim() === "") return [...warnings.slice(0, -1), ...endNotes];
   const isOver = excerpt.from > 0 && excerpt.text === "";
   const age = cacheAgeOf(state);
   return [
     ...(age === null ? [] : [`From the cache: the answer to the same request ${age} s ago.`]),
     ...(isOver ? [`Finished: there is no text after character ${excerpt.from}.`] : []),
-    ...(excerpt.isCut || finishReason === null ? [] : (CUT_OFF[finishReason] ?? [])),
+    ...(excerpt.isCut ? [] : endNotes),
     ...warnings,
   ];
 }
-
-function emptyAdvice(finishReason: FinishReason | null): string {
-  if (finishReason === "length") {
-    return "The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens, or with reasoning off.";
-  }
-  if (finishReason === "content_filter") {
-    return "A content filter ended the answer before its first word. Rephrase the request, or try another model.";
-  }
-  return "The model gave no text before it ended. Rephrase the request, leave stop out, or try another model.";
-}
-
-/** The ends after which an answer may not be whole. */
-const CUT_OFF: Readonly<Partial<Record<FinishReason, readonly string[]>>> = {
-  length: ["The answer was cut off at its token limit; ask again with a larger max_tokens."],
-  content_filter: [
-    "A content filter ended the answer, so it may not be whole; rephrase the request, or try another model.",
-  ],
-};
 
 /** How to get the rest of a completion: how far it is, and exactly what to call. */
 function nextOf(state: CompletionState, excerpt: Excerpt): string | null {
   if (hasEnded(state)) {
     if (excerpt.isCut) return restAdvice(state, excerpt);
-    return state.toolCalls === undefined || state.error !== null ? null : RUN_TOOLS;
+    return state.toolCalls === undefined || state.error !== null ? null : endAdvice(state);
   }
   const next = nextFrom(state, excerpt) ?? 0;
   const call = `Call get_completion with completion_ids ["${state.id}"]`;
   const advice = next === 0 ? `${call} to get the answer.` : `${call} and from ${next} to read on.`;
   return `Not finished: ${howFar(state)}. ${advice}`;
 }
-
-const RUN_TOOLS =
-  'Run the tool_calls, then call complete again with the same tools and with messages: the conversation, {"role":"assistant","content":text,"tool_calls":tool_calls}, and for each call {"role":"tool","tool_call_id":id,"content":result}. The result of a call with error is that error.';
 
 /** How far a completion is that goes on, as part of a sentence. */
 export function howFar({

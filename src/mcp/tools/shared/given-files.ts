@@ -1,8 +1,8 @@
 import * as z from "zod";
 import { framedWhole } from "../../../documents/index.js";
 import type { AllowedFolders, FileImage, FileText } from "../../../files/index.js";
-import { MOST_FILE_PATTERNS } from "../../../lib/index.js";
-import { counted, listOf } from "../../tool.js";
+import { counted, MOST_FILE_PATTERNS } from "../../../lib/index.js";
+import { listOf } from "./arguments.js";
 
 /** Files of the user, which the server reads itself. */
 export const filesArgument = listOf(

@@ -5,15 +5,15 @@ import type { ToolContext } from "../../tool.js";
 import { secondsOf, waitingWords } from "./completion-result.js";
 
 /**
- * Waits for a completion this call started, and makes the answer of it. Until then, cancelling the call
- * may cancel the completion.
+ * Waits for a completion this call started, then makes a value of it. Until both are done, cancelling the
+ * call may cancel the completion.
  */
 export async function waitedFor<T>(
   state: CompletionState,
   withinMs: number,
   { client, signal, progress, cancellation, afterGrace }: ToolContext,
-  answerOf: (state: CompletionState) => Promise<T>,
-): Promise<{ readonly state: CompletionState; readonly answer: T }> {
+  make: (state: CompletionState) => Promise<T>,
+): Promise<{ readonly state: CompletionState; readonly value: T }> {
   const { id } = state;
   reportState(state, progress);
   // Known before the prompt is sent, or not at all: no completion waits for a disk.
@@ -34,7 +34,7 @@ export async function waitedFor<T>(
       signal,
       onEvent: (event) => reportEvent(event, progress, () => client.readingEstimate(id)),
     });
-    return { state: waited, answer: await answerOf(waited) };
+    return { state: waited, value: await make(waited) };
   } finally {
     stopListening();
     if (signal.aborted && cancellation() === "stop") completions.abandon(id);
