@@ -130,10 +130,16 @@ function ranksOf(scores: readonly number[]): number[] {
 const REPETITION = 1.2;
 const LENGTH = 0.75;
 
-/** Words, and of alphabets without spaces between words the pairs of neighbouring characters. */
-const WORDS =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]+|[\p{L}\p{N}][\p{L}\p{N}\p{M}]*/gu;
-const UNSPACED = /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
+/**
+ * A character of a script without spaces between words. The extensions have what several scripts use, such as the
+ * long vowel `ー`, and also punctuation. Those of Thai have an apostrophe of Latin words.
+ */
+const UNSPACED = String.raw`(?=[\p{L}\p{N}\p{M}])[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{sc=Thai}]`;
+/** Runs of such characters, and words of other scripts. */
+const WORDS = new RegExp(
+  String.raw`(?<unspaced>(?:${UNSPACED})+)|(?!${UNSPACED})[\p{L}\p{N}](?:(?!${UNSPACED})[\p{L}\p{N}\p{M}])*`,
+  "gu",
+);
 
 interface Counted {
   readonly words: number;
@@ -181,9 +187,10 @@ function countedIn(text: string, asked: ReadonlySet<string>): Counted {
   return { words, counts };
 }
 
+/** Words, and of scripts without spaces between words the pairs of neighbouring characters. */
 function* wordsOf(text: string): Generator<string> {
-  for (const [run] of text.normalize("NFC").toLowerCase().matchAll(WORDS)) {
-    if (!UNSPACED.test(run) || run.length < 3) {
+  for (const { 0: run, groups } of text.normalize("NFC").toLowerCase().matchAll(WORDS)) {
+    if (groups?.["unspaced"] === undefined || run.length < 3) {
       yield run;
       continue;
     }

@@ -9,6 +9,12 @@ import { inPool, LATE } from "../platform/index.js";
 /** What an entry takes besides its numbers. */
 const ENTRY_BYTES = 256;
 
+/** A vector with the hash of its text. */
+interface StoredVector {
+  readonly hash: Buffer;
+  readonly vector: Float32Array;
+}
+
 interface VectorsOptions {
   /** Where they are also kept. Default: only in memory. */
   readonly folder?: VectorFolder | null | undefined;
@@ -52,14 +58,15 @@ export class Vectors {
     await this.#folder?.append(model, stored);
   }
 
-  #readOnce(model: string): Promise<void> {
-    const reading = this.#read.get(model) ?? this.#readFolder(model);
+  async #readOnce(model: string): Promise<void> {
+    if (this.#folder === null) return;
+    const reading = this.#read.get(model) ?? this.#readFolder(this.#folder, model);
     this.#read.set(model, reading);
-    return reading;
+    await reading;
   }
 
-  async #readFolder(model: string): Promise<void> {
-    for (const { hash, vector } of (await this.#folder?.read(model)) ?? []) {
+  async #readFolder(folder: VectorFolder, model: string): Promise<void> {
+    for (const { hash, vector } of await folder.read(model)) {
       this.#vectors.set(keyOf(model, hash), vector);
     }
   }
@@ -68,12 +75,6 @@ export class Vectors {
 const hashOf = (text: string): Buffer => createHash("sha256").update(text).digest();
 
 const keyOf = (model: string, hash: Buffer): string => `${hash.toString("base64")} ${model}`;
-
-/** A vector with the hash of its text. */
-interface StoredVector {
-  readonly hash: Buffer;
-  readonly vector: Float32Array;
-}
 
 const HEADER_BYTES = 16;
 const MAGIC = "flmcpvec";
@@ -156,7 +157,7 @@ export class VectorFolder {
       this.#warn("no answer");
     } catch (thrown) {
       const code = systemCodeOf(thrown);
-      if (code !== "ENOENT") this.#warn(String(code));
+      if (code !== "ENOENT") this.#warn(code ?? "unknown");
     }
     return null;
   }

@@ -2,13 +2,17 @@ import type { CompletionStatus } from "../foundry/index.js";
 import type { FoundryError } from "../lib/index.js";
 import type { Gate } from "./completion-stream.js";
 
-export interface BatchPace {
-  /** How many items may be in the queue or running at once. Asked again whenever one has ended. */
-  readonly window: () => number;
+/** How a batch waits for a service that is gone. */
+export interface OutagePace {
   /** Pauses between two probes of a service that is gone, in milliseconds: first and longest. */
   readonly pausesMs?: readonly [number, number] | undefined;
   /** How long the batch waits for a service that is gone. */
   readonly patienceMs?: number | undefined;
+}
+
+export interface BatchPace extends OutagePace {
+  /** How many items may be in the queue or running at once. Asked again whenever one has ended. */
+  readonly window: () => number;
 }
 
 /** A held item becomes active; an active one is held again if it did not reach the service; both end. */

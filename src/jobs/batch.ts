@@ -36,13 +36,16 @@ interface BatchRecordItem {
   readonly isTaken: boolean;
 }
 
-export interface BatchParts {
+/** What a batch is made of: what it begins itself, or the items of a batch that another process began. */
+export type BatchContent =
+  | { readonly entries: readonly BatchEntry[] }
+  | { readonly adopted: readonly AdoptedItem[] };
+
+interface BatchParts {
   readonly id: string;
   /** Equal for identical batches. */
   readonly key: string;
-  readonly entries?: readonly BatchEntry[];
-  /** Instead of entries: the items of a batch that another process began. */
-  readonly adopted?: readonly AdoptedItem[];
+  readonly content: BatchContent;
   readonly completions: Completions;
   readonly pace: BatchPace;
   /** Takes each result as it comes. Default: they are kept until {@link Batch.take}. */
@@ -69,14 +72,14 @@ export class Batch {
   #touchedAt = performance.now();
 
   constructor(parts: BatchParts) {
-    const { id, key, entries = [], adopted = [], completions, pace, onResult, trace } = parts;
+    const { id, key, content, completions, pace, onResult, trace } = parts;
     this.id = id;
     this.key = key;
     this.#completions = completions;
     this.#items = new BatchItems(pace);
     this.#onResult = onResult;
-    for (const item of adopted) this.#adopt(item);
-    for (const entry of entries) this.#enlist(entry, trace);
+    if ("adopted" in content) for (const item of content.adopted) this.#adopt(item);
+    else for (const entry of content.entries) this.#enlist(entry, trace);
   }
 
   /** Whether the host's call ended while the batch went on. The next identical call continues a detached batch. */

@@ -16,8 +16,8 @@ import {
   type Trace,
   throwIfAborted,
 } from "../lib/index.js";
-import { type AdoptedItem, Batch, type BatchParts, type BatchResult } from "./batch.js";
-import type { BatchPace } from "./batch-items.js";
+import { type AdoptedItem, Batch, type BatchContent, type BatchResult } from "./batch.js";
+import type { OutagePace } from "./batch-items.js";
 import type { BatchEntry } from "./completion-options.js";
 import { STORE_LIMITS } from "./completion-store.js";
 import type { Completions } from "./completions.js";
@@ -39,17 +39,19 @@ interface BatchOptions {
   /** Takes each result as it comes. Default: they are kept until they are taken. */
   readonly onResult?: ((result: BatchResult) => void) | undefined;
   readonly trace?: Trace | undefined;
+  /** Another process has begun it: it begins also where too many are in progress. Default `false`. */
+  readonly goesOn?: boolean | undefined;
 }
 
 /** The batches in progress, and the ended ones until their time is over. */
 export class Batches {
   readonly #completions: Completions;
-  readonly #pace: Omit<BatchPace, "window">;
+  readonly #pace: OutagePace;
   readonly #batches = new Map<string, Batch>();
   #isClosed = false;
 
   /** @param pace For tests. */
-  constructor(completions: Completions, pace: Omit<BatchPace, "window"> = {}) {
+  constructor(completions: Completions, pace: OutagePace = {}) {
     this.#completions = completions;
     this.#pace = pace;
   }
@@ -66,6 +68,7 @@ export class Batches {
     this.#prune();
     const id = options.id ?? this.#newId();
     this.#assertFree(id);
+    if (options.goesOn !== true) this.#assertRoom();
     return this.#make(id, { entries }, options);
   }
 
@@ -111,13 +114,13 @@ export class Batches {
 
   #make(
     id: string,
-    items: Pick<BatchParts, "entries" | "adopted">,
+    content: BatchContent,
     { concurrency, key = "", onResult, trace }: BatchOptions,
   ): Batch {
     const batch = new Batch({
       id,
       key,
-      ...items,
+      content,
       completions: this.#completions,
       pace: { ...this.#pace, window: () => concurrency ?? 2 * this.#completions.slots },
       onResult,
@@ -147,6 +150,9 @@ export class Batches {
     if (this.#completions.ids.standingOf(id, "batch") === "other_kind") {
       throw otherKind(id);
     }
+  }
+
+  #assertRoom(): void {
     const underWay = [...this.#batches.values()].filter((batch) => !batch.hasEnded).length;
     if (underWay < MOST_UNDER_WAY) return;
     throw new FoundryError("QUEUE_FULL", `Too many batches are in progress (${underWay}).`, {

@@ -58,15 +58,13 @@ export interface StartOptions extends CacheOption {
   readonly join?: boolean | undefined;
   /** As in the options of a call. A completion that is joined keeps that of its first call. */
   readonly trace?: Trace | undefined;
-  /**
-   * Makes the answer of other completions, in place of one by the service. The request only identifies it.
-   * @internal
-   */
+}
+
+/** @internal */
+export interface BeginOptions extends StartOptions {
+  /** Makes the answer of other completions, in place of one by the service. The request only identifies it. */
   readonly open?: ((parts: ComposedParts) => OpenedCompletion) | undefined;
-  /**
-   * Another process has begun it: it waits also in a full queue. Default `false`.
-   * @internal
-   */
+  /** Another process has begun it: it waits also in a full queue. Default `false`. */
   readonly goesOn?: boolean | undefined;
 }
 
@@ -136,8 +134,6 @@ export const startOptions = optionsOf({
   caller: z.string("a string").optional(),
   session: z.string("a string").optional(),
   join: z.boolean("true or false").optional(),
-  open: listener.optional(),
-  goesOn: z.boolean("true or false").optional(),
   ...traceOption,
 });
 /** @internal */

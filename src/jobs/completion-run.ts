@@ -201,9 +201,9 @@ export class CompletionRun {
     return this.state();
   }
 
-  /** Calls that wait for it now. */
+  /** Calls that wait for it now. After its end none does, though they may not have returned yet. */
   get watchers(): number {
-    return this.#watchers;
+    return this.hasEnded ? 0 : this.#watchers;
   }
 
   /** Whether it waits for other work, such as the load of another model. */

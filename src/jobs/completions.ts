@@ -9,6 +9,7 @@ import {
 import {
   type AdoptOptions,
   type BatchEntry,
+  type BeginOptions,
   type Cancelled,
   type CompletionChange,
   type CompletionRecord,
@@ -103,8 +104,13 @@ export class Completions {
    * @throws FoundryError `INVALID_ARGUMENT`.
    */
   start(request: CompletionRequest, options: StartOptions = {}): Started {
-    if (this.#isClosed) throw closedError();
     checkOptions(startOptions, options);
+    return this.begin(request, options);
+  }
+
+  /** @internal As `start`, also with what only this package may ask for. */
+  begin(request: CompletionRequest, options: BeginOptions): Started {
+    if (this.#isClosed) throw closedError();
     const key = requestKey(request);
     const { session, trace, caller, cache, open, goesOn } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);

@@ -13,9 +13,9 @@ export class Listeners<Event extends readonly unknown[]> {
    * Calls `listener` with every event from now on.
    *
    * @param latest An event for the listener to be called with at once.
-   * @returns a function that removes the listener, and returns whether it was still there.
+   * @returns a function that removes the listener.
    */
-  add(listener: (...event: Event) => void, latest?: Event): () => boolean {
+  add(listener: (...event: Event) => void, latest?: Event): () => void {
     // One function for each call, since the same listener may be added twice.
     const own = (...event: Event): void => {
       try {
@@ -26,7 +26,7 @@ export class Listeners<Event extends readonly unknown[]> {
     };
     this.#listeners.add(own);
     if (latest !== undefined) own(...latest);
-    return () => this.#listeners.delete(own);
+    return () => void this.#listeners.delete(own);
   }
 
   notify(...event: Event): void {

@@ -59,16 +59,17 @@ type LoadPhase =
   | { readonly is: "done"; readonly at: number; readonly result: LoadResult | null }
   | { readonly is: "failed"; readonly at: number; readonly error: FoundryError };
 
-type LoadWork = (
+type LoadFunction = (
   signal: AbortSignal,
   onStatus: (update: StatusUpdate) => void,
 ) => Promise<LoadResult | null>;
 
 /**
- * Work for a load, with its state and the listeners to its status updates.
+ * Work for a load, with its state and the listeners to its status updates. A run has two of them: the
+ * resolution of its model, then the one of its job.
  * @internal
  */
-class LoadTask {
+class LoadWork {
   readonly startedAt: number;
   /** Never rejects: an error becomes part of the state. */
   readonly ended: Promise<void>;
@@ -80,12 +81,12 @@ class LoadTask {
   /** Whether a caller got the outcome, or the load was stopped. */
   isReported = false;
 
-  constructor(model: string, { now, log }: LoadContext, work: LoadWork, startedAt = now()) {
+  constructor(model: string, { now, log }: LoadContext, load: LoadFunction, startedAt = now()) {
     this.startedAt = startedAt;
     this.#model = model;
     this.#now = now;
     this.#listeners = new Listeners(log);
-    this.ended = this.#run(work);
+    this.ended = this.#run(load);
   }
 
   get endedAt(): number | null {
@@ -126,9 +127,9 @@ class LoadTask {
     this.#stopping.abort();
   }
 
-  async #run(work: LoadWork): Promise<void> {
+  async #run(load: LoadFunction): Promise<void> {
     try {
-      const result = await work(this.#stopping.signal, (update) => this.#note(update));
+      const result = await load(this.#stopping.signal, (update) => this.#note(update));
       this.#phase = { is: "done", at: this.#now(), result };
     } catch (thrown) {
       this.#phase = { is: "failed", at: this.#now(), error: toFoundryError(thrown) };
@@ -155,23 +156,23 @@ class LoadTask {
  */
 export class LoadJob {
   readonly wish: LoadWish;
-  readonly task: LoadTask;
+  readonly work: LoadWork;
   /** The requests that it serves. */
   readonly #runs = new Set<LoadRun>();
 
   /** @param run The first request for it. */
-  constructor({ id }: KnownModel, { typed, wish, task }: LoadRun, context: LoadContext) {
+  constructor({ id }: KnownModel, { typed, wish, work }: LoadRun, context: LoadContext) {
     this.wish = wish;
-    const work: LoadWork = (signal, onStatus) =>
+    const load: LoadFunction = (signal, onStatus) =>
       context.loader.loadModel(typed, { ...wish, signal, onStatus });
-    this.task = new LoadTask(id, context, work, task.startedAt);
+    this.work = new LoadWork(id, context, load, work.startedAt);
   }
 
   /** Serves a request: resolves when the job has ended. */
   async serve(run: LoadRun, onStatus: (update: StatusUpdate) => void): Promise<void> {
     this.#runs.add(run);
-    const unwatch = this.task.watch(onStatus);
-    await this.task.ended;
+    const unwatch = this.work.watch(onStatus);
+    await this.work.ended;
     unwatch();
   }
 
@@ -182,7 +183,7 @@ export class LoadJob {
   /** Stops it unless a caller waits, or the service is loading: no service stops that. */
   stop(): void {
     const isWaitedFor = [...this.#runs].some(({ waiting }) => waiting > 0);
-    if (!isWaitedFor && this.task.step !== "loading") this.task.stop();
+    if (!isWaitedFor && this.work.step !== "loading") this.work.stop();
   }
 }
 
@@ -197,7 +198,7 @@ export class LoadRun {
   waiting = 0;
   /** Calls that have begun to wait for it. @internal */
   ownWaits = 0;
-  readonly #resolution: LoadTask;
+  readonly #resolution: LoadWork;
   #job: LoadJob | null = null;
 
   /**
@@ -212,7 +213,7 @@ export class LoadRun {
   ) {
     this.typed = typed;
     this.wish = wish;
-    this.#resolution = new LoadTask(typed, context, async (signal, onStatus) => {
+    this.#resolution = new LoadWork(typed, context, async (signal, onStatus) => {
       const { device, trace } = wish;
       const model = await context.loader.whichModel(typed, { device, signal, onStatus, trace });
       this.#job = jobOf(model, this);
@@ -228,16 +229,16 @@ export class LoadRun {
   }
 
   /** Of the job; before that, of the resolution. @internal */
-  get task(): LoadTask {
-    return this.#job?.task ?? this.#resolution;
+  get work(): LoadWork {
+    return this.#job?.work ?? this.#resolution;
   }
 
   get endedAt(): number | null {
-    return this.task.endedAt;
+    return this.work.endedAt;
   }
 
   state(): LoadState {
-    return this.task.state();
+    return this.work.state();
   }
 
   /** Calls the listener with the latest status and every further one; returns what ends that. */
@@ -253,7 +254,7 @@ export class LoadRun {
     this.ownWaits += 1;
     try {
       if (this.endedAt === null && withinMs !== 0) await waitFor(this.ended, { withinMs, signal });
-      if (this.endedAt !== null) this.task.isReported = true;
+      if (this.endedAt !== null) this.work.isReported = true;
       return this.state();
     } catch (thrown) {
       throwIfAborted(signal);

@@ -64,7 +64,7 @@ export class Loads {
     this.#prune();
     const key = loadKey(model, wish);
     const before = this.#runs.get(key);
-    if (before?.task.isOpen === true) return before;
+    if (before?.work.isOpen === true) return before;
     const run = new LoadRun(model, wish, this.#context, (resolved, own) =>
       this.#jobOf(resolved, own),
     );
@@ -106,8 +106,8 @@ export class Loads {
 
   #prune(): void {
     for (const loads of [this.#runs, this.#jobs]) {
-      for (const [key, { task }] of loads) {
-        const { endedAt, isReported } = task;
+      for (const [key, { work }] of loads) {
+        const { endedAt, isReported } = work;
         const isOld = endedAt !== null && this.#context.now() - endedAt > KEPT_MS;
         if (isOld || (endedAt !== null && isReported)) loads.delete(key);
       }
@@ -116,8 +116,8 @@ export class Loads {
 }
 
 /** A success is joined as long as the model is still loaded. */
-function isJoinable({ task, wish }: LoadJob, wanted: LoadWish, isLoaded: boolean): boolean {
-  const isUseful = !task.isReported && (task.isOpen || isLoaded);
+function isJoinable({ work, wish }: LoadJob, wanted: LoadWish, isLoaded: boolean): boolean {
+  const isUseful = !work.isReported && (work.isOpen || isLoaded);
   // With `force` or `download` a load can succeed where another one fails.
   const isLimited =
     (wanted.force === true && wish.force !== true) ||

@@ -1,19 +1,16 @@
 import type { CompletionRequest } from "../foundry/index.js";
 import { type FoundryClient, hasEnded } from "../jobs/index.js";
 import { FoundryError, MOST_HELD, MOST_HELD_CHARACTERS, toFoundryError } from "../lib/index.js";
-import {
-  continued,
-  type Found,
-  fromWire,
-  type HeldBatch,
-  type Patch,
-  patched,
-  type RequestMessage,
-  type Search,
-  type SettingsSource,
-  toWire,
-  type WireState,
+import type {
+  Found,
+  HeldBatch,
+  Patch,
+  RequestMessage,
+  Search,
+  SettingsSource,
+  WireState,
 } from "./messages.js";
+import { continued, fromWire, patched, sizeOf, toWire } from "./states.js";
 
 /** A process whose work is held. */
 export interface Owner {
@@ -105,10 +102,10 @@ export class HeldCompletions {
   }
 
   release(completions: readonly string[], batches: readonly string[]): void {
-    for (const id of completions) this.#entries.delete(id);
+    for (const id of completions) this.#drop(id);
     for (const id of batches) {
       const batch = this.#batches.get(id);
-      for (const item of batch?.items ?? []) this.#entries.delete(item.id);
+      for (const item of batch?.items ?? []) this.#drop(item.id);
       this.#batches.delete(id);
     }
   }
@@ -181,7 +178,7 @@ export class HeldCompletions {
     for (const [id, entry] of this.#entries) {
       const isTooMuch = entry.endedAt !== null && characters > MOST_HELD_CHARACTERS;
       if (fresh.has(groupOf(entry)) && !isTooMuch) continue;
-      this.#entries.delete(id);
+      this.#drop(id);
       characters -= sizeOf(entry.state, null);
     }
     for (const [id, { items }] of this.#batches) {
@@ -203,7 +200,16 @@ export class HeldCompletions {
     });
     const before = new Set(known?.items.filter(({ isTaken }) => isTaken).map(({ id }) => id));
     const taken = batch.items.filter(({ id, isTaken }) => isTaken && !before.has(id));
-    for (const { id } of taken) this.#entries.delete(id);
+    for (const { id } of taken) this.#drop(id);
+  }
+
+  /** Nobody reads it any more: its generation stops. */
+  #drop(id: string): void {
+    const again = this.#entries.get(id)?.again ?? null;
+    this.#entries.delete(id);
+    if (again === null) return;
+    this.#again.delete(again.id);
+    void again.client.completions.cancel(again.id).catch(() => {});
   }
 
   #set(entry: Entry, state: WireState): void {
@@ -233,7 +239,7 @@ export class HeldCompletions {
       const client = this.#clientOf(settings);
       // It was promised: the queues of its processes together may be longer than that of the keeper.
       const own = { join: false, goesOn: true };
-      const { state } = client.completions.start(sameModel(entry, request), own);
+      const { state } = client.completions.begin(sameModel(entry, request), own);
       this.#follow(id, entry, client, state.id);
     } catch (thrown) {
       this.#fail(entry, toFoundryError(thrown));
@@ -247,7 +253,7 @@ export class HeldCompletions {
       const requests = entries.map((entry) =>
         entry.request === null ? lostRequest() : sameModel(entry, entry.request),
       );
-      const { pending } = client.batches.start(requests);
+      const { pending } = client.batches.start(requests, { goesOn: true });
       for (const [index, again] of pending.entries()) {
         const [id, entry] = [ids[index], entries[index]];
         if (id !== undefined && entry !== undefined) this.#follow(id, entry, client, again);
@@ -315,15 +321,6 @@ export class HeldCompletions {
     );
   }
 }
-
-/** Characters that an entry takes. */
-export const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | null): number =>
-  text.length + (reasoning?.length ?? 0) + (request === null ? 0 : lengthOf(request));
-
-const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest): number =>
-  prompt.length +
-  system.length +
-  messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
 
 /** Without a model in the request, the default may be another one by now. */
 const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequest =>

@@ -8,6 +8,12 @@ import { type FileLock, FileLocks, type KeeperAddress } from "../platform/index.
 import { HeldCompletions, type Owner, settingsKey } from "./held.js";
 import { HeldLoads } from "./held-loads.js";
 import {
+  type RequestMessage,
+  requestMessageSchema,
+  type SettingsSource,
+  type WireState,
+} from "./messages.js";
+import {
   Channel,
   ensureSecret,
   greetingSchema,
@@ -16,14 +22,8 @@ import {
   PROTOCOL,
   proofOf,
   proofSchema,
-} from "./link.js";
-import {
-  patchOf,
-  type RequestMessage,
-  requestMessageSchema,
-  type SettingsSource,
-  type WireState,
-} from "./messages.js";
+} from "./socket.js";
+import { patchOf } from "./states.js";
 
 interface KeeperOptions {
   readonly address: KeeperAddress;

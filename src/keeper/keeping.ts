@@ -23,13 +23,13 @@ import {
   type HeldLoad,
   keptSchema,
   loadReplySchema,
-  loadStateFrom,
   type Patch,
   type Search,
   type SettingsSource,
 } from "./messages.js";
 import { Promises } from "./promises.js";
 import { RemoteCompletion } from "./remote-completion.js";
+import { loadStateFrom } from "./states.js";
 
 interface KeepingOptions {
   readonly client: FoundryClient;
@@ -101,7 +101,8 @@ export class Keeping implements Kept {
   }
 
   async findBatch(id: string): Promise<void> {
-    if (this.#client.batches.get(id) === null) await this.#find({ batch: id });
+    if (id.length > LONGEST_ID || this.#client.batches.get(id) !== null) return;
+    await this.#find({ batch: id });
   }
 
   findSameBatch(key: string): Promise<void> {
@@ -131,15 +132,15 @@ export class Keeping implements Kept {
     const { withinMs, signal, onState } = waiting;
     const end = performance.now() + withinMs;
     const { settings } = this.#options;
-    let state: LoadState | null = null;
     for (;;) {
       const left = Math.max(0, end - performance.now());
       const question = { do: "load", settings, load: { model, wish } } as const;
       const reply = await this.#asked(async (link) =>
         link.ask({ ...question, withinMs: Math.min(left, LOAD_POLL_MS) }, loadReplySchema),
       );
-      if (reply === null) return state;
-      state = loadStateFrom(reply);
+      // Also after other replies: a load that succeeds is held no longer, and is seen in the service.
+      if (reply === null) return null;
+      const state = loadStateFrom(reply);
       const isOver = state.status !== "loading" && state.status !== "downloading";
       if (isOver || left <= LOAD_POLL_MS || signal.aborted) return state;
       onState(state);

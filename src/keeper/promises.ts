@@ -1,15 +1,7 @@
 import { type Batch, type FoundryClient, hasEnded, loadKey } from "../jobs/index.js";
 import { MOST_HELD_CHARACTERS } from "../lib/index.js";
-import { sizeOf } from "./held.js";
-import {
-  type HeldBatch,
-  type HeldCompletion,
-  type HeldLoad,
-  type Patch,
-  patchOf,
-  toWire,
-  type WireState,
-} from "./messages.js";
+import type { HeldBatch, HeldCompletion, HeldLoad, Patch, WireState } from "./messages.js";
+import { patchOf, sizeOf, toWire } from "./states.js";
 
 /** Changes within this interval are merged. */
 const UPDATE_MS = 200;

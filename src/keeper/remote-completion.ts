@@ -1,7 +1,8 @@
 import type { Completion, CompletionEvent } from "../foundry/index.js";
 import { hasEnded, type OpenedCompletion, type OpenParts } from "../jobs/index.js";
 import { closedError, deferred, FoundryError, onAbort } from "../lib/index.js";
-import { fromWire, type Patch, patched, type WireState } from "./messages.js";
+import type { Patch, WireState } from "./messages.js";
+import { fromWire, patched } from "./states.js";
 
 /** A completion that the keeper or another server runs, or that has ended there. */
 export class RemoteCompletion implements OpenedCompletion {

@@ -39,7 +39,7 @@ export async function composed(
   open: (parts: ComposedParts) => OpenedCompletion,
 ): Promise<{ readonly state: CompletionState; readonly steps: readonly string[] }> {
   const steps: string[] = [];
-  const { state } = client.completions.start({ prompt: "key" }, { open });
+  const { state } = client.completions.begin({ prompt: "key" }, { open });
   const onEvent = (event: RunEvent): void => {
     if (event.type === "news") steps.push(event.news.message);
   };

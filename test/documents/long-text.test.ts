@@ -350,7 +350,7 @@ describe("a request about long texts", () => {
     const client = clientOf(service.url);
     const texts = [textOf("log.txt", linesWith("x", 1, 4000))];
     const open = answerLong(client, { request: REQUEST, texts });
-    const { state } = client.completions.start({ prompt: "key" }, { open });
+    const { state } = client.completions.begin({ prompt: "key" }, { open });
     const third = new Promise<void>((resolve) => {
       void client.completions.wait(state.id, {
         onEvent: (event) =>

@@ -74,7 +74,12 @@ describe("a completion that outlives its call", () => {
       }),
     );
     expect(completions.watchersOf(id)).toBe(2);
+    const watchersAtEnd: number[] = [];
+    completions.onChange((_id, what) => {
+      if (what === "ended") watchersAtEnd.push(completions.watchersOf(id));
+    });
     await Promise.all(waits);
+    expect(watchersAtEnd).toEqual([0]);
     expect(texts).toEqual(["One two three.", "One two three."]);
     expect([...kinds]).toEqual(["status", "text", "completed", "ended"]);
     expect(completions.watchersOf(id)).toBe(0);

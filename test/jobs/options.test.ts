@@ -230,6 +230,13 @@ describe("the options of a call", () => {
     );
   });
 
+  it.each(["goesOn", "open"])("refuse what only this package may ask for: %s", async (name) => {
+    const options: object = { cache: false, [name]: true };
+    const error = await failureOf(() => client.completions.start(request, options));
+    expect(error.message).toBe(`There is no option "${name}".`);
+    expect(error.action).toMatch(/There are: cache, caller, session, join, trace\.$/);
+  });
+
   it("may contain a compatible signal of another class", async () => {
     const { signal } = new AbortController();
     const other = {

@@ -2,7 +2,8 @@ import { onTestFinished } from "vitest";
 import type { CompletionState, FoundryClient } from "../../src/jobs/index.js";
 import { runKeeper } from "../../src/keeper/index.js";
 import { Link, type LinkHandlers } from "../../src/keeper/link.js";
-import { type RequestMessage, toWire } from "../../src/keeper/messages.js";
+import type { RequestMessage } from "../../src/keeper/messages.js";
+import { toWire } from "../../src/keeper/states.js";
 import { type KeeperAddress, keeperAddress, ownUid } from "../../src/platform/index.js";
 import { temporaryFolder } from "../temporary-folder.js";
 

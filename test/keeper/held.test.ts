@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { FoundryClient } from "../../src/jobs/index.js";
 import { HeldCompletions, type Owner } from "../../src/keeper/held.js";
 import { HeldLoads } from "../../src/keeper/held-loads.js";
-import { REGENERATED, toWire } from "../../src/keeper/messages.js";
+import { REGENERATED, toWire } from "../../src/keeper/states.js";
 import { MOST_HELD, MOST_HELD_CHARACTERS } from "../../src/lib/index.js";
 import { FOREVER, talker } from "../jobs/fixtures.js";
 import { keepOf, SETTINGS, stateOf } from "./fixtures.js";
@@ -52,6 +52,21 @@ describe("a completion held by the keeper", () => {
     await service.waitFor(({ generating }) => generating > 0);
     await expect.poll(() => client.completions.queue).toEqual({ running: 1, waiting: 2 });
     expect(ids.map((id) => held.foundOne(id)?.state.status)).not.toContain("interrupted");
+  });
+
+  it("begins also beside many batches, since it was promised", async () => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const { held } = heldBy(client);
+    const process = owner();
+    const ids = Array.from({ length: 25 }, (_, at) => `c-before-${at}`);
+    for (const [at, id] of ids.entries()) {
+      const batchId = `b-before-${at}`;
+      const items = [{ id, status: "running" as const, isTaken: false }];
+      held.keep(keepOf({ id, batchId }, { batches: [{ id: batchId, key: "", items }] }), process);
+    }
+    held.takeOver(process);
+    const errors = ids.map((id) => held.foundOne(id)?.state.error ?? null);
+    expect(errors).toEqual(ids.map(() => null));
   });
 
   it("is not generated again if it has ended", async () => {
@@ -159,6 +174,18 @@ describe("a completion held by the keeper", () => {
     const text = "x".repeat(MOST_HELD_CHARACTERS + 1);
     expect(held.keep(keepOf({ text }), owner())).toBe(false);
     expect(held.size).toBe(0);
+  });
+
+  it("is generated no longer when it is released", async () => {
+    const { client, service } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const { held } = heldBy(client);
+    const process = owner();
+    held.keep(keepOf({}), process);
+    held.takeOver(process);
+    await service.waitFor(({ generating }) => generating > 0);
+    held.release(["c-before-1"], []);
+    await expect.poll(() => client.completions.list()[0]?.status).toBe("cancelled");
+    expect(held.foundOne("c-before-1")).toBeNull();
   });
 
   it("is stopped by the process that runs it", async () => {

@@ -3,12 +3,19 @@ import { writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it, onTestFinished } from "vitest";
+import type { LoadState } from "../../src/jobs/index.js";
 import { keeperHolds } from "../../src/keeper/index.js";
 import { Keeping } from "../../src/keeper/keeping.js";
-import { ensureSecret, Link, newNonce, PROTOCOL, proofOf } from "../../src/keeper/link.js";
-import { foundSchema, keptSchema, type Patch, patchOf, toWire } from "../../src/keeper/messages.js";
+import { Link } from "../../src/keeper/link.js";
+import { foundSchema, keptSchema, type Patch } from "../../src/keeper/messages.js";
+import { ensureSecret, newNonce, PROTOCOL, proofOf } from "../../src/keeper/socket.js";
+import { patchOf, toWire } from "../../src/keeper/states.js";
 import { silentLogger } from "../../src/log.js";
+import type { KeeperAddress } from "../../src/platform/index.js";
 import { FOREVER, talker } from "../jobs/fixtures.js";
 import { keeperAt, keepOf, linkTo, newAddress, SETTINGS, stateOf } from "./fixtures.js";
 
@@ -25,6 +32,32 @@ async function rawTo(address: { readonly socket: string }, ...lines: readonly st
   createInterface({ input: socket }).on("line", (line) => answers.push(line));
   for (const line of lines) socket.write(`${line}\n`);
   return { socket, answers, closed };
+}
+
+type Message = { readonly do?: string; readonly n?: number; readonly nonce?: string };
+
+/** Greets as the keeper of this user does. What it answers after that is `serve`'s. */
+async function scriptedKeeper(
+  address: KeeperAddress,
+  serve: (message: Message, send: (...messages: readonly object[]) => void) => void,
+): Promise<void> {
+  const secret = await ensureSecret(address);
+  const keeper = createServer((socket) => {
+    const send = (...messages: readonly object[]): void => {
+      socket.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
+    };
+    createInterface({ input: socket }).on("line", (line) => {
+      const message: Message = JSON.parse(line);
+      if (message.nonce !== undefined) {
+        const proof = proofOf(secret, "keeper", message.nonce);
+        send({ protocol: PROTOCOL, nonce: newNonce(), proof });
+      } else if (message.do === undefined) send({ ready: true });
+      else serve(message, send);
+    });
+  });
+  keeper.listen(address.socket);
+  onTestFinished(() => void keeper.close());
+  await once(keeper, "listening");
 }
 
 describe("the keeper", () => {
@@ -208,7 +241,6 @@ describe("a server", () => {
     async (text) => {
       const { client } = await talker(ANSWER);
       const address = await newAddress();
-      const secret = await ensureSecret(address);
       const before = toWire(stateOf({ text }));
       const more = toWire(stateOf({ text: `${text} was` }));
       const whole = toWire(stateOf({ text: `${text} was so.`, status: "completed", endedAt: 1 }));
@@ -216,25 +248,11 @@ describe("a server", () => {
         completions: [{ state: before, key: null, isRegenerated: false }],
         batches: [],
       };
-      const keeper = createServer((socket) => {
-        const send = (...messages: readonly object[]) =>
-          socket.write(messages.map((message) => `${JSON.stringify(message)}\n`).join(""));
-        createInterface({ input: socket }).on("line", (line) => {
-          const message: { readonly do?: string; readonly n?: number; readonly nonce?: string } =
-            JSON.parse(line);
-          if (message.nonce !== undefined) {
-            const proof = proofOf(secret, "keeper", message.nonce);
-            send({ protocol: PROTOCOL, nonce: newNonce(), proof });
-          } else if (message.do === undefined) send({ ready: true });
-          else if (message.do === "find") {
-            const first = { patches: [patchOf(more, before)] };
-            send({ reply: message.n, value: found }, first, { patches: [patchOf(whole, more)] });
-          }
-        });
+      await scriptedKeeper(address, ({ do: what, n }, send) => {
+        const first = { patches: [patchOf(more, before)] };
+        if (what === "find")
+          send({ reply: n, value: found }, first, { patches: [patchOf(whole, more)] });
       });
-      keeper.listen(address.socket);
-      onTestFinished(() => void keeper.close());
-      await once(keeper, "listening");
       const start = () => Promise.resolve();
       const keeping = new Keeping({
         client,
@@ -249,6 +267,72 @@ describe("a server", () => {
       expect({ status, all }).toEqual({ status: "completed", all: `${text} was so.` });
     },
   );
+
+  it("keeps its connection after a search for an id that is too long", async () => {
+    const { client: keepers } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const address = await newAddress();
+    const running = keeperAt(address, keepers);
+    const first = await linkTo(address);
+    await first.ask(keepOf({}), keptSchema);
+    first.close();
+    const { client } = await talker(ANSWER);
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const id = "c-before-1";
+    await keeping.find([id]);
+    await keeping.findBatch("b".repeat(101));
+    expect(client.completions.get(id).error).toBeNull();
+    await keeping.answered({ promised: [], delivered: [id] });
+    await running;
+  });
+
+  it("asks the service for a load that the keeper holds no longer", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const facts = { percent: null, elapsedMs: 10, news: null, warnings: [], error: null };
+    const replies = [{ ...facts, status: "loading", model: "talker" }, null];
+    await scriptedKeeper(address, ({ do: what, n }, send) => {
+      if (what === "load") send({ reply: n, value: replies.shift() });
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const { signal } = new AbortController();
+    const heard: string[] = [];
+    const onState = ({ status }: LoadState) => heard.push(status);
+    expect(await keeping.load("talker", {}, { withinMs: 10_000, signal, onState })).toBeNull();
+    expect(heard).toEqual(["loading"]);
+    expect(replies).toEqual([]);
+  });
+
+  it("keeps no reply of the keeper for the rest of the connection", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const link = await linkTo(address);
+    const ask = async () =>
+      new WeakRef(await link.ask({ do: "find", ids: [], batch: null, same: null }, foundSchema));
+    const reply = await ask();
+    await setImmediate();
+    setFlagsFromString("--expose-gc");
+    runInNewContext("gc")();
+    expect(reply.deref()).toBeUndefined();
+    await running;
+  });
+
+  it("rejects its questions when the keeper ends, and after that", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const link = await linkTo(address);
+    const asked = link.holds();
+    link.close();
+    await expect(asked).rejects.toThrow("the keeper has ended");
+    await link.closed;
+    await expect(link.holds()).rejects.toThrow("the keeper has ended");
+    await running;
+  });
 
   it("creates the secret again where its file is incomplete", async () => {
     const address = await newAddress();

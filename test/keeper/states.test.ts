@@ -1,14 +1,13 @@
 import { describe, expect, it } from "vitest";
+import { patchSchema, stateSchema } from "../../src/keeper/messages.js";
 import {
   continued,
   fromWire,
   patched,
   patchOf,
-  patchSchema,
   REGENERATED,
-  stateSchema,
   toWire,
-} from "../../src/keeper/messages.js";
+} from "../../src/keeper/states.js";
 import { FoundryError } from "../../src/lib/index.js";
 import { stateOf } from "./fixtures.js";
 

@@ -52,7 +52,7 @@ export const askDocuments = defineTool({
     const asked = { question, texts, model, embeddingModel: embedding_model, sources };
     const request = questionRequest(asked);
     await kept.findSame(request);
-    const { state: begun } = client.completions.start(request, {
+    const { state: begun } = client.completions.begin(request, {
       caller,
       session: session ?? undefined,
       trace,

@@ -92,7 +92,7 @@ export const complete = defineTool({
     // Never sent: it only keeps answers in parts apart from whole answers.
     const identity = inParts ? requestAfter(IN_PARTS, request) : request;
     if (join !== false) await kept.findSame(identity);
-    const { state: begun, joined } = client.completions.start(identity, {
+    const { state: begun, joined } = client.completions.begin(identity, {
       join,
       caller,
       session: session ?? undefined,

@@ -39,11 +39,14 @@ export const loadModel = defineTool({
     const wanted = { ...wish, download: wish.download ?? (isDownloadAgreed(context) || undefined) };
     progress.waiting(`Loading ${model}`);
     const withinMs = replyWithinMs(reply_within, context);
+    const end = performance.now() + withinMs;
     const onState = ({ news }: LoadState): void => progress.waiting(news ?? `Loading ${model}`);
     // A load has no id of its own.
     context.identify(context.trace.id);
     const elsewhere = await kept.load(model, wanted, { withinMs, signal, onState });
-    const state = elsewhere ?? (await loaded(model, wanted, withinMs, context));
+    // The keeper may have been waited for.
+    const leftMs = Math.max(0, end - performance.now());
+    const state = elsewhere ?? (await loaded(model, wanted, leftMs, context));
     if (state.status === "failed") {
       const { device, download } = wish;
       throw download === undefined

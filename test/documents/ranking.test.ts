@@ -36,6 +36,23 @@ describe("wordScores", () => {
     ]);
   });
 
+  it.each([
+    ["使用率", "GPU使用率は高い"],
+    ["GPU", "GPU使用率は高い"],
+    ["売上", "2024年の売上"],
+    ["2024", "2024年の売上"],
+    ["設定", "サーバーの設定"],
+    ["バー", "サーバーの設定"],
+    ["ราคา", "ราคา100บาท"],
+    ["東京", "「東京」、大阪。"],
+  ])("finds %j in %j, where scripts are mixed", (question, text) => {
+    expect(wordScores(question, ["Basel", text]).map((score) => score > 0)).toEqual([false, true]);
+  });
+
+  it("makes no word of the signs between words of scripts without spaces", () => {
+    expect(wordScores("京都、奈良。", ["大阪、神戸。", "、。「」・"])).toEqual([0, 0]);
+  });
+
   it("counts a rare word more than a common one, and is between 0 and 1", () => {
     const texts = ["the cat", "the dog", "the zebra", "the the the"];
     const scores = wordScores("the zebra", texts);

@@ -1,0 +1,126 @@
+import type * as z from "zod";
+import type { CompletionRequest } from "../foundry/index.js";
+import type { CompletionState, LoadState } from "../jobs/index.js";
+import { FoundryError, jsonFrom } from "../lib/index.js";
+import {
+  type changeSchema,
+  errorSchema,
+  type loadReplySchema,
+  type Patch,
+  type WireState,
+} from "./messages.js";
+
+export function toWire(state: CompletionState): WireState {
+  const { error, warnings, data: _inText, toolCalls, details, ...rest } = state;
+  return {
+    ...rest,
+    ...(details === undefined ? {} : { details: { ...details, notes: [...details.notes] } }),
+    ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
+    warnings: [...warnings],
+    error: error === null ? null : errorSchema.parse(error.toJSON()),
+  };
+}
+
+export function fromWire({ error, ...rest }: WireState): CompletionState {
+  return {
+    ...rest,
+    ...(rest.method === undefined ? {} : { data: jsonFrom(rest.text) }),
+    error: error === null ? null : errorFrom(error),
+  };
+}
+
+function errorFrom(given: z.output<typeof errorSchema>): FoundryError {
+  const { code, message, action, retryable, status, retryAfterMs, requestId } = given;
+  const error = new FoundryError(code, message, {
+    action,
+    retryable,
+    ...(status === null ? {} : { status }),
+    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+  });
+  error.requestId = requestId;
+  return error;
+}
+
+type Texts = Pick<WireState, "text" | "reasoning">;
+const NO_TEXTS: Texts = { text: "", reasoning: null };
+
+/** The change from the texts that the other side has. */
+export function patchOf(state: WireState, sent: Texts = NO_TEXTS): Patch {
+  const { text, reasoning } = state;
+  return {
+    ...state,
+    text: changeOf(sent.text, text),
+    reasoning: reasoning === null ? null : changeOf(sent.reasoning ?? "", reasoning),
+  };
+}
+
+/** The state after a change. */
+export function patched(
+  { isRegenerated: _other, ...patch }: Patch,
+  before: Texts = NO_TEXTS,
+): WireState {
+  const { text, reasoning } = patch;
+  return {
+    ...patch,
+    text: changed(before.text, text),
+    reasoning: reasoning === null ? null : changed(before.reasoning ?? "", reasoning),
+  };
+}
+
+function changeOf(before: string, now: string): z.output<typeof changeSchema> {
+  // Texts grow at their end, except where the beginning turns out to be thinking.
+  return now.startsWith(before)
+    ? { stay: before.length, add: now.slice(before.length) }
+    : { stay: 0, add: now };
+}
+
+const changed = (before: string, { stay, add }: z.output<typeof changeSchema>): string =>
+  before.slice(0, stay) + add;
+
+/** What a reader of the answer must know if another answer took its place. */
+export const REGENERATED =
+  "The process that generated this answer ended, and the model generated the answer again. It differs from the part that was returned before: read it from its beginning.";
+
+/**
+ * The state of a completion that is generated again after its first process ended.
+ *
+ * @param earlier Its last state before that.
+ * @param again The state of the second generation.
+ * @returns the texts of the earlier one as long as the second one repeats it, so that offsets stay valid.
+ */
+export function continued(
+  earlier: WireState,
+  again: WireState,
+): { readonly state: WireState; readonly isRegenerated: boolean } {
+  const { id, batchId, createdAt } = earlier;
+  const warnings = [...new Set([...earlier.warnings, ...again.warnings])];
+  const state = { ...again, id, batchId, createdAt, warnings };
+  if (again.text.startsWith(earlier.text)) return { state, isRegenerated: false };
+  const isWhole = again.status === "completed";
+  if (!isWhole && earlier.text.startsWith(again.text)) {
+    const { text, reasoning } = earlier;
+    return { state: { ...state, text, reasoning }, isRegenerated: false };
+  }
+  return {
+    state: { ...state, warnings: [...state.warnings, REGENERATED] },
+    isRegenerated: true,
+  };
+}
+
+export function loadStateFrom({
+  error,
+  status,
+  ...facts
+}: NonNullable<z.output<typeof loadReplySchema>>): LoadState {
+  if (error !== null) return { ...facts, status: "failed", error: errorFrom(error) };
+  return { ...facts, status: status === "failed" ? "loading" : status, error: null };
+}
+
+/** Characters that an entry takes. */
+export const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | null): number =>
+  text.length + (reasoning?.length ?? 0) + (request === null ? 0 : lengthOf(request));
+
+const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest): number =>
+  prompt.length +
+  system.length +
+  messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
