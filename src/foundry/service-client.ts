@@ -263,7 +263,8 @@ export class ServiceClient {
     try {
       const version = await cli.version({ signal, timeoutMs: VERSION_MS });
       // With a set endpoint no search has asked it.
-      if (cli.generation === null) await cli.status({ signal });
+      const isUnasked = this.#current.lastSearch === null && cli.generation === null;
+      if (isUnasked) await cli.status({ signal, timeoutMs: VERSION_MS });
       const { path, generation } = cli;
       return { ...diagnosis, commandLine: { path, generation, version } };
     } finally {

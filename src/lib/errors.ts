@@ -224,7 +224,10 @@ export function abortedError(
   });
 }
 
-/** Whether something was thrown because this signal was aborted, and is no failure of its own. */
+/**
+ * Whether something was thrown because the signal of an `AbortController` was aborted, and is no failure
+ * of its own.
+ */
 export function isAbortOf(signal: AbortSignal, thrown: unknown): boolean {
   if (!signal.aborted) return false;
   return thrown instanceof FoundryError ? isCancellation(thrown) : thrown === signal.reason;

@@ -36,6 +36,7 @@ export {
   isMembers,
   jsonFrom,
   membersKey,
+  referredTo,
   withoutDepths,
 } from "./json.js";
 export * from "./limits.js";

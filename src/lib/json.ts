@@ -104,6 +104,30 @@ function endOfString(text: string, start: number): number {
   return -1;
 }
 
+/**
+ * The part of a document that a reference such as `#/$defs/Size` is to; `undefined` where there is none.
+ * Its names are percent-encoded, as parts of an address, or not, as some generators write them.
+ */
+export function referredTo(reference: string, root: unknown): unknown {
+  const [start, ...steps] = reference.split("/");
+  let at = start === "#" ? root : undefined;
+  for (const step of steps) {
+    const name = [step, percentDecoded(step)]
+      .map((each) => each.replaceAll("~1", "/").replaceAll("~0", "~"))
+      .find((each) => isMembers(at) && Object.hasOwn(at, each));
+    at = isMembers(at) && name !== undefined ? at[name] : undefined;
+  }
+  return at;
+}
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** The members of an object as JSON: equal for equal members, in whatever order they are. */
 export function membersKey(value: object): string {
   const members = Object.entries(value).filter(([, member]) => member !== undefined);

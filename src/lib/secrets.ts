@@ -46,8 +46,8 @@ export class SecretMask {
   hide(text: string): string {
     if (this.#pattern === null) return text;
     const hidden = text.replace(this.#pattern, HIDDEN);
-    const end = hidden.slice(-(this.#forms[0]?.length ?? 0)).toLowerCase();
-    const cut = Math.max(...this.#forms.map((form) => overlap(end, form.toLowerCase())));
+    const end = inLowerCase(hidden.slice(-(this.#forms[0]?.length ?? 0)));
+    const cut = Math.max(...this.#forms.map((form) => overlap(end, inLowerCase(form))));
     return cut < SHORTEST_SECRET ? hidden : `${hidden.slice(0, -cut)}${HIDDEN}`;
   }
 
@@ -61,6 +61,10 @@ export class SecretMask {
     );
   }
 }
+
+/** Of the same length, which `toLowerCase` is not for some letters beyond ASCII. */
+const inLowerCase = (text: string): string =>
+  text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 
 /** The password of `Basic` credentials. */
 function passwordOf(header: string): string[] {

@@ -38,7 +38,7 @@ const REFUSABLE = [
   "system",
   "schema",
 ] as const;
-type Refusable = (typeof REFUSABLE)[number];
+export type Refusable = (typeof REFUSABLE)[number];
 export type Refused = ReadonlySet<Refusable>;
 
 /**
@@ -248,7 +248,7 @@ const wordOf = (name: Refusable): RegExp =>
   name === "stream" ? /(?<!\w)stream(?:ing)?(?!\w)/i : new RegExp(`(?<!\\w)${name}(?!\\w)`, "i");
 
 const NOT_FORCED =
-  "This service cannot force a call of these tools, since the schema of their parameters refers to itself or to what is not defined in it. The model was free to answer without a call.";
+  "This service cannot force a call of these tools, since the schema of their parameters refers to itself or to what is not defined in it, or is far too long without its references. The model was free to answer without a call.";
 
 /**
  * What the caller must know of what was left out.

@@ -19,6 +19,7 @@ import {
   type BodyQuirks,
   bodyOf,
   isForcedCall,
+  type Refusable,
   type Refused,
   refusalsIn,
   warningsOf,
@@ -293,13 +294,14 @@ export async function adaptedChat(
   const known = refusedBy.get(transport)?.get(id) ?? NOTHING;
   const refused = new Set(known);
   const offer = request.schema && new SchemaOffer(transport, id, request.schema);
+  const foundHere = () => [...refused].filter((name) => !known.has(name));
   let attempts = 0;
   let hasHung = false;
   for (let changes = 0; ; changes += 1) {
     const sent = { ...request, schema: offer?.schema };
     try {
       const stream = await openChat(transport, sent, quirks, call, refused);
-      remember(transport, id, refused);
+      remember(transport, id, foundHere());
       offer?.remember();
       return {
         ...stream,
@@ -315,7 +317,7 @@ export async function adaptedChat(
       const found = isHanging ? (["stream"] as const) : refusalsIn(error, sent, refused, quirks);
       if (found.length === 0 || changes === MOST_CHANGES) {
         // A slow model is no proof that its engine cannot stream.
-        if (!hasHung && !isHanging) remember(transport, id, new Set([...refused, ...found]));
+        if (!hasHung && !isHanging) remember(transport, id, [...foundHere(), ...found]);
         // An answer in one piece takes longer than the limit, so the next one is streamed again.
         if (known.has("stream") && isSilent(error)) forgetStream(transport, id);
         throw error;
@@ -333,10 +335,10 @@ export async function adaptedChat(
 const isSilent = ({ code, phase, status }: FoundryError): boolean =>
   code === "TIMEOUT" && phase === "first_byte" && status === null;
 
-/** Adds to what is known: parallel requests of the model may have found something else meanwhile. */
-function remember(transport: HttpTransport, model: string, refused: Refused): void {
+/** Adds what a request found to what is known now: parallel requests may have found or forgotten something. */
+function remember(transport: HttpTransport, model: string, found: Iterable<Refusable>): void {
   const models = refusedBy.get(transport) ?? new RecentMap<string, Refused>(MOST_MODELS_REMEMBERED);
-  const all = new Set([...(models.get(model) ?? []), ...refused]);
+  const all = new Set([...(models.get(model) ?? []), ...found]);
   if (all.size > 0) refusedBy.set(transport, models.set(model, all));
 }
 

@@ -6,6 +6,7 @@ import {
   LONGEST_SCHEMA,
   MOST_SCHEMAS_REMEMBERED,
   RecentMap,
+  referredTo,
 } from "../../lib/index.js";
 import { parametersOf, type ToolDefinition } from "../tools/index.js";
 
@@ -73,7 +74,7 @@ function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
   return reduced(schema);
 }
 
-/** Whether an `if` goes, be it in a part: `unevaluated…` of the whole can depend on it. */
+/** Whether an `if` is removed, also one in a part: `unevaluated…` of the whole can depend on it. */
 function losesIf(schema: Schema, keywords: readonly string[]): boolean {
   let isLost = "if" in schema && (keywords.includes("if") || hasKeyword(schema["if"], keywords));
   mapSchemas(schema, (each) => {
@@ -83,7 +84,7 @@ function losesIf(schema: Schema, keywords: readonly string[]): boolean {
   return isLost;
 }
 
-/** With `anyOf` where a keyword goes: without it the alternatives can be equal, and no value fits just one. */
+/** With `anyOf` where a keyword is removed: without it the alternatives can be equal, and no value fits just one. */
 function withoutOneOf(schema: Schema, keywords: readonly string[]): Schema {
   const { oneOf, ...rest } = schema;
   if (!Array.isArray(oneOf) || !oneOf.some((each) => hasKeyword(each, keywords))) return schema;
@@ -114,7 +115,7 @@ function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySe
 const UNKNOWN_THERE = ["uniqueItems", "not", "if", "then", "else"];
 /** References to references can make a large schema of a small one. */
 const MOST_REFERENCES = 500;
-/** Code units of the definitions in place of references, each as often as there is a reference to it. */
+/** Code units of all definitions that take the place of a reference. One counts for each reference to it. */
 const MOST_DEFINED = 4 * LONGEST_SCHEMA;
 /** Members that say nothing about the value. */
 const ANNOTATIONS = new Set(["title", "description", "default", "examples", "deprecated"]);
@@ -156,14 +157,8 @@ function withoutReferences(root: Schema): Schema | null {
   const definitionOf = (reference: string): Schema | null => {
     count += 1;
     if (open.includes(reference) || count > MOST_REFERENCES) return null;
-    const [start, ...steps] = reference.split("/");
-    if (start !== "#" || steps.length === 0) return null;
-    let at: unknown = root;
-    for (const step of steps) {
-      const name = decoded(step).replaceAll("~1", "/").replaceAll("~0", "~");
-      at = isMembers(at) && Object.hasOwn(at, name) ? at[name] : undefined;
-    }
-    if (!isMembers(at)) return null;
+    const at = referredTo(reference, root);
+    if (!isMembers(at) || at === root) return null;
     size += JSON.stringify(at).length;
     return size > MOST_DEFINED ? null : at;
   };
@@ -188,15 +183,6 @@ function withoutReferences(root: Schema): Schema | null {
   const { $defs: _defs, definitions: _definitions, ...rest } = root;
   const whole = within(rest);
   return isResolved ? whole : null;
-}
-
-/** A step of a reference, which is a part of an address. */
-function decoded(step: string): string {
-  try {
-    return decodeURIComponent(step);
-  } catch {
-    return step;
-  }
 }
 
 /** Removing one of these allows more values, never fewer. */

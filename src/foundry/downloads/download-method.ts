@@ -89,7 +89,8 @@ async function assertReaches(
   { service, machine }: DownloadContext,
   signal: AbortSignal,
 ): Promise<void> {
-  if (cli.generation === null) await cli.status({ signal });
+  // One of the older generation may have been replaced since.
+  if (cli.generation !== "server") await cli.status({ signal });
   if (cli.generation === "service") throw withOldCli(model);
   const target = await cacheOf(cli, signal, machine.platform);
   if (signal.aborted) throw cancelledError();

@@ -28,15 +28,12 @@ export async function stateOfFiles(cache: string, model: KnownModel): Promise<st
 /**
  * The size of a model's files on disk, complete or not, in MB. Other versions of it do not count.
  *
- * @returns `isComplete`: `false` where the folders are too many or too slow, so that there may be more.
+ * @returns `null` where the files are too many or the disk too slow, so that there may be more.
  */
-export async function sizeOfFiles(
-  cache: string,
-  model: KnownModel,
-): Promise<{ readonly mb: number; readonly isComplete: boolean }> {
-  const { files, isComplete } = await filesOf(cache, model, model.version);
-  const blocks = files.reduce((sum, { facts }) => sum + facts.blocks, 0);
-  return { mb: (blocks * BLOCK) / (1024 * 1024), isComplete };
+export async function mbOfFiles(cache: string, model: KnownModel): Promise<number | null> {
+  const { files, areAll } = await filesOf(cache, model, model.version);
+  if (!areAll) return null;
+  return files.reduce((sum, { facts }) => sum + (facts.blocks * BLOCK) / (1024 * 1024), 0);
 }
 
 /** In bytes, whatever the disk's own blocks are. */
@@ -52,7 +49,7 @@ async function filesOf(
   cache: string,
   model: KnownModel,
   version: number | null = null,
-): Promise<{ readonly files: readonly ModelFile[]; readonly isComplete: boolean }> {
+): Promise<{ readonly files: readonly ModelFile[]; readonly areAll: boolean }> {
   const name = model.name.toLowerCase();
   const isNamed = (path: string): boolean => {
     const base = basename(path).toLowerCase();
@@ -61,15 +58,18 @@ async function filesOf(
     return base.startsWith(name) && !isOther;
   };
   const files: ModelFile[] = [];
+  let areAll = true;
   const walk = new FolderWalk();
   const visit = async (folder: Folder, depth: number, isInside: boolean): Promise<void> => {
     const listed = await walk.list(folder);
     if (listed === null) return;
     const isOfModel = (path: string) => isInside || isNamed(path);
     for (const path of [...listed.files].map((file) => join(folder.path, file)).filter(isOfModel)) {
-      if (files.length >= MOST_FILES) return;
+      if (files.length >= MOST_FILES) areAll = false;
+      if (!areAll) return;
       const facts = await inPool(() => lstat(path).catch(() => null), walk.leftMs);
-      if (facts !== null && facts !== LATE) files.push({ path, facts });
+      if (facts === LATE) areAll = false;
+      else if (facts !== null) files.push({ path, facts });
     }
     for (const inner of listed.folders) {
       // A linked folder was not downloaded here.
@@ -79,5 +79,5 @@ async function filesOf(
     }
   };
   await visit({ path: cache, isLinked: false }, 1, false);
-  return { files, isComplete: walk.isComplete };
+  return { files, areAll: areAll && walk.isComplete };
 }

@@ -11,7 +11,7 @@ import {
   memoryFigures,
   thisMachine,
 } from "../../platform/index.js";
-import { sizeOfFiles } from "../downloads/index.js";
+import { mbOfFiles } from "../downloads/index.js";
 import type { KnownModel, ModelInfo } from "../models/index.js";
 import type { Service } from "../service/index.js";
 
@@ -28,8 +28,8 @@ interface Capacity {
 
 interface DiskFigures {
   readonly freeMb: number;
-  /** The part of the model that an interrupted download left there. */
-  readonly presentMb: number;
+  /** The part of the model that an interrupted download left there; `null` where it could not be counted. */
+  readonly presentMb: number | null;
   /** `false` where the system may be able to free more. */
   readonly isExact: boolean;
 }
@@ -83,9 +83,10 @@ export function memoryCapacity(
  */
 export function diskCapacity({ id, sizeMb }: Sized, disk: DiskFigures | null): Capacity {
   if (disk === null || sizeMb === null || sizeMb <= 0) return ENOUGH;
-  const missingMb = Math.max(0, sizeMb - disk.presentMb);
+  const presentMb = disk.presentMb ?? 0;
+  const missingMb = Math.max(0, sizeMb - presentMb);
   if (missingMb === 0) return ENOUGH;
-  const isPart = disk.presentMb >= 1;
+  const isPart = presentMb >= 1;
   const needs = isPart
     ? `The rest of ${id} needs ${formatMegabytes(missingMb)} of disk`
     : `${id} needs ${formatMegabytes(missingMb)} of disk`;
@@ -93,6 +94,11 @@ export function diskCapacity({ id, sizeMb }: Sized, disk: DiskFigures | null): C
   if (missingMb > disk.freeMb && !disk.isExact) {
     return warn(
       `The download may not fit: ${needs}, and ${free}, though the system may free more.`,
+    );
+  }
+  if (missingMb > disk.freeMb && disk.presentMb === null) {
+    return warn(
+      `The download may not fit: ${needs}, and ${free}, though a part of it may be there already.`,
     );
   }
   if (missingMb > disk.freeMb) return refuse("INSUFFICIENT_DISK", `${needs}, and ${free}.`);
@@ -151,9 +157,8 @@ export class CapacityCheck {
     const free = this.#machine.freeDiskMb ?? freeDiskMb;
     const freeMb = await inPool(() => free(folder), FILE_READ_MS);
     if (freeMb === null || freeMb === LATE) return null;
-    const present = await sizeOfFiles(cache, model);
-    const isExact = isDiskExact(this.#machine.platform) && present.isComplete;
-    return { freeMb, presentMb: present.mb, isExact };
+    const isExact = isDiskExact(this.#machine.platform);
+    return { freeMb, presentMb: await mbOfFiles(cache, model), isExact };
   }
 
   /**
@@ -162,8 +167,7 @@ export class CapacityCheck {
    */
   async #nearest(path: string): Promise<string | null> {
     if (!isAbsolute(path)) return null;
-    const { home } = this.#machine;
-    for (let folder = path; folder === path || isWithin(home, folder); folder = dirname(folder)) {
+    for (const folder of foldersFrom(path, this.#machine.home)) {
       const isThere = await exists(folder);
       // It may be there, on another disk than its parent.
       if (isThere === LATE) return null;
@@ -181,6 +185,12 @@ export function warningsOf({ refusal, warning }: Capacity, isForced: boolean): s
   if (refusal !== null && !isForced) throw refusal;
   const message = refusal?.message ?? warning;
   return message === null ? [] : [message];
+}
+
+/** The path, and its parents as far as they are within the home. */
+function* foldersFrom(path: string, home: string): Generator<string> {
+  yield path;
+  for (let above = dirname(path); isWithin(home, above); above = dirname(above)) yield above;
 }
 
 function isWithin(home: string, folder: string): boolean {

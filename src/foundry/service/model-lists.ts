@@ -81,7 +81,10 @@ export class ModelLists {
   readonly #learnedAt = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
   readonly #requests = new SharedTasks<ModelListing>({ runsOn: true });
   /** A request for the loaded models that is in flight. */
-  #loadedRequest: Promise<readonly LoadedModel[] | null> | null = null;
+  #loadedRequest: {
+    readonly loaded: Promise<readonly LoadedModel[] | null>;
+    readonly corrections: number;
+  } | null = null;
   #list: Dated<ModelList> | null = null;
   #listing: Dated<ModelListing> | null = null;
   /** How often what is known was declared wrong: what was requested before that is not remembered. */
@@ -115,7 +118,7 @@ export class ModelLists {
    */
   async atOnce(call: Call, patienceMs: number): Promise<ModelListing> {
     const service = await this.#context.connect(call.signal);
-    const before = this.#corrections;
+    const before = this.#loadedRequest?.corrections ?? this.#corrections;
     const { dialect } = service;
     // A request for loaded models in flight delays the list, too: then the last list is used.
     const isInFlight = this.#loadedRequest !== null;
@@ -198,7 +201,6 @@ export class ModelLists {
   #correct(): void {
     this.#corrections += 1;
     this.#requests.clear();
-    this.#loadedRequest = null;
   }
 
   /** Another service may answer now: its list is another one. */
@@ -234,12 +236,12 @@ export class ModelLists {
   ): Promise<readonly LoadedModel[] | null | typeof TIMED_OUT> {
     const call = { ...this.#context.patient(), trace, retry };
     if (this.#loadedRequest === null) {
-      const request = dialect.loadedModels(call, familiesOf(list)).finally(() => {
-        if (this.#loadedRequest === request) this.#loadedRequest = null;
+      const loaded = dialect.loadedModels(call, familiesOf(list)).finally(() => {
+        this.#loadedRequest = null;
       });
-      this.#loadedRequest = request;
+      this.#loadedRequest = { loaded, corrections: this.#corrections };
     }
-    return waitFor(this.#loadedRequest, { withinMs, signal, ref: false });
+    return waitFor(this.#loadedRequest.loaded, { withinMs, signal, ref: false });
   }
 
   /** Merges the list and the facts on disk with the loaded models, which may come later. */

@@ -139,8 +139,8 @@ export class Service {
   /**
    * Whether connections were dropped since the detection, as they are when a server is replaced, and
    * when they were not used for some seconds. A Foundry Local is detected again after each drop: that
-   * is a few quick requests. Another engine is, once a minute, and at once after an answer of another
-   * server.
+   * is a few quick requests. Another engine is detected again once a minute at most, and at once after
+   * an answer of another server.
    */
   get #mayHaveChanged(): boolean {
     if (this.transport.drops === this.#dropsAtDetection) return false;

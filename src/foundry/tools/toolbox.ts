@@ -9,6 +9,7 @@ import {
   MOST_ANSWER_VALUES,
   printable,
   quoted,
+  referredTo,
 } from "../../lib/index.js";
 import { type JsonSchema, loadCheck, loadRepair, type ValueCheck } from "../structured/index.js";
 import type { RawCall, ToolCall, ToolChoice, ToolDefinition } from "./tool.js";
@@ -37,7 +38,7 @@ export class Toolbox {
   /** A call with its arguments as an object; with `error` where it should not be run. */
   checked(raw: RawCall, id: string): ToolCall {
     const tool = this.#toolOf(raw.name);
-    // A name of blanks or controls, too, needs one in the message that gives the call back to the model.
+    // The message that gives the call back to the model needs a name that is not empty.
     const name = tool?.name ?? (printable(raw.name, LONGEST_CALL_ID) || "unknown");
     const given = raw.broken === undefined ? this.#argumentsOf(raw, tool) : null;
     const call = { id, name, arguments: given ?? {} };
@@ -140,13 +141,6 @@ function allowedBy(schema: unknown, root: JsonSchema, depth = 0): Allowed {
     values: inside.flatMap(({ values }) => values),
   };
 }
-
-/** The part of a schema that a reference such as `#/$defs/Size` is to. */
-const referredTo = (reference: string, root: JsonSchema): unknown =>
-  reference
-    .split("/")
-    .slice(1)
-    .reduce<unknown>((part, name) => (isMembers(part) ? part[name] : undefined), root);
 
 const PYTHON: Readonly<Record<string, string | undefined>> = {
   True: "true",

@@ -50,10 +50,14 @@ describe("a schema as the parameters of a forced tool", () => {
     [
       "with encoded characters",
       of(
-        { a: { $ref: "#/$defs/My%20Type" }, b: { $ref: "#/$defs/50%" } },
-        { $defs: { "My Type": WORD, "50%": WORD } },
+        {
+          a: { $ref: "#/$defs/My%20Type" },
+          b: { $ref: "#/$defs/50%" },
+          c: { $ref: "#/$defs/a%20b" },
+        },
+        { $defs: { "My Type": WORD, "50%": WORD, "a%20b": WORD } },
       ),
-      of({ a: WORD, b: WORD }),
+      of({ a: WORD, b: WORD, c: WORD }),
     ],
     [
       "below what depends on a member, and in the content of a text",

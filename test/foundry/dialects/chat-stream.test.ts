@@ -448,7 +448,7 @@ describe("adaptedChat", () => {
       return hello(body);
     });
     const slow = ask({});
-    await vi.waitFor(() => expect(chats).toHaveLength(1));
+    await expect.poll(() => chats.length).toBe(1);
     expect(await ask({ seed: 7 })).toMatchObject({ attempts: 2 });
 
     first.resolve();
@@ -461,8 +461,8 @@ describe("adaptedChat", () => {
     const { ask, chats } = await engineOf((body) => (body["stream"] === true ? null : hello(body)));
     const caller = new AbortController();
     const cancelled = ask({}, { signal: caller.signal });
-    await vi.waitFor(() => expect(chats).toHaveLength(1));
-    expect(await ask({}, { limits: { firstByteMs: 1000 } })).toMatchObject({ attempts: 2 });
+    await expect.poll(() => chats.length).toBe(1);
+    expect(await ask({}, { limits: { firstByteMs: 2000 } })).toMatchObject({ attempts: 2 });
 
     caller.abort();
     await expect(cancelled).rejects.toMatchObject({ code: "CANCELLED" });
@@ -476,12 +476,12 @@ describe("adaptedChat", () => {
       if ("seed" in body) return json({ error: "unknown field seed" }, 400);
       return isLate || body["stream"] === true ? null : hello(body);
     });
-    const call = { limits: { firstByteMs: 1000 } };
+    const call = { limits: { firstByteMs: 2000 } };
     await ask({}, call);
     isLate = true;
-    const late = ask({}, { limits: { firstByteMs: 2000 } });
+    const late = ask({}, { limits: { firstByteMs: 4000 } });
     const failure = expect(late).rejects.toMatchObject({ code: "TIMEOUT" });
-    await vi.waitFor(() => expect(chats).toHaveLength(3));
+    await expect.poll(() => chats.length).toBe(3);
     isLate = false;
     await ask({ seed: 7 }, call);
 

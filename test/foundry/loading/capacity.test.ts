@@ -78,6 +78,9 @@ describe("disk space for a download", () => {
   it("that is more than enough, or unknown, causes no message", () => {
     expect(diskCapacity(model, { freeMb: 5120, presentMb: 0, isExact: true })).toEqual(ENOUGH);
     expect(diskCapacity(model, null)).toEqual(ENOUGH);
+    const uncounted = diskCapacity(model, { freeMb: 700, presentMb: null, isExact: true });
+    expect(uncounted.refusal).toBeNull();
+    expect(uncounted.warning).toContain("a part of it may be there already");
     expect(
       diskCapacity({ ...model, sizeMb: null }, { freeMb: 0, presentMb: 0, isExact: true }),
     ).toEqual(ENOUGH);

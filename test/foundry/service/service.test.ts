@@ -181,7 +181,7 @@ describe("the service behind an endpoint", () => {
 
 describe("the models of a service", () => {
   it("are requested again where they changed while a list was on its way", async () => {
-    const simulator = await simulate({ models: [{ ...talker, loaded: false, loadMs: 500 }] });
+    const simulator = await simulate({ models: [{ ...talker, loaded: false, loadMs: 1500 }] });
     const service = serviceAt(simulator.url);
     await service.dialect();
     const load = clientOf(simulator.url).loadModel("talker");

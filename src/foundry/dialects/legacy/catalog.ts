@@ -116,7 +116,7 @@ export class ServiceCatalog {
   async find(id: string, signal: AbortSignal): Promise<CatalogEntry | null> {
     const known = entryOf(id, this.known);
     if (known !== null) return known;
-    // The limit can pass before that of the request, and before there is a failure.
+    // The limit of this wait can pass before the limit of the request, when the request has not failed yet.
     const hasArrived = await this.#wait(ANSWER_MS, signal);
     const entry = entryOf(id, this.known);
     if (entry !== null) return entry;
