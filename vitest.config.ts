@@ -13,6 +13,12 @@ const FAULTS = "test/faults/matrix.test.ts";
 /** For projects whose workers are used for several files. */
 const SETTLED = "test/settled-imports.ts";
 
+/**
+ * On two cores: most of these tests wait for sockets and processes rather than compute. On Windows a process
+ * takes longer to start.
+ */
+const WORKERS = process.platform === "win32" ? 5 : 9;
+
 /** A limit that is generous on a loaded machine: only a test that hangs meets it. */
 const GENEROUS = {
   testTimeout: 180_000,
@@ -47,8 +53,7 @@ export default defineConfig({
           // The modules are evaluated once for a worker: that is most of what these tests cost. A
           // test keeps its state in what it makes, and changes no global without putting it back.
           isolate: false,
-          // Many of these tests wait for sockets rather than compute.
-          maxWorkers: 5,
+          maxWorkers: WORKERS,
         },
       },
       {
@@ -60,8 +65,7 @@ export default defineConfig({
           exclude: [...LONG, REAL, CLIENTS, HOSTS],
           isolate: false,
           setupFiles: [SETTLED],
-          // Most of these tests wait for sockets and processes rather than compute.
-          maxWorkers: 5,
+          maxWorkers: WORKERS,
         },
       },
       {
