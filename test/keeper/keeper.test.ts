@@ -321,6 +321,27 @@ describe("a server", () => {
     await running;
   });
 
+  it("hands over through another connection what is promised while the first one closes", async () => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const address = await newAddress();
+    const kept: unknown[] = [];
+    await scriptedKeeper(address, (message, send) => {
+      // The second message is none, so that the server closes the connection.
+      if (message.do === "status") send({ reply: message.n, value: { holds: 0 } }, {});
+      else if (message.do === "keep") {
+        kept.push(message);
+        send({ reply: message.n, value: { isKept: true } });
+      }
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const { id } = client.completions.start({ prompt: "Hi" }).state;
+    expect(await keeping.holds()).toBe(0);
+    await keeping.answered({ promised: [id], delivered: [] });
+    expect(kept).toMatchObject([{ completions: [{ state: { id } }] }]);
+  });
+
   it("rejects its questions when the keeper ends, and after that", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
