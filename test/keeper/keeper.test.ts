@@ -306,6 +306,47 @@ describe("a server", () => {
     expect(replies).toEqual([]);
   });
 
+  it.each([
+    ["the keeper is lost", {}],
+    ["the keeper does not understand the question", { reply: 2, value: "what?" }],
+  ])("keeps the last state of a load where %s", async (_what, last) => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const facts = { percent: null, elapsedMs: 10, news: null, warnings: [], error: null };
+    const first = { status: "loading", model: "talker", ...facts };
+    await scriptedKeeper(address, ({ n }, send) => {
+      // A message that is none ends the connection.
+      if (n === 1) send({ reply: n, value: first });
+      else send(last);
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const { signal } = new AbortController();
+    const waiting = { withinMs: 10_000, signal, onState: () => {} };
+    expect(await keeping.load("talker", {}, waiting)).toMatchObject(first);
+  });
+
+  it("does not ask for the load of a call that was cancelled", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const facts = { percent: null, elapsedMs: 10, news: null, warnings: [], error: null };
+    const first = { status: "loading", model: "talker", ...facts };
+    const asked: (string | undefined)[] = [];
+    await scriptedKeeper(address, ({ do: what, n }, send) => {
+      asked.push(what);
+      send({ reply: n, value: first });
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const call = new AbortController();
+    const onState = () => call.abort();
+    const waiting = { withinMs: 10_000, signal: call.signal, onState };
+    expect(await keeping.load("talker", {}, waiting)).toMatchObject(first);
+    expect(asked).toEqual(["load"]);
+  });
+
   it("keeps no reply of the keeper for the rest of the connection", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
@@ -315,9 +356,12 @@ describe("a server", () => {
       new WeakRef(await link.ask({ do: "find", ids: [], batch: null, same: null }, foundSchema));
     const reply = await ask();
     await setImmediate();
+    onTestFinished(() => setFlagsFromString("--no-expose-gc"));
     setFlagsFromString("--expose-gc");
     runInNewContext("gc")();
     expect(reply.deref()).toBeUndefined();
+    // The connection itself was not collected.
+    expect(await link.holds()).toBe(0);
     await running;
   });
 
