@@ -195,6 +195,27 @@ describe("the keeper", () => {
     await running;
   });
 
+  it.each([
+    ["that it runs", true],
+    ["of a process that still runs it", false],
+  ])("ends a completion %s for its followers when it is released", async (_what, isLeft) => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const first = await linkTo(address);
+    await first.ask(keepOf({}), keptSchema);
+    if (isLeft) first.close();
+    const patches: Patch[] = [];
+    const follower = await linkTo(address, { onPatches: (more) => patches.push(...more) });
+    const question = { do: "find" as const, ids: ["c-before-1"], batch: null, same: null };
+    await follower.ask(question, foundSchema);
+    const other = await linkTo(address);
+    other.send({ do: "release", completions: ["c-before-1"], batches: [], loads: [] });
+    await expect.poll(() => patches.at(-1)?.status).toBe("interrupted");
+    expect(patches.at(-1)?.error).toMatchObject({ code: "STREAM_INTERRUPTED", retryable: true });
+    await running;
+  });
+
   it("stops a completion that it runs", async () => {
     const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
     const address = await newAddress();
