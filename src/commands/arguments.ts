@@ -74,7 +74,10 @@ export function readArguments<S extends z.ZodObject>(
   return { own: own.data, words: positionals, flags, asksForHelp: values["help"] === true };
 }
 
-/** `--files` may be given several times, as for the server. */
+/**
+ * `--files` may be given several times, as for the server, but takes one folder each time: the words after
+ * it are the command's own, where the server takes them as further folders.
+ */
 const FLAGS: NonNullable<ParseArgsConfig["options"]> = {
   ...SETTING_FLAGS,
   files: { type: "string", multiple: true },

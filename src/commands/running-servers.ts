@@ -11,6 +11,7 @@ import {
   MOST_SERVERS_READ,
   SERVER_FILE_BYTES,
   VERSION,
+  waitFor,
 } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { Publication } from "../mcp/index.js";
@@ -76,7 +77,7 @@ export type RunningServer = z.output<typeof serverSchema>;
 
 const ownServersDirectory = (): string => serversDirectory(thisMachine(), hostname());
 
-/** Shows this server to `monitor`, not with FOUNDRY_KEEP=never. */
+/** Shows this server to `monitor`, except with FOUNDRY_KEEP=never. */
 export function publicationOf(
   { FOUNDRY_KEEP: keep }: Settings,
   parts: { readonly client: FoundryClient; readonly log: Logger },
@@ -91,6 +92,8 @@ interface ServerFileParts {
   readonly log: Logger;
   /** For tests. */
   readonly pid?: number;
+  /** For tests: after this time, a write is late. */
+  readonly lateMs?: number;
 }
 
 /** The file of one server: written when something has changed, at most once a second. */
@@ -105,6 +108,7 @@ export class ServerFile implements Publication {
   #hasBegun = false;
   #written = "";
   #writtenAt = 0;
+  /** Until the write has ended, also a late one. */
   #writing: Promise<unknown> | null = null;
   #isClosed = false;
 
@@ -124,9 +128,9 @@ export class ServerFile implements Publication {
     if (state === this.#written && isAliveKnown) return;
     const own = { pid: this.#pid, version: VERSION, host, url, writtenAt: Date.now(), metrics };
     const text = JSON.stringify(inSnakeCase(own));
-    this.#writing = inPool(() => this.#replace(text), FILE_READ_MS)
-      .then((outcome) => {
-        if (outcome === LATE) return;
+    this.#writing = this.#inPool(() => this.#replace(text))
+      .then((isWritten) => {
+        if (!isWritten) return;
         this.#written = state;
         this.#writtenAt = performance.now();
       })
@@ -142,7 +146,8 @@ export class ServerFile implements Publication {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
-    await this.#writing;
+    // A write that ended after the removal would leave its file.
+    if (this.#writing !== null) await waitFor(this.#writing, { withinMs: FILE_READ_MS });
     if (!this.#hasBegun) return;
     const remove = () => rm(this.#path, { force: true });
     await inPool(remove, FILE_READ_MS).catch(() => {});
@@ -152,6 +157,19 @@ export class ServerFile implements Publication {
     return join(this.#parts.directory, `${this.#pid}.json`);
   }
 
+  /** Waits also for work that is late, so that the next write cannot be overtaken by it. `false`: it had no turn. */
+  async #inPool(work: () => Promise<void>): Promise<boolean> {
+    const begun: Promise<void>[] = [];
+    const start = (): Promise<void> => {
+      const done = work();
+      begun.push(done);
+      return done;
+    };
+    await inPool(start, this.#parts.lateMs ?? FILE_READ_MS);
+    await Promise.all(begun);
+    return begun.length > 0;
+  }
+
   async #replace(text: string): Promise<void> {
     const { directory } = this.#parts;
     this.#hasBegun = true;
@@ -159,9 +177,8 @@ export class ServerFile implements Publication {
       if (!this.#isDirectoryMade) {
         await makePrivateDirectory(directory);
         this.#isDirectoryMade = true;
-        await removeFilesOfTheDead(directory);
+        await removeLeftFiles(directory, this.#pid);
       }
-      // A restarted container has the same process id, and a late write of this process may still run.
       await replaceFile(this.#path, `${this.#path}.${randomUUID()}.tmp`, text);
     } catch (error) {
       // The folder may have been deleted.
@@ -176,10 +193,16 @@ function changing({ uptimeMs: _up, lastError, background: _none, ...rest }: Clie
   return { ...rest, lastError: lastError?.code };
 }
 
-async function removeFilesOfTheDead(directory: string): Promise<void> {
+/**
+ * Removes the files of dead processes, and the temporary ones of this process id: a restarted container
+ * has the same one.
+ */
+async function removeLeftFiles(directory: string, ownPid: number): Promise<void> {
   for (const name of await readdir(directory)) {
-    const pid = Number(/^(\d{1,10})\.json(?:\..+)?$/.exec(name)?.[1] ?? 0);
-    if (pid > 0 && !isProcessAlive(pid)) await rm(join(directory, name), { force: true });
+    const [, digits = "0", temporary] = /^(\d{1,10})\.json(\..+)?$/.exec(name) ?? [];
+    const pid = Number(digits);
+    const isLeft = pid === ownPid ? temporary !== undefined : pid > 0 && !isProcessAlive(pid);
+    if (isLeft) await rm(join(directory, name), { force: true });
   }
 }
 

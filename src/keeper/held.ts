@@ -203,9 +203,13 @@ export class HeldCompletions {
     for (const { id } of taken) this.#drop(id);
   }
 
-  /** Nobody reads it any more: its generation stops. */
+  /** Its reader needs it no longer: its generation stops. */
   #drop(id: string): void {
-    const again = this.#entries.get(id)?.again ?? null;
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    // Other processes that follow it get nothing after this.
+    if (!hasEnded(entry.state)) this.#fail(entry, releasedRunning());
+    const { again } = entry;
     this.#entries.delete(id);
     if (again === null) return;
     this.#again.delete(again.id);
@@ -331,6 +335,12 @@ const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequ
 /** Equal for settings that are the same. */
 export const settingsKey = (settings: SettingsSource): string =>
   JSON.stringify(Object.entries(settings).sort());
+
+const releasedRunning = (): FoundryError =>
+  new FoundryError("STREAM_INTERRUPTED", "Another call ended this answer.", {
+    action: "Ask again.",
+    retryable: true,
+  });
 
 const lostRequest = (): FoundryError =>
   new FoundryError("STREAM_INTERRUPTED", "The process that generated this answer ended.", {

@@ -132,19 +132,24 @@ export class Keeping implements Kept {
     const { withinMs, signal, onState } = waiting;
     const end = performance.now() + withinMs;
     const { settings } = this.#options;
-    for (;;) {
+    let state: LoadState | null = null;
+    while (!signal.aborted) {
       const left = Math.max(0, end - performance.now());
-      const question = { do: "load", settings, load: { model, wish } } as const;
-      const reply = await this.#asked(async (link) =>
-        link.ask({ ...question, withinMs: Math.min(left, LOAD_POLL_MS) }, loadReplySchema),
-      );
+      const withinMs = Math.min(left, LOAD_POLL_MS);
+      const question = { do: "load", settings, load: { model, wish }, withinMs } as const;
+      const asked = await this.#asked(async (link) => ({
+        reply: await link.ask(question, loadReplySchema),
+      }));
+      // Without the keeper nothing new is known of the load.
+      if (asked === null) return state;
       // Also after other replies: a load that succeeds is held no longer, and is seen in the service.
-      if (reply === null) return null;
-      const state = loadStateFrom(reply);
+      if (asked.reply === null) return null;
+      state = loadStateFrom(asked.reply);
       const isOver = state.status !== "loading" && state.status !== "downloading";
-      if (isOver || left <= LOAD_POLL_MS || signal.aborted) return state;
+      if (isOver || left <= LOAD_POLL_MS) return state;
       onState(state);
     }
+    return state;
   }
 
   async answeredLoad(model: string, wish: LoadWish, run: LoadRun): Promise<void> {
@@ -250,11 +255,7 @@ export class Keeping implements Kept {
     }
   }
 
-  #release(what: {
-    readonly completions?: string[];
-    readonly batches?: string[];
-    readonly loads?: HeldLoad[];
-  }): void {
+  #release(what: { completions?: string[]; batches?: string[]; loads?: HeldLoad[] }): void {
     const { completions = [], batches = [], loads = [] } = what;
     this.#link?.send({ do: "release", completions, batches, loads });
   }

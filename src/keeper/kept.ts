@@ -31,7 +31,10 @@ export interface Kept {
   answered(what: Answered): Promise<void>;
   /** The batch has returned some of its results, and perhaps all. */
   answeredBatch(batch: Batch): Promise<void>;
-  /** @returns the state of a load that goes on elsewhere; `null` if none does. */
+  /**
+   * @returns the last known state of a load that goes on elsewhere; `null` if none does, and after
+   *   `onState` if that load has ended: where it succeeded, the service has the model.
+   */
   load(model: string, wish: LoadWish, waiting: LoadWaiting): Promise<LoadState | null>;
   answeredLoad(model: string, wish: LoadWish, run: LoadRun): Promise<void>;
   /** Whether another answer took the place of the one that was returned before. */

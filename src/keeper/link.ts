@@ -84,7 +84,11 @@ export class Link {
     schema: T,
     use: (reply: z.output<T>) => void = () => {},
   ): Promise<z.output<T>> {
-    if (this.#channel.isClosed) throw keeperEnded();
+    if (this.#channel.isClosed) {
+      // A caller that tries again after this error finds this connection gone, and opens another one.
+      await this.closed;
+      throw keeperEnded();
+    }
     this.#last += 1;
     const n = this.#last;
     const reply = deferred<z.output<T>>();

@@ -1,5 +1,8 @@
+import { pbkdf2 } from "node:crypto";
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { promisify } from "node:util";
 import { expect, it, onTestFinished } from "vitest";
 import { runningServers, ServerFile } from "../../src/commands/running-servers.js";
 import { FoundryClient } from "../../src/jobs/index.js";
@@ -87,10 +90,31 @@ it("a temporary file that a process of the same id has left does not keep a serv
   const { file, read, directory } = await serverFile();
   await mkdir(directory, { mode: 0o700 });
   await writeFile(join(directory, `${process.pid}.json.new`), "{");
+  await writeFile(join(directory, `${process.pid}.json.0b5c.tmp`), "{");
   await writeFile(join(directory, `${DEAD}.json.0b5c.tmp`), "{");
   file.write();
   await expect.poll(read).toHaveLength(1);
-  expect(await readdir(directory)).not.toContain(`${DEAD}.json.0b5c.tmp`);
+  expect(await readdir(directory)).toEqual([`${process.pid}.json`]);
+});
+
+/** Delays all work with files in this process. */
+async function busyThreads(): Promise<void> {
+  const hash = promisify(pbkdf2);
+  const rounds = Array.from({ length: 8 }, () => hash("", "", 10_000, 64, "sha512"));
+  await Promise.all(rounds);
+}
+
+it("a late write leaves no file after the end, and no other one begins before it has ended", async () => {
+  const { client, directory } = await serverFile();
+  const file = new ServerFile({ client, directory, log: silentLogger, lateMs: 1 });
+  const busy = busyThreads();
+  file.write();
+  await setTimeout(20);
+  file.host = "claude-code";
+  file.write();
+  await file.close();
+  await busy;
+  expect(await readdir(directory)).toEqual([]);
 });
 
 it("a server is shown again after the folder of all servers was deleted", async () => {

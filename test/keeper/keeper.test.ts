@@ -195,6 +195,27 @@ describe("the keeper", () => {
     await running;
   });
 
+  it.each([
+    ["that it runs", true],
+    ["of a process that still runs it", false],
+  ])("ends a completion %s for its followers when it is released", async (_what, isLeft) => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const address = await newAddress();
+    const running = keeperAt(address, client);
+    const first = await linkTo(address);
+    await first.ask(keepOf({}), keptSchema);
+    if (isLeft) first.close();
+    const patches: Patch[] = [];
+    const follower = await linkTo(address, { onPatches: (more) => patches.push(...more) });
+    const question = { do: "find" as const, ids: ["c-before-1"], batch: null, same: null };
+    await follower.ask(question, foundSchema);
+    const other = await linkTo(address);
+    other.send({ do: "release", completions: ["c-before-1"], batches: [], loads: [] });
+    await expect.poll(() => patches.at(-1)?.status).toBe("interrupted");
+    expect(patches.at(-1)?.error).toMatchObject({ code: "STREAM_INTERRUPTED", retryable: true });
+    await running;
+  });
+
   it("stops a completion that it runs", async () => {
     const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
     const address = await newAddress();
@@ -306,6 +327,47 @@ describe("a server", () => {
     expect(replies).toEqual([]);
   });
 
+  it.each([
+    ["the keeper is lost", {}],
+    ["the keeper does not understand the question", { reply: 2, value: "what?" }],
+  ])("keeps the last state of a load where %s", async (_what, last) => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const facts = { percent: null, elapsedMs: 10, news: null, warnings: [], error: null };
+    const first = { status: "loading", model: "talker", ...facts };
+    await scriptedKeeper(address, ({ n }, send) => {
+      // A message that is none ends the connection.
+      if (n === 1) send({ reply: n, value: first });
+      else send(last);
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const { signal } = new AbortController();
+    const waiting = { withinMs: 10_000, signal, onState: () => {} };
+    expect(await keeping.load("talker", {}, waiting)).toMatchObject(first);
+  });
+
+  it("does not ask for the load of a call that was cancelled", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const facts = { percent: null, elapsedMs: 10, news: null, warnings: [], error: null };
+    const first = { status: "loading", model: "talker", ...facts };
+    const asked: (string | undefined)[] = [];
+    await scriptedKeeper(address, ({ do: what, n }, send) => {
+      asked.push(what);
+      send({ reply: n, value: first });
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const call = new AbortController();
+    const onState = () => call.abort();
+    const waiting = { withinMs: 10_000, signal: call.signal, onState };
+    expect(await keeping.load("talker", {}, waiting)).toMatchObject(first);
+    expect(asked).toEqual(["load"]);
+  });
+
   it("keeps no reply of the keeper for the rest of the connection", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
@@ -315,10 +377,34 @@ describe("a server", () => {
       new WeakRef(await link.ask({ do: "find", ids: [], batch: null, same: null }, foundSchema));
     const reply = await ask();
     await setImmediate();
+    onTestFinished(() => setFlagsFromString("--no-expose-gc"));
     setFlagsFromString("--expose-gc");
     runInNewContext("gc")();
     expect(reply.deref()).toBeUndefined();
+    // The connection itself was not collected.
+    expect(await link.holds()).toBe(0);
     await running;
+  });
+
+  it("hands over through another connection what is promised while the first one closes", async () => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const address = await newAddress();
+    const kept: unknown[] = [];
+    await scriptedKeeper(address, (message, send) => {
+      // The second message is none, so that the server closes the connection.
+      if (message.do === "status") send({ reply: message.n, value: { holds: 0 } }, {});
+      else if (message.do === "keep") {
+        kept.push(message);
+        send({ reply: message.n, value: { isKept: true } });
+      }
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const { id } = client.completions.start({ prompt: "Hi" }).state;
+    expect(await keeping.holds()).toBe(0);
+    await keeping.answered({ promised: [id], delivered: [] });
+    expect(kept).toMatchObject([{ completions: [{ state: { id } }] }]);
   });
 
   it("rejects its questions when the keeper ends, and after that", async () => {

@@ -1,4 +1,9 @@
+import { once } from "node:events";
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import type { LoadState } from "../../src/jobs/index.js";
+import type { Kept } from "../../src/keeper/index.js";
+import { deferred } from "../../src/lib/index.js";
 import { cacheFolder, connectedHost, simulatedService, textOf } from "./host.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
@@ -164,6 +169,57 @@ describe("load_model", () => {
       const state = await loads.wait(loads.start("talker", { download: true }), { withinMs: 50 });
       expect([state.status, download.endedBy]).toEqual(["downloading", null]);
     }
+  });
+
+  const elsewhere: LoadState = {
+    model: talker.id,
+    status: "loading",
+    percent: null,
+    elapsedMs: 10,
+    news: null,
+    warnings: [],
+    error: null,
+  };
+
+  it("reports a load as finished that has succeeded in the keeper when the time is over", async () => {
+    const service = await simulatedService({ models: [{ ...talker, loaded: true }] });
+    const load: Kept["load"] = async (_model, _wish, { onState }) => {
+      onState(elsewhere);
+      return null;
+    };
+    const { host } = await connectedHost({ endpoint: service.url }, undefined, [], { load });
+    const answer = await host.callTool(call({ model: "talker", reply_within: 0 }));
+    expect(textOf(answer)).toBe("talker-generic-cpu:1 was already loaded.");
+  });
+
+  it("begins no load for a call that was cancelled while the keeper was asked", async () => {
+    const others = ["walker", "runner"].map((alias) => ({ id: `${alias}-generic-cpu:1`, alias }));
+    const service = await simulatedService({ dialect: "C1", models: [talker, ...others] });
+    const asked = deferred();
+    const left = deferred();
+    const load: Kept["load"] = async (_model, _wish, { signal }) => {
+      asked.resolve();
+      await once(signal, "abort");
+      left.resolve();
+      return null;
+    };
+    const options = { endpoint: service.url };
+    const { host, foundry } = await connectedHost(options, undefined, [], { load });
+    const cancel = new AbortController();
+    const calling = host
+      .callTool(call({ model: "talker-generic-cpu" }), undefined, { signal: cancel.signal })
+      .catch(() => "cancelled");
+    await asked.promise;
+    // A load that had begun would go on.
+    cancel.abort("-32001: Request timed out");
+    expect(await calling).toBe("cancelled");
+    await left.promise;
+    await setImmediate();
+    // One load at a time: another one would have had its turn before the second of these.
+    for (const { alias } of others) await foundry.loadModel(`${alias}-generic-cpu`);
+    const loads = service.requests.filter(({ path }) => path.startsWith(LOADS));
+    const expected = others.map(({ alias }) => expect.stringContaining(alias));
+    expect(loads.map(({ path }) => path)).toEqual(expected);
   });
 
   it.each([

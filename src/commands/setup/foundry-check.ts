@@ -119,7 +119,7 @@ export async function answer(
     { prompt: QUESTION, maxTokens: MAX_TOKENS },
     { signal, onStatus: notes.progress },
   );
-  let hasText = false;
+  let hasBegun = false;
   try {
     for await (const event of stream) {
       if (event.type === "status") {
@@ -130,7 +130,14 @@ export async function answer(
       } else if (event.type === "text") {
         notes.clear();
         screen.stream(withoutControls(event.text));
-        hasText ||= event.text !== "";
+        hasBegun ||= event.text !== "";
+      } else if (event.type === "text_was_reasoning" || event.type === "text_dropped") {
+        const isThinking = event.type === "text_was_reasoning";
+        screen.endStream();
+        if (hasBegun) {
+          notes.faint(isThinking ? "Note: the text above was thinking." : "Note: answering again.");
+        }
+        hasBegun = false;
       }
     }
     notes.clear();
@@ -138,8 +145,14 @@ export async function answer(
     // A failure, or Ctrl+C, comes after the text so far.
     screen.endStream();
   }
-  if (!hasText) {
-    screen.say(`The answer has no text: thinking may have used up its ${MAX_TOKENS} tokens.`);
+  const { text, finishReason, model } = stream.snapshot();
+  if (text.trim() === "") {
+    const isCut = finishReason === "length";
+    screen.say(
+      isCut
+        ? `The answer has no text: thinking may have used up its ${MAX_TOKENS} tokens.`
+        : "The answer has no text.",
+    );
   }
-  screen.faint(`${stream.snapshot().model ?? "A model"} on this machine.`);
+  screen.faint(`${model ?? "A model"} on this machine.`);
 }

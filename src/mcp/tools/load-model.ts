@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { completionFields, type Device, type StatusUpdate } from "../../foundry/index.js";
 import type { LoadState, LoadWish } from "../../jobs/index.js";
+import { throwIfAborted } from "../../lib/index.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool, type ToolContext } from "../tool.js";
 import {
@@ -12,6 +13,8 @@ import {
 } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
+/** After the end of a load elsewhere, the service answers at once that the model is loaded. */
+const ENDED_ELSEWHERE_MS = 2000;
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
 
 export const loadModel = defineTool({
@@ -40,12 +43,16 @@ export const loadModel = defineTool({
     progress.waiting(`Loading ${model}`);
     const withinMs = replyWithinMs(reply_within, context);
     const end = performance.now() + withinMs;
-    const onState = ({ news }: LoadState): void => progress.waiting(news ?? `Loading ${model}`);
+    let leastMs = 0;
+    const onState = ({ news }: LoadState): void => {
+      leastMs = ENDED_ELSEWHERE_MS;
+      progress.waiting(news ?? `Loading ${model}`);
+    };
     // A load has no id of its own.
     context.identify(context.trace.id);
     const elsewhere = await kept.load(model, wanted, { withinMs, signal, onState });
     // The keeper may have been waited for.
-    const leftMs = Math.max(0, end - performance.now());
+    const leftMs = Math.max(leastMs, end - performance.now());
     const state = elsewhere ?? (await loaded(model, wanted, leftMs, context));
     if (state.status === "failed") {
       const { device, download } = wish;
@@ -71,6 +78,7 @@ async function loaded(
 ): Promise<LoadState> {
   const { client, kept, signal, trace, progress } = context;
   const { loads } = client;
+  throwIfAborted(signal);
   const load = loads.start(model, { ...wish, trace });
   try {
     const state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });

@@ -31,6 +31,27 @@ it("an answer is shown with its model, without the status before it", async () =
   expect(lines.slice(-3)).toEqual(["It is private.", "m on this machine.", ""]);
 });
 
+it.each([
+  ["ends without a text", { content: "" }],
+  ["is blank", { content: " \n" }],
+])(
+  "an answer that %s is said to have none, without a guess at the reason",
+  async (_what, delta) => {
+    const lines = await shownOf(delta, "stop");
+    expect(lines.slice(-3)).toEqual(["The answer has no text.", "m on this machine.", ""]);
+  },
+);
+
+it("a text that turns out to be thinking is said to be no answer", async () => {
+  const lines = await shownOf({ content: "Why would one?\n</think>\n" }, "length");
+  expect(lines.slice(-4)).toEqual([
+    "Note: the text above was thinking.",
+    "The answer has no text: thinking may have used up its 100 tokens.",
+    "m on this machine.",
+    "",
+  ]);
+});
+
 it("an answer that ends while the model thinks is said to have no text", async () => {
   const lines = await shownOf({ content: "<think>Why would one" }, "length");
   expect(lines.slice(-3)).toEqual([
