@@ -100,12 +100,13 @@ it("a temporary file that a process of the same id has left does not keep a serv
 /** Delays all work with files in this process. */
 async function busyThreads(): Promise<void> {
   const hash = promisify(pbkdf2);
-  const rounds = Array.from({ length: 8 }, () => hash("", "", 10_000, 64, "sha512"));
+  const rounds = Array.from({ length: 8 }, () => hash("", "", 50_000, 64, "sha512"));
   await Promise.all(rounds);
 }
 
 it("a late write leaves no file after the end, and no other one begins before it has ended", async () => {
-  const { client, directory } = await serverFile();
+  const { client, directory, file: other } = await serverFile();
+  await other.close();
   const file = new ServerFile({ client, directory, log: silentLogger, lateMs: 1 });
   const busy = busyThreads();
   file.write();

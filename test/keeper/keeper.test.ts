@@ -199,7 +199,7 @@ describe("the keeper", () => {
     ["that it runs", true],
     ["of a process that still runs it", false],
   ])("ends a completion %s for its followers when it is released", async (_what, isLeft) => {
-    const { client } = await talker(FOREVER, { tokensPerSecond: 50 });
+    const { client, service } = await talker(FOREVER, { tokensPerSecond: 50 });
     const address = await newAddress();
     const running = keeperAt(address, client);
     const first = await linkTo(address);
@@ -209,6 +209,7 @@ describe("the keeper", () => {
     const follower = await linkTo(address, { onPatches: (more) => patches.push(...more) });
     const question = { do: "find" as const, ids: ["c-before-1"], batch: null, same: null };
     await follower.ask(question, foundSchema);
+    if (isLeft) await service.waitFor(({ generating }) => generating > 0);
     const other = await linkTo(address);
     other.send({ do: "release", completions: ["c-before-1"], batches: [], loads: [] });
     await expect.poll(() => patches.at(-1)?.status).toBe("interrupted");

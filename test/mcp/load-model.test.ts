@@ -181,15 +181,23 @@ describe("load_model", () => {
     error: null,
   };
 
-  it("reports a load as finished that has succeeded in the keeper when the time is over", async () => {
+  it("looks a load up within its time that has succeeded in the keeper", async () => {
     const service = await simulatedService({ models: [{ ...talker, loaded: true }] });
-    const load: Kept["load"] = async (_model, _wish, { onState }) => {
+    const waits: number[] = [];
+    const load: Kept["load"] = async (_model, _wish, { withinMs, onState }) => {
+      waits.push(withinMs);
       onState(elsewhere);
       return null;
     };
     const { host } = await connectedHost({ endpoint: service.url }, undefined, [], { load });
-    const answer = await host.callTool(call({ model: "talker", reply_within: 0 }));
+    const answer = await host.callTool(call({ model: "talker", reply_within: 20 }));
     expect(textOf(answer)).toBe("talker-generic-cpu:1 was already loaded.");
+    await host.callTool(call({ model: "talker", reply_within: 4 }));
+    const [long = 0, short = 0] = waits;
+    // Less what the call has taken before.
+    expect(long).toBeGreaterThan(10_000);
+    expect(long).toBeLessThanOrEqual(18_000);
+    expect(short).toBeLessThanOrEqual(3000);
   });
 
   it("begins no load for a call that was cancelled while the keeper was asked", async () => {

@@ -187,10 +187,11 @@ export function warningsOf({ refusal, warning }: Capacity, isForced: boolean): s
   return message === null ? [] : [message];
 }
 
-/** The path, and its parents as far as they are within the home. */
+/** The path, and its parents as far as they are within the home, which may be a root itself. */
 function* foldersFrom(path: string, home: string): Generator<string> {
   yield path;
-  for (let above = dirname(path); isWithin(home, above); above = dirname(above)) yield above;
+  const above = dirname(path);
+  if (above !== path && isWithin(home, above)) yield* foldersFrom(above, home);
 }
 
 function isWithin(home: string, folder: string): boolean {

@@ -203,6 +203,11 @@ export class ModelLists {
     this.#requests.clear();
   }
 
+  /** Another service answers now: what is in flight was asked of the one before. */
+  forgetRequests(): void {
+    this.#loadedRequest = null;
+  }
+
   /** Another service may answer now: its list is another one. */
   forgetList(): void {
     this.#list = null;
@@ -237,7 +242,7 @@ export class ModelLists {
     const call = { ...this.#context.patient(), trace, retry };
     if (this.#loadedRequest === null) {
       const loaded = dialect.loadedModels(call, familiesOf(list)).finally(() => {
-        this.#loadedRequest = null;
+        if (this.#loadedRequest?.loaded === loaded) this.#loadedRequest = null;
       });
       this.#loadedRequest = { loaded, corrections: this.#corrections };
     }

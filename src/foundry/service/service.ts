@@ -246,6 +246,7 @@ export class Service {
     if (last !== null && !isSame) {
       this.#changes += 1;
       this.forgetModels();
+      this.models.forgetRequests();
     }
     this.#lastDialect = dialect;
     this.#detectedAt = Date.now();

@@ -13,8 +13,8 @@ import {
 } from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
-/** After the end of a load elsewhere, the service answers at once that the model is loaded. */
-const ENDED_ELSEWHERE_MS = 2000;
+/** Kept of the time of a call to ask the service whether the model is loaded. It answers at once if so. */
+const LOOK_UP_MS = 2000;
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
 
 export const loadModel = defineTool({
@@ -43,16 +43,13 @@ export const loadModel = defineTool({
     progress.waiting(`Loading ${model}`);
     const withinMs = replyWithinMs(reply_within, context);
     const end = performance.now() + withinMs;
-    let leastMs = 0;
-    const onState = ({ news }: LoadState): void => {
-      leastMs = ENDED_ELSEWHERE_MS;
-      progress.waiting(news ?? `Loading ${model}`);
-    };
+    // A load that ends in the keeper at the last moment is still looked up in the service.
+    const keeperMs = withinMs - Math.min(LOOK_UP_MS, withinMs / 4);
+    const onState = ({ news }: LoadState) => progress.waiting(news ?? `Loading ${model}`);
     // A load has no id of its own.
     context.identify(context.trace.id);
-    const elsewhere = await kept.load(model, wanted, { withinMs, signal, onState });
-    // The keeper may have been waited for.
-    const leftMs = Math.max(leastMs, end - performance.now());
+    const elsewhere = await kept.load(model, wanted, { withinMs: keeperMs, signal, onState });
+    const leftMs = Math.max(0, end - performance.now());
     const state = elsewhere ?? (await loaded(model, wanted, leftMs, context));
     if (state.status === "failed") {
       const { device, download } = wish;
