@@ -55,7 +55,7 @@ export function figuresFromProc(
 }
 
 async function ofPs(pid: number): Promise<ProcessFigures | null> {
-  // Each with a flag of its own: on macOS all behind the first "=" would be the header of one column.
+  // Each with a flag of its own: by POSIX, all behind a "=" is the header of that column.
   const args = ["-o", "etime=", "-o", "rss=", "-p", String(pid)];
   const { stdout } = await runProgram("/bin/ps", args, { timeoutMs: PATIENCE_MS });
   return figuresFromPs(stdout);
