@@ -54,8 +54,11 @@ const NEW_STATUS = "server status -o json";
 const NEW_START = "server start -o json";
 const READY = '{"running":true,"state":"ready","pid":23948,"webUrls":["http://127.0.0.1:48077"]}';
 const OLD_READY = "🟢 Model management service is running on http://127.0.0.1:54657/openai/status";
-/** Commands that start something are not ended by the client, so the test collects process ids to end. */
-const HANG = `appendFileSync(new URL("hanging", import.meta.url), process.pid + "\\n"); setInterval(() => {}, 1000);`;
+/**
+ * Commands that start something are not ended by the client, so the test collects process ids to end. One that
+ * started too late for that ends by itself.
+ */
+const HANG = `appendFileSync(new URL("hanging", import.meta.url), process.pid + "\\n"); setTimeout(() => {}, 180_000);`;
 
 describe("a request for the state", () => {
   it("tries the newer commands first, and remembers the generation", async () => {
