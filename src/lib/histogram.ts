@@ -9,7 +9,7 @@ export interface Distribution {
 }
 
 /** How many values are at most `upTo`. */
-export interface Bucket {
+interface Bucket {
   readonly upTo: number;
   readonly count: number;
 }

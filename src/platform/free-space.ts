@@ -13,7 +13,7 @@ export interface MemoryFigures {
 }
 
 /** As the system reports it, in bytes. */
-export interface ReportedMemory {
+interface ReportedMemory {
   readonly total: number;
   readonly free: number;
   /** What the container allows; 0, or more than there is, where there is none. */

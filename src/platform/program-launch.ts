@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { pathsOf } from "./paths.js";
 
-export interface LaunchSetting {
+interface LaunchSetting {
   readonly platform: NodeJS.Platform;
   /** The Node that runs JavaScript files. */
   readonly node: string;
@@ -20,7 +20,7 @@ export interface StartedAs {
 }
 
 /** `refused`: why it cannot be started, as a clause for people. */
-export type Launch = StartedAs | { readonly refused: string };
+type Launch = StartedAs | { readonly refused: string };
 
 /** How a file is started without a shell. */
 export function launchOf(file: string, args: readonly string[], setting: LaunchSetting): Launch {

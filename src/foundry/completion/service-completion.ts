@@ -48,7 +48,7 @@ interface ServiceCompletionParts
 }
 
 /** A completion whose service and model are known. */
-export interface PreparedCompletion {
+interface PreparedCompletion {
   /** Exact id of the model. */
   readonly model: string;
   /** The kind and version of the service. */

@@ -120,7 +120,7 @@ interface Reached {
 }
 
 /** @internal */
-export interface HealthContext {
+interface HealthContext {
   readonly current: CurrentService;
   readonly metrics: MetricsRecorder;
   readonly timeoutMs: number;

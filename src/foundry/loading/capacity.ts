@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, relative } from "node:path";
+import type { PlatformPath } from "node:path";
 import { FILE_READ_MS, FoundryError, formatMegabytes } from "../../lib/index.js";
 import {
   exists,
@@ -9,6 +9,7 @@ import {
   type Machine,
   type MemoryFigures,
   memoryFigures,
+  pathsOf,
   thisMachine,
 } from "../../platform/index.js";
 import { mbOfFiles } from "../downloads/index.js";
@@ -166,8 +167,8 @@ export class CapacityCheck {
    * user's home: elsewhere a missing folder may be one of another machine, behind a tunnel.
    */
   async #nearest(path: string): Promise<string | null> {
-    if (!isAbsolute(path)) return null;
-    for (const folder of foldersFrom(path, this.#machine.home)) {
+    const { home, platform } = this.#machine;
+    for (const folder of foldersFrom(path, home, pathsOf(platform))) {
       const isThere = await exists(folder);
       // It may be there, on another disk than its parent.
       if (isThere === LATE) return null;
@@ -187,14 +188,12 @@ export function warningsOf({ refusal, warning }: Capacity, isForced: boolean): s
   return message === null ? [] : [message];
 }
 
-/** The path, and its parents as far as they are within the home, which may be a root itself. */
-function* foldersFrom(path: string, home: string): Generator<string> {
+/** An absolute path, and its parents as far as they are within the home, which may be a root itself. */
+export function* foldersFrom(path: string, home: string, paths: PlatformPath): Generator<string> {
+  if (!paths.isAbsolute(path)) return;
   yield path;
-  const above = dirname(path);
-  if (above !== path && isWithin(home, above)) yield* foldersFrom(above, home);
-}
-
-function isWithin(home: string, folder: string): boolean {
-  const path = relative(home, folder);
-  return !path.startsWith("..") && !isAbsolute(path);
+  const above = paths.dirname(path);
+  const fromHome = paths.relative(home, above);
+  const isWithinHome = !fromHome.startsWith("..") && !paths.isAbsolute(fromHome);
+  if (above !== path && isWithinHome) yield* foldersFrom(above, home, paths);
 }

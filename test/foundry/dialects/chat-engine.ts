@@ -45,7 +45,7 @@ export const hello = ({ stream }: ChatBody): ChatAnswer =>
  * An OpenAI-compatible engine with the models `m` and `other`. `null` as an answer: none, ever.
  */
 export async function chatEngine(
-  answer: (body: ChatBody) => ChatAnswer | null | Promise<ChatAnswer>,
+  answer: (body: ChatBody) => ChatAnswer | null | Promise<ChatAnswer | null>,
 ): Promise<ChatEngine> {
   const chats: ChatBody[] = [];
   const { url, asked } = await httpService(async (request, response, text) => {

@@ -493,4 +493,29 @@ describe("adaptedChat", () => {
       [undefined, undefined],
     ]);
   });
+
+  it("streams again after a late answer in one piece, also where an older one ends after it", async () => {
+    const older = deferred();
+    let isLate = false;
+    const { ask, chats } = await engineOf(async (body: ChatBody) => {
+      if (body["stream"] === true) return null;
+      if (chats.length === 3) await older.promise;
+      return isLate ? null : hello(body);
+    });
+    const call = { limits: { firstByteMs: 2000 } };
+    await ask({}, call);
+    const slow = ask({}, { limits: { firstByteMs: 60_000 } });
+    await expect.poll(() => chats.length).toBe(3);
+    isLate = true;
+    await expect(ask({}, { limits: { firstByteMs: 1000 } })).rejects.toMatchObject({
+      code: "TIMEOUT",
+    });
+    isLate = false;
+    older.resolve();
+    await slow;
+
+    await ask({}, call);
+
+    expect(chats.slice(4).map(({ stream }) => stream)).toEqual([true, undefined]);
+  });
 });

@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { diskCapacity, memoryCapacity } from "../../../src/foundry/loading/capacity.js";
+import {
+  diskCapacity,
+  foldersFrom,
+  memoryCapacity,
+} from "../../../src/foundry/loading/capacity.js";
+import { pathsOf } from "../../../src/platform/paths.js";
 
 const ENOUGH = { refusal: null, warning: null };
 const model = { id: "walker-generic-cpu:1", sizeMb: 4096, device: "cpu" } as const;
@@ -125,5 +130,18 @@ describe("disk space for a download", () => {
     expect(diskCapacity(model, { freeMb: 1500, presentMb: 3072, isExact: true }).warning).toBe(
       "Disk space is tight: the rest of walker-generic-cpu:1 needs 1.0 GB of disk, and 1.5 GB are free where the models are stored.",
     );
+  });
+});
+
+describe("the folder whose disk is measured", () => {
+  it.each<[string, NodeJS.Platform, string, readonly string[]]>([
+    ["/home/me/a/b", "linux", "/home/me", ["/home/me/a/b", "/home/me/a", "/home/me"]],
+    ["/srv/models", "darwin", "/Users/me", ["/srv/models"]],
+    ["models", "linux", "/home/me", []],
+    ["H:\\a\\b", "win32", "H:\\", ["H:\\a\\b", "H:\\a", "H:\\"]],
+    ["E:\\", "win32", "C:\\Users\\me", ["E:\\"]],
+    ["\\\\srv\\share\\", "win32", "C:\\Users\\me", ["\\\\srv\\share\\"]],
+  ])("is %s on %s, or a parent within %s", (path, platform, home, folders) => {
+    expect([...foldersFrom(path, home, pathsOf(platform))]).toEqual(folders);
   });
 });

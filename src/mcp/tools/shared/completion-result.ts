@@ -166,7 +166,7 @@ export const secondsOf = (milliseconds: number | null): number | null =>
   milliseconds === null ? null : Math.max(1, Math.round(milliseconds / 1000));
 
 /** A stretch of a text, in UTF-16 code units, that cuts no character in half. */
-export interface Excerpt {
+interface Excerpt {
   readonly text: string;
   readonly from: number;
   /** How long the whole text is, so far. */
