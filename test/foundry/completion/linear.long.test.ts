@@ -5,13 +5,7 @@ import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 import { DownloadAnswer } from "../../../src/foundry/dialects/legacy/download.js";
 import { CallReader, loadToolbox } from "../../../src/foundry/tools/index.js";
 import { readEvents } from "../../../src/http/event-parser.js";
-
-/** Milliseconds of CPU time, at least one. */
-async function cpuOf(work: () => unknown): Promise<number> {
-  const before = process.cpuUsage();
-  await work();
-  return Math.max(1, process.cpuUsage(before).user / 1000);
-}
+import { cpuMsOf, growthOf, LINEAR } from "../../cpu-time.js";
 
 const utf8 = new TextEncoder();
 
@@ -100,23 +94,13 @@ const WORK: readonly (readonly [string, number, (count: number) => unknown])[] =
 it("the repair of a tool call in invalid JSON ends after a second", async () => {
   const reader = new CallReader(await loadToolbox([{ function: { name: "f" } }]));
   reader.pushText(`<tool_call>{"name":"f","arguments":[${"1 ".repeat(500_000)}`);
-  const cpu = await cpuOf(() => reader.end(true));
+  const cpu = await cpuMsOf(() => reader.end(true));
   // Without a limit it takes minutes.
   expect(cpu).toBeLessThan(20_000);
 });
 
 describe("the CPU time of a stream", () => {
   it.each(WORK)("grows linearly with its length: %s", async (_what, count, work) => {
-    await work(count);
-    const ratio = async (): Promise<number> => {
-      const once = await cpuOf(() => work(count));
-      const eightTimes = await cpuOf(() => work(8 * count));
-      // Work as fast as this needs no closer check.
-      return eightTimes > 100 ? eightTimes / once : 0;
-    };
-    // Quadratic work takes 64 times as long, each time. On a loaded machine one measurement may contain a garbage collection.
-    const ratios = [await ratio()];
-    while (ratios.length < 10 && Math.min(...ratios) >= 24) ratios.push(await ratio());
-    expect(Math.min(...ratios)).toBeLessThan(24);
+    expect(await growthOf(work, count)).toBeLessThan(LINEAR);
   });
 });

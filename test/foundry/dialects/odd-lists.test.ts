@@ -9,15 +9,9 @@ import {
 } from "../../../src/foundry/dialects/answers.js";
 import { listedModels } from "../../../src/foundry/dialects/legacy/catalog.js";
 import { mergeModels, NO_DISK_FACTS } from "../../../src/foundry/models/index.js";
+import { growthOf, LINEAR } from "../../cpu-time.js";
 
 const answer = (body: string) => ({ status: 200, headers: {}, body, attempts: 1 });
-
-/** Milliseconds of CPU time. */
-function cpuOf(work: () => unknown): number {
-  const before = process.cpuUsage();
-  work();
-  return process.cpuUsage(before).user / 1000;
-}
 
 const merge = (count: number): unknown => {
   const ids = Array.from({ length: count }, (_, at) => `model-${at}-generic-cpu`);
@@ -103,10 +97,7 @@ describe("the lists of a service", () => {
   it.each([
     ["merged", merge],
     ["joined", join],
-  ])("are %s in linear time", (_, work) => {
-    work(2000);
-    const cpuMsOf = (count: number) => Math.min(...[1, 2, 3].map(() => cpuOf(() => work(count))));
-    // A few milliseconds more: the CPU time is of the whole process.
-    expect(cpuMsOf(32_000)).toBeLessThan(30 * cpuMsOf(4000) + 50);
+  ])("are %s in linear time", async (_, work) => {
+    expect(await growthOf(work, 4000)).toBeLessThan(LINEAR);
   });
 });
