@@ -75,6 +75,8 @@ export default defineConfig({
           name: "long",
           include: LONG.map((path) => path.replace(/\*\*$/, "**/*.test.ts")),
           testTimeout: 240_000,
+          isolate: false,
+          setupFiles: [SETTLED],
           maxWorkers: 4,
           // By itself: vitest runs projects of different numbers of workers one after the other.
           sequence: { groupOrder: 1 },
