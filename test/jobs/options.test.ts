@@ -246,7 +246,8 @@ describe("the options of a call", () => {
       removeEventListener: signal.removeEventListener.bind(signal),
     };
     const error = await failureOf(() => calls["listModels"]?.({ signal: other }));
-    expect(error.code).toBe("SERVICE_UNREACHABLE");
+    // A loaded machine may not refuse the connection in time.
+    expect(["SERVICE_UNREACHABLE", "TIMEOUT"]).toContain(error.code);
   });
 });
 

@@ -487,7 +487,7 @@ describe("a cancelled batch", () => {
       simulator: { tokensPerSecond: 40 },
       client: { concurrency: 1 },
       // The limit that is learnt of the first call may be too short for a loaded machine.
-      policy: { replyWithinMs: 60_000 },
+      policy: { onCancel: "auto", replyWithinMs: 60_000 },
     });
     const cancel = new AbortController();
     const given = { prompts: prompts(4) };

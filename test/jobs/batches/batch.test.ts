@@ -41,13 +41,21 @@ describe("a batch as an iterable", () => {
   });
 
   it("returns each result once, in the order of their ends", async () => {
-    const { client } = await talker(echo, { tokensPerSecond: 40 }, { concurrency: 2 });
-    const long = "And on and on. ".repeat(8).trim();
-    const requests = [{ prompt: long }, { prompt: "Short." }, { prompt: "Shorter." }];
-    const come = await all(client.completeBatch(requests));
-    expect(come.map(({ index }) => index)).toEqual([1, 2, 0]);
-    expect(come.map(({ state }) => state.text)).toEqual(["Short.", "Shorter.", long]);
-    expect(come.every(({ state }) => state.status === "completed")).toBe(true);
+    const script = ({ text }: { readonly text: string }) =>
+      text === "Item 0." ? FOREVER : { text };
+    const { client, completions } = await talker(script, {}, { concurrency: 2 });
+    const come: BatchResult[] = [];
+    for await (const result of client.completeBatch(prompts(3))) {
+      come.push(result);
+      const [first] = completions.list().filter(({ status }) => status === "running");
+      if (come.length === 2) await completions.cancel(first?.id ?? "");
+    }
+    expect(come.map(({ index, state }) => [index, state.status])).toEqual([
+      [1, "completed"],
+      [2, "completed"],
+      [0, "cancelled"],
+    ]);
+    expect(come.slice(0, 2).map(({ state }) => state.text)).toEqual(["Item 1.", "Item 2."]);
   });
 
   it("lets an invalid item fail alone, and keeps the text of one whose model fails", async () => {
@@ -88,13 +96,20 @@ describe("a batch as an iterable", () => {
   });
 
   it("runs at most `concurrency` items at a time, although there are more places", async () => {
-    const { client, service } = await talker(echo, { tokensPerSecond: 100 }, { concurrency: 4 });
-    let most = 0;
-    client.completions.onChange(() => {
-      most = Math.max(most, service.generating);
-    });
-    await all(client.completeBatch(prompts(12), { concurrency: 2 }));
-    expect(most).toBe(2);
+    /** For each item, how many others run when it starts. */
+    const others: number[] = [];
+    const script = ({ text }: { readonly text: string }) => {
+      others.push(service.generating);
+      return others.length <= 2 ? FOREVER : { text };
+    };
+    const { client, completions, service } = await talker(script, {}, { concurrency: 4 });
+    const come = all(client.completeBatch(prompts(12), { concurrency: 2 }));
+    await expect.poll(() => service.generating).toBe(2);
+    for (const { id, status } of completions.list()) {
+      if (status === "running") await completions.cancel(id);
+    }
+    expect(await come).toHaveLength(12);
+    expect(Math.max(...others)).toBe(1);
   });
 
   it("cancels the rest when its reader leaves, without further requests", async () => {
