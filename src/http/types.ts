@@ -107,11 +107,6 @@ export interface EventStream extends AsyncIterable<StreamEvent> {
 /** For answers that come piece by piece over a long time without being events. */
 export type TextSpec = Request & Refusable;
 
-/** The pieces of a body as they arrive, cut anywhere but within a character. */
-export interface TextStream extends AsyncIterable<string> {
-  readonly attempts: number;
-}
-
 export interface RetryOptions {
   /** Retries after the first attempt. Default 3. */
   readonly retries?: number;
