@@ -46,6 +46,12 @@ export const memoryFigures = (): MemoryFigures =>
     available: process.availableMemory(),
   });
 
+/** What `health_check` shows; the same figures as a load is checked with. */
+export function machineMemory(): Pick<MemoryFigures, "totalMb" | "freeMb"> {
+  const { totalMb, freeMb } = memoryFigures();
+  return { totalMb, freeMb };
+}
+
 /**
  * Whether free disk space is all that there is: macOS leaves out what it frees when it is needed
  * (purgeable space), so that more may fit.
