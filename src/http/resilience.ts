@@ -11,7 +11,7 @@ import {
 import { type Logger, silentLogger } from "../log.js";
 import type { CallScope } from "./call-scope.js";
 import { saysLoading } from "./error-text.js";
-import { gatewayFailure, isRefused, isUnreachable } from "./failure.js";
+import { gatewayFailure, isRefused, isUnconnected, isUnreachable } from "./failure.js";
 import type { CircuitOptions, CircuitState, HttpAnswer, RetryOptions } from "./types.js";
 
 const RETRIES = 3;
@@ -134,7 +134,7 @@ export async function withRetries<T>(
         throw last;
       }
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
-      wasSent ||= error.code !== "CIRCUIT_OPEN" && !isRefused(error);
+      wasSent ||= error.code !== "CIRCUIT_OPEN" && !isUnconnected(error);
       error.neverSent = !wasSent;
       error.requestId ??= attempt.requestId;
       last = error;

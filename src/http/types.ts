@@ -60,7 +60,7 @@ interface Refusable {
 interface AnyStatus {
   /**
    * Hand back answers of any status instead of throwing. One that says that the service is busy
-   * (408, 429, 502 to 504) is handed back only after the retries.
+   * (408, 429, 502 to 504, 529) is handed back only after the retries.
    */
   readonly anyStatus: true;
   readonly toError?: never;

@@ -118,7 +118,7 @@ export class FoundryError extends Error {
    */
   requestId: string | null = null;
   /**
-   * Whether no attempt sent anything, since nothing listened. Set by the retry policy.
+   * Whether no attempt sent anything, since no connection stood. Set by the retry policy.
    * @internal
    */
   neverSent = false;
