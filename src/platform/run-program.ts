@@ -179,10 +179,7 @@ class RunningProgram {
   #stopListening = () => {};
   /** Why it is being ended by us, or how it ended itself. */
   #end: ProgramEnd | null = null;
-  #exited = false;
   #isDone = false;
-  /** The number of pieces of output so far, to detect new output. */
-  #pieces = 0;
 
   constructor(child: Child, options: ProgramOptions) {
     this.#child = child;
@@ -211,13 +208,11 @@ class RunningProgram {
   }
 
   #tell(text: string): void {
-    this.#pieces += 1;
     if (this.#isDone || text === "") return;
     const { onOutput, leaveWhen } = this.#options;
     try {
       onOutput?.(text);
-      const bytes = this.#stdout.bytes + this.#stderr.bytes;
-      if (this.#end !== null || bytes > MOST_ANSWER_BYTES) return;
+      if (this.#end !== null || this.#bytes > MOST_ANSWER_BYTES) return;
       if (leaveWhen?.(this.#soFar())) this.#leave({ kind: "left" });
     } catch (thrown) {
       this.#child.kill("SIGKILL");
@@ -225,12 +220,15 @@ class RunningProgram {
     }
   }
 
+  get #bytes(): number {
+    return this.#stdout.bytes + this.#stderr.bytes;
+  }
+
   #soFar(): Omit<ProgramRun, "end"> {
     return { stdout: this.#stdout.text, stderr: this.#stderr.text };
   }
 
   #onExit(code: number | null, signal: string | null): void {
-    this.#exited = true;
     this.#end ??= { kind: "exited", code, signal };
     if (this.#isDone) {
       this.#release();
@@ -242,11 +240,11 @@ class RunningProgram {
 
   /** Not waited for: a process that inherited the pipes may hold them for days. */
   #finishWhenQuiet(): void {
-    const before = this.#pieces;
+    const before = this.#bytes;
     this.#after(QUIET_MS, () => {
       // On a busy machine the timer is due before the pipes have been looked at.
       setImmediate(() => {
-        if (this.#pieces === before) this.#finish();
+        if (this.#bytes === before) this.#finish();
         else this.#finishWhenQuiet();
       });
     });
@@ -258,7 +256,6 @@ class RunningProgram {
     this.#end = end;
     this.#child.kill("SIGTERM");
     this.#after(GRACE_MS, () => {
-      if (this.#exited) return;
       this.#child.kill("SIGKILL");
       this.#after(GRACE_MS, () => this.#finish());
     });
