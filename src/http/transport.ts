@@ -73,7 +73,6 @@ export class HttpTransport {
 
   readonly #endpoint: Endpoint;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #maxBodyBytes: number;
   readonly #retry: RetryOptions;
   readonly #retriesRefusals: boolean;
   readonly #log: Logger;
@@ -88,7 +87,6 @@ export class HttpTransport {
     this.baseUrl = this.#endpoint.baseUrl;
     this.#headers = checkedHeaders(options.headers ?? {});
     this.secrets = SecretMask.ofHeaders(this.#headers);
-    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
     this.#retry = options.retry ?? {};
     this.#retriesRefusals = options.retriesRefusals ?? true;
     this.#log = options.log ?? silentLogger;
@@ -120,7 +118,7 @@ export class HttpTransport {
     try {
       return await this.#attempts(call, async (attempt) => {
         const { exchange, head } = await this.#answered(call, attempt);
-        const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
+        const body = await readBody(exchange, maxBytesOf(spec), silenceWatch(call, exchange));
         this.#log.trace({ ...call.ids, path: spec.path, body }, "answer");
         const { status, headers } = head;
         const { number: attempts, requestId } = attempt;
@@ -141,7 +139,7 @@ export class HttpTransport {
    * an unread stream stays open until its limits or {@link close}.
    */
   async stream(spec: StreamSpec): Promise<EventStream> {
-    const maxBytes = this.#maxBodyBytes;
+    const maxBytes = maxBytesOf(spec);
     return this.#begun(this.#open(spec, true), spec.onAttempt, async (call, answer, attempt) => {
       const { scope } = call;
       const stream = new OpenEventStream({
@@ -193,12 +191,6 @@ export class HttpTransport {
     this.#isClosed = true;
     for (const scope of [...this.#calls]) scope.end(closedError());
     this.#connections.close();
-  }
-
-  /** Completions are posted; nothing that is asked for with a GET is as large. */
-  #maxBytesOf({ method, maxBodyBytes }: RequestSpec): number {
-    const most = maxBodyBytes ?? (method === "GET" ? MAX_LIST_BYTES : this.#maxBodyBytes);
-    return Math.min(most, this.#maxBodyBytes);
   }
 
   #open(spec: RequestSpec, isStream: boolean): Call {
@@ -302,6 +294,10 @@ export class HttpTransport {
     return exchange;
   }
 }
+
+/** Completions are posted; nothing that is asked for with a GET is as large. */
+const maxBytesOf = ({ method, maxBodyBytes }: RequestSpec): number =>
+  maxBodyBytes ?? (method === "GET" ? MAX_LIST_BYTES : MAX_BODY_BYTES);
 
 /** Whether it may last minutes: a stream, a load, whatever else is not limited to a short time. */
 const isLong = ({ limits }: RequestSpec, isStream: boolean): boolean =>

@@ -45,7 +45,7 @@ interface Request {
   readonly retry?: boolean;
   /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */
   readonly headLimitBytes?: number;
-  /** Largest body that is read, in bytes. Default: 8 MiB for a GET, else the transport's. */
+  /** Largest body, or event of a stream, that is read, in bytes. Default: 8 MiB for a GET, else 32 MiB. */
   readonly maxBodyBytes?: number;
 }
 
@@ -135,8 +135,6 @@ export interface TransportOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Default 2 000. */
   readonly connectMs?: number;
-  /** Largest body that is read, in bytes. Default 32 MiB. */
-  readonly maxBodyBytes?: number;
   readonly retry?: RetryOptions;
   /**
    * Default `true`. `false` where the caller searches for the service after a refused connection,
