@@ -180,14 +180,19 @@ export class FoundryError extends Error {
    */
   toJSON(): FoundryErrorJson {
     const { name, code, message, action, retryable, status, retryAfterMs, phase } = this;
-    const facts = {
+    const { attempts, requestId } = this;
+    return {
+      name,
+      code,
+      message,
+      action,
+      retryable,
       status,
       retryAfterMs,
       phase,
-      attempts: this.attempts,
-      requestId: this.requestId,
+      attempts,
+      requestId,
     };
-    return { name, code, message, action, retryable, ...facts };
   }
 }
 
