@@ -81,7 +81,7 @@ export interface SettingInForce {
   readonly source: (typeof SETTING_SOURCES)[number];
 }
 
-/** Every setting as {@link readSettings} understands it, for a person who wonders. */
+/** Every setting as {@link readSettings} understands it, for `doctor`. */
 export function settingsInForce(
   flags: readonly string[],
   environment: Environment,

@@ -51,7 +51,7 @@ interface Request {
 
 /** What becomes of an answer that is not 2xx. */
 interface Refusable {
-  /** Gives it its error: only who asked knows what the service means by a status. */
+  /** Makes its error: only the dialect knows what the service means by a status. */
   readonly toError: (failure: HttpFailure) => FoundryError;
   readonly anyStatus?: false;
 }

@@ -58,7 +58,7 @@ export function machineMemory(): Pick<MemoryFigures, "totalMb" | "freeMb"> {
  */
 export const isDiskExact = (platform: NodeJS.Platform): boolean => platform !== "darwin";
 
-/** `null` where the system does not tell. */
+/** `null` where the system does not report it. */
 export async function freeDiskMb(folder: string): Promise<number | null> {
   return statfs(folder).then(
     ({ bavail, bsize }) => Math.floor((bavail * bsize) / MB),

@@ -18,7 +18,7 @@ const PATIENCE_MS = 2500;
 /** Of `/proc`, on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** Memory (resident) and age of a process by its id; `null` when the system does not tell. */
+/** Memory (resident) and age of a process by its id; `null` when the system does not report them. */
 export async function processFigures(pid: number): Promise<ProcessFigures | null> {
   switch (process.platform) {
     case "linux":

@@ -203,11 +203,11 @@ class RunningProgram {
 
   #read(pipe: Readable, output: ProgramOutput): void {
     pipe.on("error", () => {});
-    pipe.on("data", (bytes: Buffer) => this.#tell(output.add(bytes)));
-    pipe.once("end", () => this.#tell(output.end()));
+    pipe.on("data", (bytes: Buffer) => this.#onText(output.add(bytes)));
+    pipe.once("end", () => this.#onText(output.end()));
   }
 
-  #tell(text: string): void {
+  #onText(text: string): void {
     if (this.#isDone || text === "") return;
     const { onOutput, leaveWhen } = this.#options;
     try {
@@ -274,7 +274,7 @@ class RunningProgram {
 
   #finish(): void {
     if (this.#isDone) return;
-    for (const output of [this.#stdout, this.#stderr]) this.#tell(output.end());
+    for (const output of [this.#stdout, this.#stderr]) this.#onText(output.end());
     this.#conclude();
     this.#release();
   }
