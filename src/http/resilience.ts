@@ -148,16 +148,10 @@ export async function withRetries<T>(
       // Asked earlier, it would only refuse again. The error says how long to wait.
       if (wantedMs !== null && wantedMs > (options.maxPauseMs ?? MAX_PAUSE_MS)) throw error;
     }
-    await pauseBeforeRetry(scope, number, pauseMs(number, wantedMs, options));
-  }
-}
-
-async function pauseBeforeRetry(scope: CallScope, attempts: number, ms: number): Promise<void> {
-  try {
-    await scope.pause(ms);
-  } catch (thrown) {
-    if (thrown instanceof FoundryError) thrown.attempts = attempts;
-    throw thrown;
+    await scope.pause(pauseMs(number, wantedMs, options)).catch((ended: FoundryError) => {
+      ended.attempts = number;
+      throw ended;
+    });
   }
 }
 
