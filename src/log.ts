@@ -23,9 +23,9 @@ const SECRET_KEYS = ["apiKey", "authorization", "Authorization", "headers", "FOU
 
 /** Unread lines above which further ones are dropped, in bytes. */
 const MOST_WAITING_BYTES = 1024 * 1024;
-/** How often it is looked whether stderr, which was full, takes more. */
+/** Pause between two tries to write to a full stderr. */
 const RETRY_MS = 20;
-/** At exit: how long stderr may take nothing, and how long it may take in all. */
+/** At exit: the longest wait without a byte written, and the longest in all. */
 const LAST_SILENCE_MS = 200;
 const LAST_WORDS_MS = 1000;
 
@@ -49,10 +49,10 @@ class StderrLines {
   #onWritten: (() => void) | null = null;
 
   constructor() {
-    // Only asking for it makes Node set a pipe to non-blocking (on Windows, pipes stay blocking).
+    // The first access to process.stderr makes Node set a pipe to non-blocking (on Windows, pipes stay blocking).
     if (process.stderr.destroyed) this.#isGone = true;
     this.#isQueued = unblock(process.stderr);
-    if (this.#isQueued) process.stderr.on("error", () => this.#give());
+    if (this.#isQueued) process.stderr.on("error", () => this.#giveUp());
     process.on("exit", () => this.#flushAtExit());
   }
 
@@ -76,7 +76,7 @@ class StderrLines {
     this.#waitingBytes += bytes.length;
   }
 
-  /** A gap in the log says of itself that it is one. */
+  /** Logs how many lines were dropped. */
   #noteDropped(): void {
     if (this.#dropped === 0) return;
     const count = this.#dropped;
@@ -111,7 +111,7 @@ class StderrLines {
         else this.#waiting[0] = next.subarray(taken);
       }
     } catch (error) {
-      if (!isFull(error)) this.#give();
+      if (!isFull(error)) this.#giveUp();
       else this.#timer ??= setTimeout(() => this.#sendAgain(), RETRY_MS).unref();
     }
   }
@@ -135,14 +135,14 @@ class StderrLines {
   }
 
   /** The stream is broken, so neither the line nor this failure can be reported. */
-  #give(): void {
+  #giveUp(): void {
     this.#isGone = true;
     this.#onWritten?.();
     this.#waiting.length = 0;
     this.#waitingBytes = 0;
   }
 
-  /** The line that explains the exit is the last one: it gets out if stderr is read at all. */
+  /** Waits, since the last line explains the exit. */
   #flushAtExit(): void {
     const sleeper = new Int32Array(new SharedArrayBuffer(4));
     if (this.#isQueued) {
@@ -152,14 +152,14 @@ class StderrLines {
     }
     this.#noteDropped();
     const begin = performance.now();
-    let heardAt = begin;
+    let progressAt = begin;
     for (;;) {
       const before = this.#waitingBytes;
       this.#send();
       if (this.#waitingBytes === 0) return;
       const now = performance.now();
-      if (this.#waitingBytes < before) heardAt = now;
-      if (now - heardAt > LAST_SILENCE_MS || now - begin > LAST_WORDS_MS) return;
+      if (this.#waitingBytes < before) progressAt = now;
+      if (now - progressAt > LAST_SILENCE_MS || now - begin > LAST_WORDS_MS) return;
       Atomics.wait(sleeper, 0, 0, 5);
     }
   }
@@ -204,7 +204,7 @@ export async function logWritten(): Promise<void> {
   await stderrLines?.written();
 }
 
-/** Says nothing: the default of the library, whose user decides about logs. */
+/** Logs nothing: the default of the library. */
 export const silentLogger: Logger = {
   trace: () => {},
   debug: () => {},

@@ -18,7 +18,7 @@ const versionOf = async (): Promise<Command> => (await import("./commands/help.j
 
 /**
  * Each is loaded only when it is wanted: a host waits for the start of `serve`, which the build puts
- * into a file of its own. Hence it explains its failures itself.
+ * into a file of its own; so `serve` explains its failures itself.
  */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["ask", async () => explained((await import("./commands/ask/ask.js")).ask)],
@@ -56,7 +56,7 @@ const LAST_WORDS_MS = 1000;
 async function run(args: readonly string[]): Promise<number> {
   const [first, ...rest] = args;
   if (first === undefined && process.stdin.isTTY) {
-    // No host starts it on a terminal, where the protocol would wait for ever.
+    // No host starts it on a terminal, where the protocol would wait without end.
     return (await import("./commands/help.js")).welcome();
   }
   const [subject = ""] = rest;

@@ -81,7 +81,7 @@ export interface SettingInForce {
   readonly source: (typeof SETTING_SOURCES)[number];
 }
 
-/** Every setting as {@link readSettings} understands it, for a person who wonders. */
+/** Every setting as {@link readSettings} understands it, for `doctor`. */
 export function settingsInForce(
   flags: readonly string[],
   environment: Environment,
@@ -216,8 +216,11 @@ export const withoutSettings = (environment: Environment): Environment =>
 export const withoutSecrets = (environment: Environment): Environment =>
   without(environment, (name) => SECRETS.has(name));
 
+/** In any case, since Windows reads `Foundry_Api_Key` as `FOUNDRY_API_KEY`. */
 const without = (environment: Environment, isLeftOut: (name: string) => boolean): Environment =>
-  Object.fromEntries(Object.entries(environment).filter(([name]) => !isLeftOut(name)));
+  Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !isLeftOut(name.toUpperCase())),
+  );
 
 /** A variable that is no setting, and the setting that was probably meant. */
 export interface MisspelledSetting {

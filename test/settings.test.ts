@@ -4,6 +4,8 @@ import {
   misspelledSettings,
   readSettings,
   settingsInForce,
+  withoutSecrets,
+  withoutSettings,
 } from "../src/settings.js";
 
 const NAMES = [
@@ -333,6 +335,14 @@ describe("misspelledSettings", () => {
     expect(misspelledSettings(all)).toEqual([]);
     expect(misspelledSettings({ FOUNDRY_MODLE: " ", FOUNDRY_MODELL: undefined })).toEqual([]);
     expect(misspelledSettings({ foundry_model: "phi", FOUNDRY_MODEL: "phi" })).toEqual([]);
+  });
+});
+
+describe("the variables of other programs", () => {
+  it("have no secrets, and where another process gets them, no settings, in any case", () => {
+    const given = { Path: "/bin", Foundry_Api_Key: "k", FOUNDRY_HTTP_KEY: "k", foundry_model: "m" };
+    expect(withoutSecrets(given)).toEqual({ Path: "/bin", foundry_model: "m" });
+    expect(withoutSettings(given)).toEqual({ Path: "/bin" });
   });
 });
 

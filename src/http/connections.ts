@@ -48,20 +48,16 @@ export class Connections {
   readonly #idle: Connection[] = [];
   readonly #short: Lane = { most: MOST_SHORT_REQUESTS, inFlight: 0, waiting: new Set() };
   readonly #long: Lane = { most: MOST_LONG_REQUESTS, inFlight: 0, waiting: new Set() };
-  #drops = 0;
   #isClosed = false;
-
-  constructor(origin: string, connectMs: number) {
-    this.#origin = origin;
-    this.#connectMs = connectMs;
-  }
-
   /**
    * How often a connection ended that nothing here ended: the endpoint closed it, or it was not used for
    * undici's four seconds. Another server may answer next.
    */
-  get drops(): number {
-    return this.#drops;
+  drops = 0;
+
+  constructor(origin: string, connectMs: number) {
+    this.#origin = origin;
+    this.#connectMs = connectMs;
   }
 
   /** A connection as soon as one is free; rejects when the call ends before. */
@@ -87,7 +83,10 @@ export class Connections {
 
   #lease(lane: Lane): Lease {
     const connection =
-      this.#idle.pop() ?? new Connection(this.#origin, this.#connectMs, this.#dropped);
+      this.#idle.pop() ??
+      new Connection(this.#origin, this.#connectMs, () => {
+        this.drops += 1;
+      });
     let isOver = false;
     const release = (): void => {
       isOver = true;
@@ -114,10 +113,6 @@ export class Connections {
       },
     };
   }
-
-  readonly #dropped = (): void => {
-    this.#drops += 1;
-  };
 
   /** Those that are in use are ended by who uses them. */
   close(): void {

@@ -10,13 +10,15 @@ import { isHtml } from "./error-text.js";
 import { readEvents } from "./event-parser.js";
 import type { Exchange, Head } from "./exchange.js";
 import { timeoutError } from "./failure.js";
-import type { EventStream, PhaseLimits, StreamEvent } from "./types.js";
+import type { Attempt } from "./resilience.js";
+import type { EventStream, StreamEvent, StreamSpec } from "./types.js";
 
 interface StreamSource {
   readonly exchange: Exchange;
   readonly head: Head;
   readonly scope: CallScope;
-  readonly limits: PhaseLimits;
+  readonly spec: Pick<StreamSpec, "limits" | "isStart">;
+  readonly attempt: Pick<Attempt, "number" | "requestId">;
   readonly maxBytes: number;
   readonly baseUrl: string;
 }
@@ -29,16 +31,14 @@ interface StreamSource {
  * the caller's signal, the whole-time limit or the transport's `close()` ends it.
  */
 export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, undefined> {
-  attempts = 1;
-  requestId: string | null = null;
-
+  readonly attempts: number;
+  readonly requestId: string | null;
   readonly #source: StreamSource;
   readonly #events: AsyncGenerator<StreamEvent, string | null | undefined, undefined>;
   /** Read while waiting for the start, not yet handed on. */
   readonly #ahead: StreamEvent[] = [];
   #charactersAhead = 0;
   #isOver = false;
-  #isPart: (event: StreamEvent) => boolean = () => true;
   /** Until an event comes that is a part of the answer; `undefined`: without a limit. */
   #silenceLeftMs: number | undefined;
   /** Before the first event, `firstByteMs` applies instead. */
@@ -48,7 +48,9 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
 
   constructor(source: StreamSource) {
     this.#source = source;
-    this.#silenceLeftMs = source.limits.silenceMs;
+    this.attempts = source.attempt.number;
+    this.requestId = source.attempt.requestId;
+    this.#silenceLeftMs = source.spec.limits.silenceMs;
     this.#events = readEvents(this.#chunks(), source.maxBytes);
   }
 
@@ -56,9 +58,8 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
    * Reads until the first event that is a part of the answer, or to the end. Until this resolves the
    * attempt may fail and be made again; whatever it read then is forgotten.
    */
-  async readAhead(isPart: (event: StreamEvent) => boolean): Promise<void> {
+  async readAhead(): Promise<void> {
     const { exchange } = this.#source;
-    this.#isPart = isPart;
     try {
       for (;;) {
         const read = await this.#read();
@@ -127,14 +128,14 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
     exchange.relax();
     const event = result.done === true ? this.#eventInPlace(result.value ?? null) : result.value;
     if (event === undefined) return undefined;
-    const isPart = this.#isPart(event);
+    const isPart = this.#source.spec.isStart(event);
     this.#countSilence(isPart, performance.now() - since);
     return { event, isPart };
   }
 
   #countSilence(isPart: boolean, waitedMs: number): void {
-    const { limits, baseUrl } = this.#source;
-    const { silenceMs } = limits;
+    const { spec, baseUrl } = this.#source;
+    const { silenceMs } = spec.limits;
     if (isPart || !this.#hasBegun || silenceMs === undefined) {
       this.#silenceLeftMs = silenceMs;
     } else {

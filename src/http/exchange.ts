@@ -25,13 +25,6 @@ export interface Head {
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 const RESUME_BELOW_BYTES = 64 * 1024;
 
-interface PhaseLimit {
-  readonly name: TimeoutPhase;
-  readonly limitMs: number;
-  /** By `performance.now()`. */
-  readonly end: number;
-}
-
 interface ExchangeOptions {
   readonly lease: Lease;
   readonly request: WireRequest;
@@ -72,11 +65,8 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   #failure: (() => FoundryError) | null = null;
   #isOver = false;
   #wake: () => void = () => {};
-  /** The limit of the current phase; `null`: none. */
-  #phase: PhaseLimit | null = null;
-  /** Fires at the end of a phase or before it: a stream has a phase for each event. */
-  #phaseTimer: NodeJS.Timeout | null = null;
-  #phaseTimerAt = 0;
+  /** The limit of the current phase. */
+  #phaseTimer: NodeJS.Timeout | undefined;
   #wholeTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ExchangeOptions) {
@@ -143,13 +133,12 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   expectWithin(phase: TimeoutPhase, limitMs: number | undefined): void {
     this.relax();
     if (limitMs === undefined || this.#isOver) return;
-    const end = performance.now() + limitMs;
-    this.#phase = { name: phase, limitMs, end };
-    if (this.#phaseTimer === null || this.#phaseTimerAt > end) this.#watchPhase(limitMs, end);
+    const ms = Math.min(limitMs, MAX_TIMER_MS);
+    this.#phaseTimer = setTimeout(() => this.#timeOut(phase, limitMs), ms);
   }
 
   relax(): void {
-    this.#phase = null;
+    clearTimeout(this.#phaseTimer);
   }
 
   /** The body as it was before it was compressed; known once the head is. */
@@ -186,28 +175,6 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     this.#wholeTimer = setTimeout(() => this.#timeOut("whole", wholeMs), ms);
   }
 
-  #watchPhase(ms: number, end: number): void {
-    this.#stopPhaseTimer();
-    this.#phaseTimerAt = end;
-    this.#phaseTimer = setTimeout(
-      () => {
-        this.#phaseTimer = null;
-        const phase = this.#phase;
-        if (phase === null) return;
-        const left = phase.end - performance.now();
-        // Timers fire up to a millisecond early.
-        if (left < 1) this.#timeOut(phase.name, phase.limitMs);
-        else this.#watchPhase(left, phase.end);
-      },
-      Math.min(ms, MAX_TIMER_MS),
-    );
-  }
-
-  #stopPhaseTimer(): void {
-    if (this.#phaseTimer !== null) clearTimeout(this.#phaseTimer);
-    this.#phaseTimer = null;
-  }
-
   #timeOut(phase: TimeoutPhase, limitMs: number): void {
     const { baseUrl, request } = this.#options;
     // Asking again is harmless only if the service does nothing twice because of it.
@@ -232,7 +199,6 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   #finish(): void {
     this.#isOver = true;
     this.relax();
-    this.#stopPhaseTimer();
     clearTimeout(this.#wholeTimer);
     this.#wake();
     this.#over.resolve();

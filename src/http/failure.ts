@@ -62,6 +62,12 @@ export function isRefused(error: FoundryError): boolean {
   return error.code === "SERVICE_UNREACHABLE" && codeOf(error.cause) === "ECONNREFUSED";
 }
 
+/** Whether no connection stood, so that nothing was sent. */
+export function isUnconnected({ code, phase, cause }: FoundryError): boolean {
+  if (code === "TIMEOUT") return phase === "connect";
+  return code === "SERVICE_UNREACHABLE" && /^(?:connect|getaddrinfo)$/.test(syscallOf(cause));
+}
+
 /** Not the end in the middle of a head: so ends a service that dies. */
 function isNotHttp(thrown: unknown, code: string): boolean {
   if (code === "UND_ERR_HEADERS_OVERFLOW") return true;
@@ -135,6 +141,11 @@ function tlsFault(code: string, baseUrl: string): Fault | null {
 /** A host with several addresses fails once per address. */
 const codeOf = (thrown: unknown): string =>
   systemCodeOf(thrown) ?? (thrown instanceof AggregateError ? codeOf(thrown.errors[0]) : "");
+
+const syscallOf = (thrown: unknown): string => {
+  if (thrown instanceof AggregateError) return syscallOf(thrown.errors[0]);
+  return thrown instanceof Error && "syscall" in thrown ? String(thrown.syscall) : "";
+};
 
 const WAITED_FOR: Readonly<Record<TimeoutPhase, string>> = {
   connect: "did not accept a connection",

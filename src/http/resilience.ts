@@ -1,24 +1,17 @@
 import {
-  CircuitState as BreakerState,
-  BrokenCircuitError,
-  type CircuitBreakerPolicy,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  DelegateBackoff,
-  handleWhenResult,
-} from "cockatiel";
-import {
   FoundryError,
   formatDuration,
   isCancellation,
   type MetricsRecorder,
   SEARCHED_OF_MESSAGE,
+  TIMED_OUT,
   toFoundryError,
+  waitFor,
 } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
 import type { CallScope } from "./call-scope.js";
 import { saysLoading } from "./error-text.js";
-import { gatewayFailure, isRefused, isUnreachable } from "./failure.js";
+import { gatewayFailure, isRefused, isUnconnected, isUnreachable } from "./failure.js";
 import type { CircuitOptions, CircuitState, HttpAnswer, RetryOptions } from "./types.js";
 
 const RETRIES = 3;
@@ -115,9 +108,6 @@ interface Call {
 /**
  * Makes attempts until one succeeds, the rule says no, or they are used up. Every error that leaves
  * carries how many there were.
- *
- * The loop is ours and not cockatiel's: its pause cannot be aborted, and its timer either holds the
- * process for as long or lets it end in the middle of a call.
  */
 export async function withRetries<T>(
   call: Call,
@@ -144,7 +134,7 @@ export async function withRetries<T>(
         throw last;
       }
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
-      wasSent ||= error.code !== "CIRCUIT_OPEN" && !isRefused(error);
+      wasSent ||= error.code !== "CIRCUIT_OPEN" && !isUnconnected(error);
       error.neverSent = !wasSent;
       error.requestId ??= attempt.requestId;
       last = error;
@@ -158,16 +148,10 @@ export async function withRetries<T>(
       // Asked earlier, it would only refuse again. The error says how long to wait.
       if (wantedMs !== null && wantedMs > (options.maxPauseMs ?? MAX_PAUSE_MS)) throw error;
     }
-    await pauseBeforeRetry(scope, number, pauseMs(number, wantedMs, options));
-  }
-}
-
-async function pauseBeforeRetry(scope: CallScope, attempts: number, ms: number): Promise<void> {
-  try {
-    await scope.pause(ms);
-  } catch (thrown) {
-    if (thrown instanceof FoundryError) thrown.attempts = attempts;
-    throw thrown;
+    await scope.pause(pauseMs(number, wantedMs, options)).catch((ended: FoundryError) => {
+      ended.attempts = number;
+      throw ended;
+    });
   }
 }
 
@@ -175,13 +159,6 @@ const FAILURES = 5;
 const LOOPBACK_PROBE_MS = 500;
 const REMOTE_PROBE_MS = 1_000;
 const LONGEST_PROBE_MS = 30_000;
-
-const STATES: Readonly<Record<BreakerState, CircuitState>> = {
-  [BreakerState.Closed]: "closed",
-  [BreakerState.Open]: "open",
-  [BreakerState.HalfOpen]: "half-open",
-  [BreakerState.Isolated]: "open",
-};
 
 /** A request on its way, as far as the circuit looks at it. */
 export interface Watched {
@@ -191,28 +168,24 @@ export interface Watched {
   readonly sent: Promise<void>;
 }
 
-/** What sending one request said about the endpoint. */
-interface Sent<E> {
-  readonly exchange: E;
-  readonly failure: FoundryError | null;
-}
-
-/** A probe that its caller gave up: neither proof for the endpoint nor against it. */
-class ProbeAbandoned extends Error {
-  constructor(readonly error: FoundryError) {
-    super(error.message);
-  }
-}
-
 /**
  * The circuit breaker of one endpoint. It watches a request only until its answer begins: what a
  * model does after that says nothing about whether the endpoint is there.
  */
 export class Circuit {
   readonly #baseUrl: string;
+  readonly #mostFailures: number;
   readonly #firstProbeMs: number;
-  readonly #breaker: CircuitBreakerPolicy;
+  readonly #longestProbeMs: number;
+  readonly #log: Logger;
+  readonly #changes: MetricsRecorder["circuit"];
+  /** Failures in a row. */
+  #failures = 0;
+  /** Since when it is not closed; `null` while it is. All times are by `performance.now()`. */
+  #openedAt: number | null = null;
   #nextProbeAt = 0;
+  #failedProbes = 0;
+  #isProbing = false;
   #lastFailure: FoundryError | null = null;
 
   constructor(
@@ -223,118 +196,101 @@ export class Circuit {
     changes: MetricsRecorder["circuit"] = { opened: 0, closed: 0 },
   ) {
     this.#baseUrl = baseUrl;
+    this.#mostFailures = options.failures ?? FAILURES;
     const firstMs = options.probeAfterMs ?? (isLoopback ? LOOPBACK_PROBE_MS : REMOTE_PROBE_MS);
-    const longestMs = isLoopback ? firstMs : Math.max(firstMs, LONGEST_PROBE_MS);
     this.#firstProbeMs = firstMs;
-    const policy = handleWhenResult(isEndpointFailure).orType(ProbeAbandoned);
-    this.#breaker = circuitBreaker(policy, {
-      breaker: new ConsecutiveBreaker(options.failures ?? FAILURES),
-      halfOpenAfter: new DelegateBackoff(({ attempt }) => {
-        const waitMs = Math.min(longestMs, firstMs * 2 ** (attempt - 1));
-        this.#nextProbeAt = Date.now() + waitMs;
-        return waitMs;
-      }),
-    });
-    let openedAt: number | null = null;
-    // A probe that fails opens it once more.
-    this.#breaker.onBreak(() => {
-      if (openedAt !== null) return;
-      openedAt = performance.now();
-      log.warn({ endpoint: baseUrl }, "circuit opened");
-      changes.opened += 1;
-    });
-    this.#breaker.onReset(() => {
-      const ms = openedAt === null ? null : Math.round(performance.now() - openedAt);
-      openedAt = null;
-      log.warn({ endpoint: baseUrl, ms }, "circuit closed");
-      changes.closed += 1;
-    });
+    this.#longestProbeMs = isLoopback ? firstMs : Math.max(firstMs, LONGEST_PROBE_MS);
+    this.#log = log;
+    this.#changes = changes;
   }
 
   get state(): CircuitState {
-    return STATES[this.#breaker.state];
+    if (this.#openedAt === null) return "closed";
+    return this.#isProbing ? "half-open" : "open";
   }
 
   /** Time until a request is let through again; `null` while all are. */
   get nextProbeInMs(): number | null {
-    return this.state === "closed" ? null : Math.max(0, this.#nextProbeAt - Date.now());
+    if (this.#openedAt === null) return null;
+    return Math.max(0, Math.ceil(this.#nextProbeAt - performance.now()));
   }
 
   /** Refuses with `CIRCUIT_OPEN` what {@link pass} would refuse now. */
   throwIfOpen(): void {
-    // cockatiel lets the others wait for the probe. Ours may take long, and they want an answer.
-    if (this.state === "half-open" || (this.nextProbeInMs ?? 0) > 0) throw this.#refusal();
+    if (this.#isProbing || (this.nextProbeInMs ?? 0) > 0) throw this.#refusal();
   }
 
   /** Sends a request, unless the circuit is open: then `CIRCUIT_OPEN`, without a byte sent. */
   async pass<E extends Watched>(send: () => E): Promise<E> {
     this.throwIfOpen();
-    const { state } = this;
-    const isProbe = state === "open";
+    const isProbe = this.#openedAt !== null;
+    this.#isProbing = isProbe;
     try {
-      const sent = await this.#breaker.execute(() => this.#watch(send(), isProbe));
-      if (sent.failure !== null) this.#lastFailure = sent.failure;
-      return sent.exchange;
-    } catch (thrown) {
-      if (thrown instanceof ProbeAbandoned) throw thrown.error;
-      // The two clocks may differ by a millisecond.
-      if (thrown instanceof BrokenCircuitError) throw this.#refusal();
-      throw thrown;
-    }
-  }
-
-  async #watch<E extends Watched>(exchange: E, isProbe: boolean): Promise<Sent<E>> {
-    try {
+      const exchange = send();
       const head = await (isProbe ? this.#headOrTimeout(exchange) : exchange.head);
-      return { exchange, failure: head === null ? null : gatewayFailure(head.status) };
+      this.#note(head === TIMED_OUT ? null : gatewayFailure(head.status), isProbe);
+      return exchange;
     } catch (thrown) {
       const error = toFoundryError(thrown);
-      if (!isCancellation(error)) {
-        return { exchange, failure: isUnreachable(error) ? error : null };
-      }
-      // To cockatiel an error it does not handle is neutral while closed, but closes a half-open
-      // circuit: an abandoned probe is one that it handles, so that the circuit opens again.
-      throw isProbe ? new ProbeAbandoned(error) : error;
+      if (!isCancellation(error)) this.#note(isUnreachable(error) ? error : null, isProbe);
+      // A probe that its caller gave up is neither proof for the endpoint nor against it.
+      else if (isProbe) this.#open();
+      throw error;
     }
   }
 
   /**
-   * The head, or `null` when the endpoint took the request and has not failed for a while: it is
+   * The head, or `TIMED_OUT` when the endpoint took the request and has not failed for a while: it is
    * there, it is only slow, and the others need not fail for the minutes that a load takes.
    */
-  async #headOrTimeout(exchange: Watched) {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = exchange.sent.then(
-      () =>
-        new Promise<null>((resolve) => {
-          timer = setTimeout(resolve, this.#firstProbeMs, null);
-        }),
-    );
-    try {
-      return await Promise.race([exchange.head, timeout]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #headOrTimeout({ head, sent }: Watched) {
+    const withinMs = this.#firstProbeMs;
+    return Promise.race([head, sent.then(() => waitFor(head, { withinMs }))]);
+  }
+
+  /** @param failure `null`: the endpoint is there. */
+  #note(failure: FoundryError | null, isProbe: boolean): void {
+    if (failure !== null) this.#lastFailure = failure;
+    // A request that was sent before the circuit opened says nothing about now.
+    if (this.#openedAt !== null && !isProbe) return;
+    this.#failures = failure === null ? 0 : this.#failures + 1;
+    if (failure === null) this.#close();
+    else if (isProbe || this.#failures >= this.#mostFailures) this.#open();
+  }
+
+  /** After a probe, it opens once more. */
+  #open(): void {
+    const now = performance.now();
+    this.#failedProbes = this.#isProbing ? this.#failedProbes + 1 : 0;
+    this.#isProbing = false;
+    const waitMs = this.#firstProbeMs * 2 ** this.#failedProbes;
+    this.#nextProbeAt = now + Math.min(this.#longestProbeMs, waitMs);
+    if (this.#openedAt !== null) return;
+    this.#openedAt = now;
+    this.#changes.opened += 1;
+    this.#log.warn({ endpoint: this.#baseUrl }, "circuit opened");
+  }
+
+  #close(): void {
+    if (this.#openedAt === null) return;
+    const ms = Math.round(performance.now() - this.#openedAt);
+    this.#openedAt = null;
+    this.#isProbing = false;
+    this.#changes.closed += 1;
+    this.#log.warn({ endpoint: this.#baseUrl, ms }, "circuit closed");
   }
 
   #refusal(): FoundryError {
     const waitMs = this.nextProbeInMs ?? 0;
     const why = this.#lastFailure === null ? "" : ` Last time: ${this.#lastFailure.message}`;
-    const when =
-      this.state === "half-open"
-        ? "one request is finding out right now whether it is back"
-        : `it is asked again in ${formatDuration(waitMs)}`;
+    const when = this.#isProbing
+      ? "one request is finding out right now whether it is back"
+      : `it is asked again in ${formatDuration(waitMs)}`;
     return new FoundryError("CIRCUIT_OPEN", `${this.#baseUrl} failed repeatedly; ${when}.${why}`, {
       action: this.#lastFailure?.action ?? "Check that the service is running, then try again.",
       retryable: true,
-      retryAfterMs: this.state === "half-open" ? this.#firstProbeMs : waitMs,
+      retryAfterMs: this.#isProbing ? this.#firstProbeMs : waitMs,
       ...(this.#lastFailure === null ? {} : { cause: this.#lastFailure }),
     });
   }
-}
-
-function isEndpointFailure(result: unknown): boolean {
-  return typeof result === "object" && result !== null && "failure" in result
-    ? result.failure !== null
-    : false;
 }

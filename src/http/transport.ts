@@ -33,7 +33,6 @@ import type {
   RetryOptions,
   StreamSpec,
   TextSpec,
-  TextStream,
   TransportOptions,
 } from "./types.js";
 import { checkedHeaders, tracedRequest, type WireRequest } from "./wire-request.js";
@@ -49,6 +48,12 @@ interface Call {
   readonly isStream: boolean;
   /** Its ids, in each line of the log. */
   readonly ids: ReturnType<typeof traceFields>;
+}
+
+/** An answer that has begun. */
+interface Answer {
+  readonly exchange: Exchange;
+  readonly head: Head;
 }
 
 /**
@@ -68,7 +73,6 @@ export class HttpTransport {
 
   readonly #endpoint: Endpoint;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #maxBodyBytes: number;
   readonly #retry: RetryOptions;
   readonly #retriesRefusals: boolean;
   readonly #log: Logger;
@@ -83,7 +87,6 @@ export class HttpTransport {
     this.baseUrl = this.#endpoint.baseUrl;
     this.#headers = checkedHeaders(options.headers ?? {});
     this.secrets = SecretMask.ofHeaders(this.#headers);
-    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES;
     this.#retry = options.retry ?? {};
     this.#retriesRefusals = options.retriesRefusals ?? true;
     this.#log = options.log ?? silentLogger;
@@ -114,12 +117,8 @@ export class HttpTransport {
     const call = this.#open(spec, false);
     try {
       return await this.#attempts(call, async (attempt) => {
-        const exchange = await this.#send(call, attempt);
-        const head = await exchange.head;
-        if (!isSuccess(head.status) && spec.anyStatus !== true) {
-          throw spec.toError(await refusal(call, attempt, exchange, head, this));
-        }
-        const body = await readBody(exchange, this.#maxBytesOf(spec), silenceWatch(call, exchange));
+        const { exchange, head } = await this.#answered(call, attempt);
+        const body = await readBody(exchange, maxBytesOf(spec), silenceWatch(call, exchange));
         this.#log.trace({ ...call.ids, path: spec.path, body }, "answer");
         const { status, headers } = head;
         const { number: attempts, requestId } = attempt;
@@ -140,53 +139,49 @@ export class HttpTransport {
    * an unread stream stays open until its limits or {@link close}.
    */
   async stream(spec: StreamSpec): Promise<EventStream> {
-    const call = this.#open(spec, true);
-    return this.#begun(call, spec, async (exchange, head, attempt) => {
+    const maxBytes = maxBytesOf(spec);
+    return this.#begun(this.#open(spec, true), spec.onAttempt, async (call, answer, attempt) => {
       const { scope } = call;
-      const { limits } = spec;
-      const maxBytes = this.#maxBodyBytes;
-      const source = { exchange, head, scope, limits, maxBytes, baseUrl: this.baseUrl };
-      const stream = new OpenEventStream(source);
-      await stream.readAhead(spec.isStart);
-      stream.attempts = attempt.number;
-      stream.requestId = attempt.requestId;
+      const stream = new OpenEventStream({
+        ...answer,
+        spec,
+        scope,
+        maxBytes,
+        attempt,
+        baseUrl: this.baseUrl,
+      });
+      await stream.readAhead();
       return stream;
     });
   }
 
   /**
-   * Sends a request and resolves when its answer begins; what breaks off after that is thrown while
-   * it is read. Leaving the loop early destroys the connection. Its length has no limit.
+   * Sends a request and resolves when its answer begins, with the pieces of its body as they arrive, cut
+   * anywhere but within a character. What breaks off after that is thrown while they are read. Leaving
+   * the loop early destroys the connection. The length has no limit.
    */
-  async text(spec: TextSpec): Promise<TextStream> {
-    const call = this.#open(spec, false);
-    return this.#begun(call, spec, async (exchange, _head, attempt) => {
-      const pieces = readPieces(exchange, silenceWatch(call, exchange));
-      return { attempts: attempt.number, [Symbol.asyncIterator]: () => pieces };
-    });
+  async text(spec: TextSpec): Promise<AsyncIterable<string>> {
+    return this.#begun(this.#open(spec, false), undefined, async (call, { exchange }) =>
+      readPieces(exchange, silenceWatch(call, exchange)),
+    );
   }
 
-  /** Sends a request and resolves at the beginning of its answer. The call goes on until that is over. */
+  /** The result of a call that goes on after the beginning of its answer, until that is over. */
   async #begun<T>(
     call: Call,
-    { toError, onAttempt }: TextSpec & Pick<StreamSpec, "onAttempt">,
-    resultOf: (exchange: Exchange, head: Head, attempt: Attempt) => Promise<T>,
+    onAttempt: StreamSpec["onAttempt"],
+    resultOf: (call: Call, answer: Answer, attempt: Attempt) => Promise<T>,
   ): Promise<T> {
-    const { scope } = call;
     try {
       return await this.#attempts(call, async (attempt) => {
         onAttempt?.();
-        const exchange = await this.#send(call, attempt);
-        const head = await exchange.head;
-        if (!isSuccess(head.status)) {
-          throw toError(await refusal(call, attempt, exchange, head, this));
-        }
-        const result = await resultOf(exchange, head, attempt);
-        void exchange.over.then(() => scope.dispose());
+        const answer = await this.#answered(call, attempt);
+        const result = await resultOf(call, answer, attempt);
+        void answer.exchange.over.then(() => call.scope.dispose());
         return result;
       });
     } catch (thrown) {
-      scope.dispose();
+      call.scope.dispose();
       throw thrown;
     }
   }
@@ -196,12 +191,6 @@ export class HttpTransport {
     this.#isClosed = true;
     for (const scope of [...this.#calls]) scope.end(closedError());
     this.#connections.close();
-  }
-
-  /** Completions are posted; nothing that is asked for with a GET is as large. */
-  #maxBytesOf({ method, maxBodyBytes }: RequestSpec): number {
-    const most = maxBodyBytes ?? (method === "GET" ? MAX_LIST_BYTES : this.#maxBodyBytes);
-    return Math.min(most, this.#maxBodyBytes);
   }
 
   #open(spec: RequestSpec, isStream: boolean): Call {
@@ -235,22 +224,31 @@ export class HttpTransport {
         attempt: attempt.number,
         status: attempt.status,
         ms: Math.round(performance.now() - begin),
+        requestId: attempt.requestId,
       });
       try {
         const result = await makeAttempt(attempt);
-        const { requestId } = attempt;
-        this.#log.debug({ ...fields(), requestId }, isStream ? "stream started" : "answered");
+        this.#log.debug(fields(), isStream ? "stream started" : "answered");
         return result;
       } catch (thrown) {
         const { code, message, detail } = toFoundryError(thrown);
-        const { requestId } = attempt;
         // What a service says of a request may quote the prompt.
         const error = method === "GET" ? message : undefined;
-        this.#log.debug({ ...fields(), code, error, requestId }, "attempt failed");
+        this.#log.debug({ ...fields(), code, error }, "attempt failed");
         this.#log.trace({ ...ids, path, error: message, detail }, "what failed");
         throw thrown;
       }
     });
+  }
+
+  /** Resolves when an answer that is no refusal has begun. */
+  async #answered(call: Call, attempt: Attempt): Promise<Answer> {
+    const exchange = await this.#send(call, attempt);
+    const head = await exchange.head;
+    const { spec } = call;
+    const isFine = head.status >= 200 && head.status < 300;
+    if (isFine || spec.anyStatus === true) return { exchange, head };
+    throw spec.toError(await refusal(call, attempt, { exchange, head }, this));
   }
 
   /** Resolves when the answer has begun. Redirects within the endpoint are followed. */
@@ -274,32 +272,32 @@ export class HttpTransport {
     if (isGuarded) this.#circuit.throwIfOpen();
     // Before the circuit and all limits: how long it waits for its turn is our own doing.
     const lease = await this.#connections.take(isLong(spec, isStream), scope);
-    let isUsed = false;
-    const send = () => {
-      isUsed = true;
-      const onHead = (head: Head) => {
-        attempt.status = head.status;
-        attempt.retryAfterMs = retryAfterMsOf(head.headers);
-        attempt.requestId = requestIdOf(head.headers, this.secrets);
-      };
-      const { limits, trace: { traffic = this.#background } = {} } = spec;
-      if (isFirst && attempt.number > 1) traffic.retries += 1;
-      const what = { lease, request, limits, scope, isStream, traffic, onHead };
-      const exchange = new Exchange({ ...what, baseUrl: this.baseUrl });
-      // Thrown here, it would count as an answer to the circuit's probe.
-      if (scope.endedBy !== null) exchange.abort(scope.endedBy);
-      return exchange;
-    };
     try {
       scope.throwIfEnded();
-      const exchange = isGuarded ? await this.#circuit.pass(send) : send();
-      await exchange.head;
-      return exchange;
-    } finally {
-      if (!isUsed) lease.giveBack();
+      if (isGuarded) this.#circuit.throwIfOpen();
+    } catch (thrown) {
+      lease.giveBack();
+      throw thrown;
     }
+    const onHead = (head: Head) => {
+      attempt.status = head.status;
+      attempt.retryAfterMs = retryAfterMsOf(head.headers);
+      attempt.requestId = requestIdOf(head.headers, this.secrets);
+    };
+    const { limits, trace: { traffic = this.#background } = {} } = spec;
+    if (isFirst && attempt.number > 1) traffic.retries += 1;
+    const { baseUrl } = this;
+    const send = () =>
+      new Exchange({ lease, request, limits, scope, isStream, traffic, onHead, baseUrl });
+    const exchange = isGuarded ? await this.#circuit.pass(send) : send();
+    await exchange.head;
+    return exchange;
   }
 }
+
+/** Completions are posted; nothing that is asked for with a GET is as large. */
+const maxBytesOf = ({ method, maxBodyBytes }: RequestSpec): number =>
+  maxBodyBytes ?? (method === "GET" ? MAX_LIST_BYTES : MAX_BODY_BYTES);
 
 /** Whether it may last minutes: a stream, a load, whatever else is not limited to a short time. */
 const isLong = ({ limits }: RequestSpec, isStream: boolean): boolean =>
@@ -309,8 +307,7 @@ const isLong = ({ limits }: RequestSpec, isStream: boolean): boolean =>
 async function refusal(
   call: Call,
   attempt: Attempt,
-  exchange: Exchange,
-  head: Head,
+  { exchange, head }: Answer,
   { secrets, baseUrl }: Pick<HttpTransport, "secrets" | "baseUrl">,
 ): Promise<HttpFailure> {
   const { spec } = call;
@@ -343,8 +340,4 @@ function silenceWatch({ spec }: Call, exchange: Exchange): () => void {
   const restart = () => exchange.expectWithin("silence", spec.limits.silenceMs);
   restart();
   return restart;
-}
-
-function isSuccess(status: number): boolean {
-  return status >= 200 && status < 300;
 }

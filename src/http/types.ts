@@ -45,13 +45,13 @@ interface Request {
   readonly retry?: boolean;
   /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */
   readonly headLimitBytes?: number;
-  /** Largest body that is read, in bytes. Default: 8 MiB for a GET, else the transport's. */
+  /** Largest body, or event of a stream, that is read, in bytes. Default: 8 MiB for a GET, else 32 MiB. */
   readonly maxBodyBytes?: number;
 }
 
 /** What becomes of an answer that is not 2xx. */
 interface Refusable {
-  /** Gives it its error: only who asked knows what the service means by a status. */
+  /** Makes its error: only the dialect knows what the service means by a status. */
   readonly toError: (failure: HttpFailure) => FoundryError;
   readonly anyStatus?: false;
 }
@@ -60,7 +60,7 @@ interface Refusable {
 interface AnyStatus {
   /**
    * Hand back answers of any status instead of throwing. One that says that the service is busy
-   * (408, 429, 502 to 504) is handed back only after the retries.
+   * (408, 429, 502 to 504, 529) is handed back only after the retries.
    */
   readonly anyStatus: true;
   readonly toError?: never;
@@ -107,11 +107,6 @@ export interface EventStream extends AsyncIterable<StreamEvent> {
 /** For answers that come piece by piece over a long time without being events. */
 export type TextSpec = Request & Refusable;
 
-/** The pieces of a body as they arrive, cut anywhere but within a character. */
-export interface TextStream extends AsyncIterable<string> {
-  readonly attempts: number;
-}
-
 export interface RetryOptions {
   /** Retries after the first attempt. Default 3. */
   readonly retries?: number;
@@ -140,8 +135,6 @@ export interface TransportOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Default 2 000. */
   readonly connectMs?: number;
-  /** Largest body that is read, in bytes. Default 32 MiB. */
-  readonly maxBodyBytes?: number;
   readonly retry?: RetryOptions;
   /**
    * Default `true`. `false` where the caller searches for the service after a refused connection,

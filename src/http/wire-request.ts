@@ -125,7 +125,7 @@ function headBytes(host: string, { method, path, headers, body }: WireRequest): 
 
 /**
  * A request as it is sent: with the headers of the caller's trace, unless the head would be longer than what
- * the service reads. A header that is set for all requests stays.
+ * the service reads; it would cut the connection. A header that is set for all requests stays.
  *
  * @throws FoundryError `REQUEST_TOO_LARGE`, `INVALID_ARGUMENT`
  */
@@ -134,23 +134,17 @@ export function tracedRequest(
   headers: Readonly<Record<string, string>>,
   spec: RequestParts & Pick<RequestSpec, "trace" | "headLimitBytes">,
 ): WireRequest {
-  const { trace, headLimitBytes } = spec;
+  const { trace = {}, headLimitBytes } = spec;
   const request = wireRequest(endpoint, headers, spec);
-  if (headLimitBytes !== undefined) checkHead(endpoint.host, request, headLimitBytes);
-  if (trace === undefined) return request;
   const traced = { ...request, headers: { ...traceHeaders(trace), ...request.headers } };
-  const isTooLong =
-    headLimitBytes !== undefined && headBytes(endpoint.host, traced) > headLimitBytes;
-  return isTooLong ? request : traced;
-}
-
-/** Throws when the head is longer than what the service reads; it would cut the connection. */
-function checkHead(host: string, request: WireRequest, limitBytes: number): void {
-  const bytes = headBytes(host, request);
-  if (bytes <= limitBytes) return;
+  if (headLimitBytes === undefined || headBytes(endpoint.host, traced) <= headLimitBytes) {
+    return traced;
+  }
+  const bytes = headBytes(endpoint.host, request);
+  if (bytes <= headLimitBytes) return request;
   throw new FoundryError(
     "REQUEST_TOO_LARGE",
-    `The request line and headers take ${bytes} bytes; the service reads ${limitBytes}.`,
+    `The request line and headers take ${bytes} bytes; the service reads ${headLimitBytes}.`,
     { action: "Shorten the API key, the extra headers or the model name." },
   );
 }

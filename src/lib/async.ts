@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { cancelledError } from "./errors.js";
 
 /** A promise, and what settles it. */
@@ -92,36 +93,18 @@ export async function untilAborted<T>(
   return result;
 }
 
-interface FanOut {
-  readonly listeners: Set<() => void>;
-  readonly forward: () => void;
-}
-
-/**
- * One listener per signal, however many calls share it: Node warns on stderr about the eleventh
- * listener of a signal, and a batch gives one signal to all its requests.
- */
-const fanOuts = new WeakMap<AbortSignal, FanOut>();
-
 /** Calls `listener` when `signal` is aborted; returns what prevents it. */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
-  let fanOut = fanOuts.get(signal);
-  if (fanOut === undefined) {
-    const listeners = new Set<() => void>();
-    const forward = () => {
-      for (const each of [...listeners]) each();
-    };
-    fanOut = { listeners, forward };
-    fanOuts.set(signal, fanOut);
-    signal.addEventListener("abort", forward, { once: true });
+  try {
+    // Node 20 warns on stderr about the eleventh; a batch gives one signal to all its requests.
+    setMaxListeners(0, signal);
+  } catch {
+    // It is not Node's own, but jsdom's for one, which has no such limit.
   }
-  const { listeners, forward } = fanOut;
-  listeners.add(listener);
-  return () => {
-    if (!listeners.delete(listener) || listeners.size > 0) return;
-    fanOuts.delete(signal);
-    signal.removeEventListener("abort", forward);
-  };
+  // A function of its own: the same listener may be given twice.
+  const forward = () => listener();
+  signal.addEventListener("abort", forward, { once: true });
+  return () => signal.removeEventListener("abort", forward);
 }
 
 /** A signal that is aborted with the first of several, until it is disposed. */

@@ -118,7 +118,7 @@ export class FoundryError extends Error {
    */
   requestId: string | null = null;
   /**
-   * Whether no attempt sent anything, since nothing listened. Set by the retry policy.
+   * Whether no attempt sent anything, since no connection stood. Set by the retry policy.
    * @internal
    */
   neverSent = false;
@@ -180,14 +180,19 @@ export class FoundryError extends Error {
    */
   toJSON(): FoundryErrorJson {
     const { name, code, message, action, retryable, status, retryAfterMs, phase } = this;
-    const facts = {
+    const { attempts, requestId } = this;
+    return {
+      name,
+      code,
+      message,
+      action,
+      retryable,
       status,
       retryAfterMs,
       phase,
-      attempts: this.attempts,
-      requestId: this.requestId,
+      attempts,
+      requestId,
     };
-    return { name, code, message, action, retryable, ...facts };
   }
 }
 

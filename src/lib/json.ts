@@ -1,4 +1,5 @@
 import { DEEPEST_JSON, MOST_ANSWER_VALUES, MOST_VALUES } from "./limits.js";
+import { percentDecoded } from "./text.js";
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -118,14 +119,6 @@ export function referredTo(reference: string, root: unknown): unknown {
     at = isMembers(at) && name !== undefined ? at[name] : undefined;
   }
   return at;
-}
-
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The members of an object as JSON: equal for equal members, in whatever order they are. */

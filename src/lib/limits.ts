@@ -1,7 +1,7 @@
 /**
  * Every bound on what comes from outside, in one place, each with its reason. A bound that is a promise
  * to a caller (a setting, an option) stands where that setting is described; these are the ones that
- * keep one input, or the sum of many, from ending the process or holding up everybody else.
+ * keep one input, or the sum of many, from ending the process or delaying all other calls.
  *
  * Sizes are bytes where bytes are counted, else UTF-16 code units; times are milliseconds.
  */

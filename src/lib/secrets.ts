@@ -4,6 +4,8 @@ import { escapeRegExp, overlap } from "./text.js";
 const HIDDEN = "(secret)";
 /** Shorter values, `local` for one, are words of many a message, and no secrets. */
 const SHORTEST_SECRET = 6;
+/** In front of credentials; no secret, and a word of many a message about them. */
+const SCHEME = /^(?:Basic|Bearer|Token)\s+/i;
 /** Header values that say nothing about the caller. */
 const PUBLIC_HEADERS = new Set(["accept", "accept-language", "content-type", "user-agent"]);
 
@@ -35,7 +37,7 @@ export class SecretMask {
       Object.entries(headers)
         .filter(([name]) => !PUBLIC_HEADERS.has(name.toLowerCase()))
         .flatMap(([, value]) => [
-          value.trim(),
+          value.trim().replace(SCHEME, ""),
           value.trim().replace(/^[A-Za-z]+\s+/, ""),
           ...passwordOf(value.trim()),
         ]),

@@ -3,6 +3,8 @@
  * bounds, so that what one accepts the other accepts.
  */
 
+import { percentDecoded } from "./text.js";
+
 export interface Bounds {
   readonly min: number;
   readonly max: number;
@@ -64,16 +66,8 @@ export function withoutCredentials(text: string): {
 /** The `Authorization` header for the user name and password of an address; `null` where it has none. */
 export function basicAuthorization({ username, password }: URL): string | null {
   if (username === "" && password === "") return null;
-  const pair = `${decoded(username)}:${decoded(password)}`;
+  const pair = `${percentDecoded(username)}:${percentDecoded(password)}`;
   return `Basic ${Buffer.from(pair).toString("base64")}`;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
 
 /** What the log writes at least: pino's levels. */

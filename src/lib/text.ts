@@ -128,3 +128,12 @@ export function overlap(text: string, word: string): number {
 
 /** The pattern of a regular expression that matches this text and no other. */
 export const escapeRegExp = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+
+/** A part of an address as it was before it was percent-encoded; unchanged where it is not. */
+export function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,6 +1,8 @@
 import { constants } from "node:fs";
 import { access, type FileHandle, open, stat } from "node:fs/promises";
-import { deferred, FILE_READ_MS, systemCodeOf } from "../lib/index.js";
+import { deferred, FILE_READ_MS, TIMED_OUT as LATE, systemCodeOf, waitFor } from "../lib/index.js";
+
+export { LATE };
 
 /**
  * Work with files is done by a few threads (libuv's pool, four of them), and a thread that asks a dead
@@ -15,8 +17,6 @@ let inFlight = 0;
 let stuck = 0;
 const waiting: (() => void)[] = [];
 
-export const LATE = Symbol("late");
-
 /**
  * The outcome of work with files, or {@link LATE} when it took longer. The work itself goes on then, and
  * keeps its place until it ends.
@@ -27,44 +27,29 @@ export async function inPool<T>(
 ): Promise<T | typeof LATE> {
   // Nothing that waits here now would have its turn within its time.
   if (stuck >= MOST_IN_FLIGHT) return LATE;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<typeof LATE>((resolve) => {
-    timer = setTimeout(() => resolve(LATE), timeoutMs);
-  });
-  try {
-    return await limited(work, late);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function limited<T>(
-  work: () => Promise<T>,
-  late: Promise<typeof LATE>,
-): Promise<T | typeof LATE> {
-  if (inFlight >= MOST_IN_FLIGHT) {
+  const begin = performance.now();
+  if (inFlight < MOST_IN_FLIGHT) {
+    inFlight += 1;
+  } else {
     const turn = deferred();
     waiting.push(turn.resolve);
-    if ((await Promise.race([turn.promise, late])) === LATE) {
+    if ((await waitFor(turn.promise, { withinMs: timeoutMs })) === LATE) {
       const place = waiting.indexOf(turn.resolve);
       // Its turn came in the same moment: it goes to the next one.
       if (place < 0) leave();
       else waiting.splice(place, 1);
       return LATE;
     }
-  } else {
-    inFlight += 1;
   }
   let isStuck = false;
   const done = work().finally(() => {
     if (isStuck) stuck -= 1;
     leave();
   });
-  const outcome = await Promise.race([done, late]);
+  const outcome = await waitFor(done, { withinMs: timeoutMs - (performance.now() - begin) });
   if (outcome === LATE) {
     isStuck = true;
     stuck += 1;
-    done.catch(() => {});
   }
   return outcome;
 }

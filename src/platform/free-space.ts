@@ -46,13 +46,19 @@ export const memoryFigures = (): MemoryFigures =>
     available: process.availableMemory(),
   });
 
+/** What `health_check` shows; the same figures as a load is checked with. */
+export function machineMemory(): Pick<MemoryFigures, "totalMb" | "freeMb"> {
+  const { totalMb, freeMb } = memoryFigures();
+  return { totalMb, freeMb };
+}
+
 /**
  * Whether free disk space is all that there is: macOS leaves out what it frees when it is needed
  * (purgeable space), so that more may fit.
  */
 export const isDiskExact = (platform: NodeJS.Platform): boolean => platform !== "darwin";
 
-/** `null` where the system does not tell. */
+/** `null` where the system does not report it. */
 export async function freeDiskMb(folder: string): Promise<number | null> {
   return statfs(folder).then(
     ({ bavail, bsize }) => Math.floor((bavail * bsize) / MB),

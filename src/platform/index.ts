@@ -1,7 +1,13 @@
 export { FileCache } from "./file-cache.js";
 export { type FileLock, FileLocks } from "./file-lock.js";
 export { exists, type FileFault, inPool, LATE, readSmallFile } from "./file-reads.js";
-export { freeDiskMb, isDiskExact, type MemoryFigures, memoryFigures } from "./free-space.js";
+export {
+  freeDiskMb,
+  isDiskExact,
+  type MemoryFigures,
+  machineMemory,
+  memoryFigures,
+} from "./free-space.js";
 export { type ListenerOwner, ownerOfListener } from "./listener-owner.js";
 export { type Machine, thisMachine } from "./machine.js";
 export {
@@ -14,7 +20,7 @@ export {
   serversDirectory,
   stableHost,
 } from "./own-directory.js";
-export { endProcess, onTermination, unblock } from "./own-process.js";
+export { endProcess, keepHeapSmall, onTermination, unblock } from "./own-process.js";
 export {
   executableCandidates,
   firstExecutable,
@@ -24,7 +30,7 @@ export {
   pathsOf,
   withoutQuotes,
 } from "./paths.js";
-export { isProcessAlive, machineMemory, type ProcessFigures, processFigures } from "./processes.js";
+export { isProcessAlive, type ProcessFigures, processFigures } from "./processes.js";
 export { OutputLines } from "./program-output.js";
 export {
   type ProgramEnd,
@@ -32,4 +38,3 @@ export {
   type ProgramRun,
   runProgram,
 } from "./run-program.js";
-export { keepHeapSmall } from "./small-heap.js";

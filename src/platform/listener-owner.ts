@@ -55,7 +55,7 @@ async function readTable(file: string): Promise<string | null> {
   return "text" in table ? table.text : null;
 }
 
-/** `lsof` shows a user only what is his own, and ends with 1 where that is nothing. */
+/** `lsof` shows only the processes of its user, and ends with 1 where there are none. */
 async function ownerOnMac(port: number, asked: Asked): Promise<ListenerOwner> {
   const args = ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-F", "pun"];
   const { end, stdout, stderr } = await runOf(asked)("/usr/sbin/lsof", args);
@@ -80,7 +80,7 @@ async function ownerOnWindows(port: number, asked: Asked): Promise<ListenerOwner
   return owners.find((owner) => owner !== "own") ?? "own";
 }
 
-/** The user of a process with more rights is not shown, be it the same one; in his session it may be. */
+/** The user of a process with more rights is not shown, even if it is this one; then the session is compared. */
 function ownerOfTask(task: WindowsTask | null, own: WindowsTask | null): ListenerOwner {
   if (task === null || own === null || own.user === null) return "unknown";
   if (task.user !== null) return task.user === own.user ? "own" : "other";

@@ -9,7 +9,7 @@ import type { MemoryFigures } from "./free-space.js";
 export interface Machine {
   readonly platform: NodeJS.Platform;
   readonly arch: string;
-  /** The system's variables, such as PATH; settings of ours are config.ts's. */
+  /** The system's variables, such as PATH; not our settings, which `settings.ts` reads. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly home: string;
   /** Default: asked of the system. */

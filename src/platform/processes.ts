@@ -4,15 +4,10 @@ import { systemCodeOf } from "../lib/index.js";
 import { windowsProgram } from "./paths.js";
 import { runProgram } from "./run-program.js";
 
-/** Figures of a process of this machine, and of the machine itself. */
+/** Figures of a process of this machine. */
 export interface ProcessFigures {
   readonly memoryMb: number;
   readonly uptimeSeconds: number;
-}
-
-interface MachineMemory {
-  readonly totalMb: number;
-  readonly freeMb: number;
 }
 
 const MB = 1024 * 1024;
@@ -23,7 +18,7 @@ const PATIENCE_MS = 2500;
 /** Of `/proc`, on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
 
-/** Memory (resident) and age of a process by its id; `null` when the system does not tell. */
+/** Memory (resident) and age of a process by its id; `null` when the system does not report them. */
 export async function processFigures(pid: number): Promise<ProcessFigures | null> {
   switch (process.platform) {
     case "linux":
@@ -91,10 +86,6 @@ function figures(memoryMb: number, uptimeSeconds: number): ProcessFigures | null
   // A container may count the uptime of the machine from its own start.
   if (!Number.isFinite(memoryMb) || !(uptimeSeconds >= 0)) return null;
   return { memoryMb: Math.round(memoryMb), uptimeSeconds: Math.round(uptimeSeconds) };
-}
-
-export function machineMemory(): MachineMemory {
-  return { totalMb: Math.round(os.totalmem() / MB), freeMb: Math.round(os.freemem() / MB) };
 }
 
 /**

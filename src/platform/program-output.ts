@@ -79,13 +79,9 @@ export class OutputLines {
   }
 
   #take(text: string): void {
-    const lines = text.split(/\r?\n/);
-    for (const [index, line] of lines.entries()) {
-      this.#unfinished = truncate(this.#unfinished + line, LONGEST_OUTPUT_LINE);
-      if (index === lines.length - 1) return;
-      this.#onLine(this.#unfinished);
-      this.#unfinished = "";
-    }
+    const lines = (this.#unfinished + text).split(/\r?\n/);
+    this.#unfinished = truncate(lines.pop() ?? "", LONGEST_OUTPUT_LINE);
+    for (const line of lines) this.#onLine(truncate(line, LONGEST_OUTPUT_LINE));
   }
 }
 

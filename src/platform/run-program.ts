@@ -179,10 +179,7 @@ class RunningProgram {
   #stopListening = () => {};
   /** Why it is being ended by us, or how it ended itself. */
   #end: ProgramEnd | null = null;
-  #exited = false;
   #isDone = false;
-  /** The number of pieces of output so far, to detect new output. */
-  #pieces = 0;
 
   constructor(child: Child, options: ProgramOptions) {
     this.#child = child;
@@ -206,18 +203,16 @@ class RunningProgram {
 
   #read(pipe: Readable, output: ProgramOutput): void {
     pipe.on("error", () => {});
-    pipe.on("data", (bytes: Buffer) => this.#tell(output.add(bytes)));
-    pipe.once("end", () => this.#tell(output.end()));
+    pipe.on("data", (bytes: Buffer) => this.#onText(output.add(bytes)));
+    pipe.once("end", () => this.#onText(output.end()));
   }
 
-  #tell(text: string): void {
-    this.#pieces += 1;
+  #onText(text: string): void {
     if (this.#isDone || text === "") return;
     const { onOutput, leaveWhen } = this.#options;
     try {
       onOutput?.(text);
-      const bytes = this.#stdout.bytes + this.#stderr.bytes;
-      if (this.#end !== null || bytes > MOST_ANSWER_BYTES) return;
+      if (this.#end !== null || this.#bytes > MOST_ANSWER_BYTES) return;
       if (leaveWhen?.(this.#soFar())) this.#leave({ kind: "left" });
     } catch (thrown) {
       this.#child.kill("SIGKILL");
@@ -225,12 +220,15 @@ class RunningProgram {
     }
   }
 
+  get #bytes(): number {
+    return this.#stdout.bytes + this.#stderr.bytes;
+  }
+
   #soFar(): Omit<ProgramRun, "end"> {
     return { stdout: this.#stdout.text, stderr: this.#stderr.text };
   }
 
   #onExit(code: number | null, signal: string | null): void {
-    this.#exited = true;
     this.#end ??= { kind: "exited", code, signal };
     if (this.#isDone) {
       this.#release();
@@ -242,11 +240,11 @@ class RunningProgram {
 
   /** Not waited for: a process that inherited the pipes may hold them for days. */
   #finishWhenQuiet(): void {
-    const before = this.#pieces;
+    const before = this.#bytes;
     this.#after(QUIET_MS, () => {
       // On a busy machine the timer is due before the pipes have been looked at.
       setImmediate(() => {
-        if (this.#pieces === before) this.#finish();
+        if (this.#bytes === before) this.#finish();
         else this.#finishWhenQuiet();
       });
     });
@@ -258,7 +256,6 @@ class RunningProgram {
     this.#end = end;
     this.#child.kill("SIGTERM");
     this.#after(GRACE_MS, () => {
-      if (this.#exited) return;
       this.#child.kill("SIGKILL");
       this.#after(GRACE_MS, () => this.#finish());
     });
@@ -277,7 +274,7 @@ class RunningProgram {
 
   #finish(): void {
     if (this.#isDone) return;
-    for (const output of [this.#stdout, this.#stderr]) this.#tell(output.end());
+    for (const output of [this.#stdout, this.#stderr]) this.#onText(output.end());
     this.#conclude();
     this.#release();
   }

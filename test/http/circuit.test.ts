@@ -42,8 +42,11 @@ function pending({ isSent }: { isSent: boolean }) {
 }
 
 async function open(circuit: Circuit, times = 5): Promise<void> {
-  for (let i = 0; i < times; i += 1) await circuit.pass(failing(unreachable()));
+  for (let i = 0; i < times; i += 1) await fail(circuit, unreachable());
 }
+
+const fail = (circuit: Circuit, error: FoundryError): Promise<void> =>
+  expect(circuit.pass(failing(error))).rejects.toBe(error);
 
 const loopback = (options = {}) => new Circuit(URL, true, options);
 
@@ -55,7 +58,7 @@ describe("the circuit", () => {
     await open(circuit);
     for (let probe = 0; probe < 3; probe += 1) {
       vi.advanceTimersByTime(500);
-      await circuit.pass(failing(unreachable()));
+      await fail(circuit, unreachable());
     }
     vi.advanceTimersByTime(500);
     await circuit.pass(answering(200));
@@ -94,9 +97,9 @@ describe("the circuit", () => {
 
   it("counts a connect timeout as a failure, but not a late answer", async () => {
     const circuit = loopback({ failures: 1 });
-    await circuit.pass(failing(timeout("first_byte")));
+    await fail(circuit, timeout("first_byte"));
     expect(circuit.state).toBe("closed");
-    await circuit.pass(failing(timeout("connect")));
+    await fail(circuit, timeout("connect"));
     expect(circuit.state).toBe("open");
   });
 
@@ -216,8 +219,37 @@ describe("the circuit", () => {
     await vi.advanceTimersByTimeAsync(5000);
     expect(circuit.state).toBe("half-open");
     probe.fail(timeout("connect"));
-    await passed;
+    await expect(passed).rejects.toMatchObject({ code: "TIMEOUT" });
     expect(circuit.state).toBe("open");
+  });
+
+  it("is not held open by a system clock that is set back", async () => {
+    const circuit = loopback();
+    await open(circuit);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    await vi.advanceTimersByTimeAsync(500);
+    await circuit.pass(answering(200));
+    expect(circuit.state).toBe("closed");
+  });
+
+  it("ignores requests that were sent before it opened", async () => {
+    const circuit = loopback();
+    const [early, late] = [pending({ isSent: true }), pending({ isSent: true })];
+    const answered = circuit.pass(early.send);
+    const failed = circuit.pass(late.send);
+    await open(circuit);
+    early.answer(200);
+    await answered;
+    expect(circuit.state).toBe("open");
+    await vi.advanceTimersByTimeAsync(500);
+    const probe = pending({ isSent: false });
+    const passed = circuit.pass(probe.send);
+    late.fail(unreachable());
+    await expect(failed).rejects.toMatchObject({ code: "SERVICE_UNREACHABLE" });
+    expect(circuit.state).toBe("half-open");
+    probe.answer(200);
+    await passed;
+    expect(circuit.state).toBe("closed");
   });
 
   it("leaves no timer behind", async () => {

@@ -135,7 +135,7 @@ describe("compression that was not requested", () => {
   it("counts towards the limit of a body with its decompressed size", async () => {
     const body = gzipSync("x".repeat(1_000_000));
     const { baseUrl } = await inPieces({ "Content-Encoding": "gzip" }, body, 1e6);
-    const asking = transportTo(baseUrl, { maxBodyBytes: 10_000 }).request(get());
+    const asking = transportTo(baseUrl).request(get("/", { maxBodyBytes: 10_000 }));
     await expect(asking).rejects.toMatchObject({ code: "RESPONSE_TOO_LARGE" });
   });
 

@@ -146,7 +146,7 @@ describe("a stream", () => {
     const { baseUrl, sockets } = await eventServer((response) => {
       response.write(`data: token\n\ndata: ${"x".repeat(2000)}\n\n`);
     });
-    const stream = await transportTo(baseUrl, { maxBodyBytes: 1000 }).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(streamOf({ maxBodyBytes: 1000 }));
     await expect(dataOf(stream)).rejects.toMatchObject({ code: "RESPONSE_TOO_LARGE" });
     await expect.poll(() => sockets.size).toBe(0);
   });

@@ -1,9 +1,8 @@
 import { describe, expect, it } from "vitest";
-import type { TextStream } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
 import { httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
-async function piecesOf(stream: TextStream): Promise<string[]> {
+async function piecesOf(stream: AsyncIterable<string>): Promise<string[]> {
   const pieces: string[] = [];
   for await (const piece of stream) pieces.push(piece);
   return pieces;
@@ -24,7 +23,6 @@ describe("a streamed text", () => {
       more.fire();
     }
     expect(pieces).toEqual(["10 %\n", "100 %\n"]);
-    expect(stream.attempts).toBe(1);
   });
 
   it("is never cut within a character", async () => {
@@ -42,8 +40,8 @@ describe("a streamed text", () => {
 
   it("may be longer than the limit of a body", async () => {
     const { baseUrl } = await httpServer((_request, response) => response.end("x".repeat(5000)));
-    const transport = transportTo(baseUrl, { maxBodyBytes: 1000 });
-    const pieces = await piecesOf(await transport.text(post()));
+    const transport = transportTo(baseUrl);
+    const pieces = await piecesOf(await transport.text(post("/", { maxBodyBytes: 1000 })));
     expect(pieces.join("")).toHaveLength(5000);
   });
 
@@ -116,6 +114,6 @@ describe("a streamed text", () => {
     });
     const stream = await transportTo(baseUrl).text(post());
     expect(await piecesOf(stream)).toEqual(["text"]);
-    expect(stream.attempts).toBe(2);
+    expect(asked).toBe(2);
   });
 });

@@ -1,8 +1,9 @@
 import { tmpdir } from "node:os";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import {
   freeDiskMb,
   isDiskExact,
+  machineMemory,
   memoryFigures,
   memoryFiguresFrom,
 } from "../../src/platform/free-space.js";
@@ -30,6 +31,15 @@ describe("the memory of a machine", () => {
     // Usage above the limit, as is possible for a moment.
     const over = memoryFiguresFrom("linux", { ...inContainer, available: -5 });
     expect(over.freeMb).toBe(0);
+  });
+
+  it("is shown as the container's, too", () => {
+    const limit = vi.spyOn(process, "constrainedMemory").mockReturnValue(64 * 1024 ** 2);
+    try {
+      expect(machineMemory().totalMb).toBe(64);
+    } finally {
+      limit.mockRestore();
+    }
   });
 
   it("is known for this machine", () => {

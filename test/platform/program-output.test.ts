@@ -18,6 +18,10 @@ describe("the lines of a program's output", () => {
       ["on", "e\nt", "wo"],
       ["one", "two"],
     ],
+    [
+      ["one\r", "\ntwo"],
+      ["one", "two"],
+    ],
     [[], []],
   ] as const)("of %j are %j", (pieces, lines) => {
     expect(linesOf(...pieces)).toEqual(lines);

@@ -96,7 +96,7 @@ export interface Diagnosis {
   } | null;
 }
 
-/** In MB (1024 KB); `totalMb` and `freeMb` are of the machine. */
+/** In MB (1024 KB); `totalMb` and `freeMb` are of the machine, or of the container that the client is in. */
 export interface HealthMemory {
   readonly totalMb: number;
   readonly freeMb: number;
