@@ -105,7 +105,7 @@ async function orEmbedded(
 
 /** The setting `embedded: true`: only the service in our own child process. */
 async function searchEmbedded(context: SearchContext): Promise<Search> {
-  const { embeddedService, mayStart, timing, signal, log } = context;
+  const { embeddedService, timing, signal, log } = context;
   const { endpoint } = embeddedService;
   const attempts: Attempt[] = [];
   if (endpoint !== null) {
@@ -114,11 +114,7 @@ async function searchEmbedded(context: SearchContext): Promise<Search> {
     attempts.push({ what: endpoint, outcome: probed.outcome, ok });
     if (ok) return success({ endpoint, foundBy: "embedded" }, attempts);
   }
-  if (!(await embeddedService.isInstalled())) {
-    return failure(context, { kind: "embedded_missing" }, [...attempts, SDK_MISSING]);
-  }
-  if (mayStart) return startEmbedded(context, attempts);
-  return failure(context, { kind: "embedded_later" }, [...attempts, SDK_INSTALLED]);
+  return orEmbedded(context, { kind: "embedded_missing" }, attempts);
 }
 
 const SDK_MISSING: Attempt = { what: SDK_NAME, outcome: NOTHING_THERE.sdk, ok: false };
