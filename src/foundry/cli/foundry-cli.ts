@@ -170,7 +170,7 @@ export class FoundryCli {
     if (answer.kind === "broken") return { kind: "failed", what: answer.what };
     // The command succeeded. Its output does not matter, since the status has the address.
     if (verb !== "status" && end.kind === "exited" && end.code === 0) {
-      return { kind: "running", urls: [], pid: null };
+      return { kind: "running", urls: [] };
     }
     const what = failureOf(asked, this.machine.platform);
     const isNoProgram = end.kind === "not_started" && end.isPassing !== true;
