@@ -57,7 +57,7 @@ async function readOnce(directory: string, log: Logger): Promise<DiskFacts> {
   // A registered model may be stored anywhere; the registration names its folder.
   for (const facts of registered.slice(0, REGISTERED_MODELS_READ)) {
     if (folders === null || walk.leftMs <= 0) break;
-    if (facts.modelPath === undefined || folders.has(facts.id)) continue;
+    if (facts.modelPath === null || folders.has(facts.id)) continue;
     folders.set(facts.id, { id: facts.id, ...(await readContextLimits(facts.modelPath)) });
   }
   const isComplete = scanned?.isComplete ?? true;
