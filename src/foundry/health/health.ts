@@ -16,7 +16,6 @@ import type { CliGeneration } from "../cli/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Dialect, DialectName } from "../dialects/index.js";
 import type { Attempt, FoundBy } from "../discovery/index.js";
-import type { ModelLoader } from "../loading/index.js";
 import {
   type HealthDetails,
   isBlockedByLoad,
@@ -34,7 +33,6 @@ import {
   listingProblems,
   movedProblem,
   narrowedAdvice,
-  needsDownload,
   oldAgentProblem,
   problemOf,
 } from "./problems.js";
@@ -177,9 +175,7 @@ async function examine(
     .wait({ signal });
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
-    ...(isBusy || listing === null
-      ? []
-      : listingProblems(dialect.can, listing, await downloadAdvice(loader, listing))),
+    ...(isBusy || listing === null ? [] : await listingProblems(dialect.can, listing, loader)),
     ...(await defaultProblems(loader, listing)),
     ...circuitProblems(service),
     ...(reportsFailing ? metrics.failing.map(failingProblem) : []),
@@ -226,15 +222,6 @@ async function reach(
     if (searches === MOST_SEARCHES) return { connection: null, live: null };
   }
 }
-
-/** An empty text where it is not needed. */
-const downloadAdvice = async (
-  loader: ModelLoader,
-  listing: ModelListing | FoundryError,
-): Promise<string> =>
-  listing instanceof FoundryError || !needsDownload(listing)
-    ? ""
-    : loader.adviceForAny(listing.models);
 
 const hasCrashed = (live: Live | FoundryError): boolean =>
   live instanceof FoundryError && live.code === "SERVER_CRASHED";
