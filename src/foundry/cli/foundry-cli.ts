@@ -38,7 +38,8 @@ interface CliCall {
   readonly timeoutMs?: number;
 }
 
-type Verb = "status" | "start" | "restart";
+export type StartVerb = "start" | "restart";
+type Verb = "status" | StartVerb;
 
 const STATUS_MS = 10_000;
 const VERSION_MS = 10_000;
@@ -88,17 +89,9 @@ export class FoundryCli {
     return this.#generation;
   }
 
-  /** The command for the status, for people: `foundry server status`. */
-  get statusCommand(): string {
-    return `foundry ${this.#generation ?? "server"} status`;
-  }
-
-  get startCommand(): string {
-    return `foundry ${this.#generation ?? "server"} start`;
-  }
-
-  get restartCommand(): string {
-    return `foundry ${this.#generation ?? "server"} restart`;
+  /** The command, for people: `foundry server status`. */
+  command(verb: Verb): string {
+    return `foundry ${this.#generation ?? "server"} ${verb}`;
   }
 
   /**

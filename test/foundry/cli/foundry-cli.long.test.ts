@@ -66,7 +66,7 @@ describe("a request for the state", () => {
   it("tries the newer commands first, and remembers the generation", async () => {
     const cli = await cliThat({ [NEW_STATUS]: say(READY) });
     expect(cli.generation).toBeNull();
-    expect(cli.statusCommand).toBe("foundry server status");
+    expect(cli.command("status")).toBe("foundry server status");
 
     const report = await cli.status();
 
@@ -83,7 +83,7 @@ describe("a request for the state", () => {
     const running = { kind: "running", urls: ["http://127.0.0.1:54657"] };
     expect(reports).toEqual([running, running]);
     expect(cli.generation).toBe("service");
-    expect([cli.statusCommand, cli.startCommand]).toEqual([
+    expect([cli.command("status"), cli.command("start")]).toEqual([
       "foundry service status",
       "foundry service start",
     ]);
@@ -131,7 +131,7 @@ describe("a request for the state", () => {
   it("learns the generation from the unknown command, although the other one gives no answer", async () => {
     const cli = await cliThat({ "service status": "process.exitCode = 3;" });
     expect(await cli.status()).toEqual({ kind: "failed", what: "ended with exit code 3" });
-    expect(cli.statusCommand).toBe("foundry service status");
+    expect(cli.command("status")).toBe("foundry service status");
   });
 
   it("trusts the output more than the exit code", async () => {
@@ -226,7 +226,7 @@ describe("a start of the service", () => {
       "service start": say("🟢 Service is Started on http://127.0.0.1:64646/, PID 17000!"),
     });
     expect(await cli.start()).toMatchObject({ kind: "running", urls: ["http://127.0.0.1:64646"] });
-    expect(cli.startCommand).toBe("foundry service start");
+    expect(cli.command("start")).toBe("foundry service start");
     expect(await questions()).toEqual([NEW_START, "service start"]);
   });
 
@@ -299,7 +299,7 @@ describe("a restart of the service", () => {
       ),
     });
     expect(await cli.restart()).toMatchObject({ urls: ["http://127.0.0.1:64646"] });
-    expect(cli.restartCommand).toBe("foundry service restart");
+    expect(cli.command("restart")).toBe("foundry service restart");
   });
 });
 
