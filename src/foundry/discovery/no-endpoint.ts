@@ -51,9 +51,8 @@ export function noEndpointError(
   const tried = attempts.filter((attempt) => isInformative(attempt, situation));
   const list = tried.map(({ what, outcome }) => `${what}: ${outcome}`).join("; ");
   const message = list === "" ? `${headline}.` : `${headline}.${TRIED}${list}.`;
-  const hint = action.includes(wslHint(machine)) ? "" : wslHint(machine);
   return new FoundryError("NO_ENDPOINT", message, {
-    action: action + hint,
+    action: `${action}${wslHint(machine)}`,
     retryable,
     ...(situation.kind === "embedded_failed" ? causeOf(situation.error) : {}),
   });
@@ -179,10 +178,7 @@ const START = "start it with `foundry server start` (before CLI 0.10: `foundry s
  * How to install a Foundry Local on this machine. For which systems there is one:
  * docs/foundry-local.md, sections 1 and 12.
  */
-export const installAdvice = (machine: Machine, facts: InstallFacts): string =>
-  `${installation(machine, facts)}${wslHint(machine)}`;
-
-function installation(
+export function installAdvice(
   { platform, arch }: Machine,
   { mayEmbed, packageFolder = PACKAGE_FOLDER }: InstallFacts,
 ): string {
