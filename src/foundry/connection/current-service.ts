@@ -270,13 +270,13 @@ export class CurrentService {
       {
         service,
         machine: this.#machine,
-        ...(foundBy === "embedded" ? { embedded: this.#embedded } : {}),
+        embedded: foundBy === "embedded" ? this.#embedded : undefined,
         // A download goes to the models of this machine, however the service was found.
         cli: () => this.commandLine(),
       },
       {
         log: this.#options.log,
-        ...(downloadStallMs === undefined ? {} : { limits: { stallMs: downloadStallMs } }),
+        limits: downloadStallMs === undefined ? {} : { stallMs: downloadStallMs },
       },
     );
     const missing = new MissingModels(service, downloader);

@@ -303,8 +303,7 @@ function checkLiveness(service: Service, wholeMs: number): Promise<Live | Foundr
     }
     return timed((await service.detectOnce(once)).dialect);
   };
-  const { endpoint } = service;
-  return withinQuickLimits({ endpoint, totalMs: wholeMs }, check).catch(toFoundryError);
+  return withinQuickLimits(service.endpoint, wholeMs, check).catch(toFoundryError);
 }
 
 /** A service that is alive but does not list its loaded models is loading one for another client. */
