@@ -228,12 +228,9 @@ export class ModelLoader {
     const service = this.#service;
     const dialect = await service.dialect();
     try {
+      const wasAbandoned = await this.#abandoned.ended(model, dialect, task.signal);
       // A recent list says whether the model is loaded.
-      let isKnown = service.models.hasRecent;
-      if (this.#abandoned.has(model)) {
-        await this.#abandoned.ended(model, dialect, task.signal);
-        isKnown = false;
-      }
+      const isKnown = service.models.hasRecent && !wasAbandoned;
       const warnings = dialect.can.load ? await this.#capacityWarnings(model, task) : [];
       task.runOn();
       for (let attempt = 1; ; attempt += 1) {
