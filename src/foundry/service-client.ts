@@ -237,14 +237,14 @@ export class ServiceClient {
 
   async #checkHealth(options: CallOptions, reportsFailing: boolean): Promise<ServiceHealth> {
     checkOptions(callOptions, options);
-    const { signal, dispose } = this.#endOf(options.signal);
-    try {
-      const timeoutMs = this.#options.timeoutMs ?? 30_000;
-      const own = { current: this.#current, metrics: this.metrics, timeoutMs, signal };
-      return await checkHealth({ ...own, reportsFailing });
-    } finally {
-      dispose();
-    }
+    return checkHealth({
+      current: this.#current,
+      metrics: this.metrics,
+      timeoutMs: this.#options.timeoutMs ?? 30_000,
+      signal: options.signal,
+      closing: this.#closing.signal,
+      reportsFailing,
+    });
   }
 
   /**

@@ -1,4 +1,4 @@
-import { FoundryError, type MeteredTrace } from "../lib/index.js";
+import { type MeteredTrace, toFoundryError } from "../lib/index.js";
 import type { DownloadResult, LoadOptions, LoadResult } from "./calls.js";
 import type { Connection } from "./connection/index.js";
 import type { KnownModel } from "./models/index.js";
@@ -28,14 +28,14 @@ export async function loaded(
   let resolved = await loader.resolveModel(name, { signal, trace, device, onStatus });
   call.onModel(resolved.model.id);
   if (call.download === true && resolved.model.downloaded !== true) {
-    const tight = await download(resolved.model, connection, call).catch((thrown: unknown) => {
+    try {
+      const { warnings: tight } = await download(resolved.model, connection, call);
+      for (const warning of tight) warnings.add(warning);
+    } catch (thrown) {
+      const { code } = toFoundryError(thrown);
       // Where it is not known whether the model is there, its load shows it.
-      const isUnavailable =
-        thrown instanceof FoundryError && thrown.code === "DOWNLOAD_UNAVAILABLE";
-      if (resolved.model.downloaded === null && isUnavailable) return [];
-      throw thrown;
-    });
-    for (const warning of tight) warnings.add(warning);
+      if (resolved.model.downloaded !== null || code !== "DOWNLOAD_UNAVAILABLE") throw thrown;
+    }
     resolved = await loader.resolveModel(name, { signal, trace, device });
   }
   const outcome = await loader.load(resolved, signal, { idleSeconds, force, onStatus, trace });
@@ -52,21 +52,16 @@ export async function downloaded(
   const { signal, trace, onStatus, device } = call;
   const { model } = await connection.loader.resolveModel(name, { signal, trace, device, onStatus });
   call.onModel(model.id);
-  if (model.downloaded === true) {
-    return { model: model.id, status: "already_downloaded", warnings: [] };
-  }
-  const warnings = await download(model, connection, call);
-  return { model: model.id, status: "downloaded", warnings };
+  return download(model, connection, call);
 }
 
-/** Resolves with what was tight, each a sentence. */
 async function download(
   model: KnownModel,
   { downloader, capacity }: Connection,
   { signal, trace, onStatus, force = false }: LoadCall,
-): Promise<readonly string[]> {
+): Promise<DownloadResult> {
   const warnings =
     model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];
-  await downloader.download(model, { signal, trace, onStatus });
-  return warnings;
+  const status = await downloader.download(model, { signal, trace, onStatus });
+  return { model: model.id, status, warnings };
 }

@@ -9,7 +9,7 @@ export type ServiceReport =
    * The addresses where it reportedly listens; none where the command started it and printed none.
    * Only a probe shows whether that is true.
    */
-  | { readonly kind: "running"; readonly urls: readonly string[]; readonly pid: number | null }
+  | { readonly kind: "running"; readonly urls: readonly string[] }
   /** Addresses may remain from an earlier run; in one report of users a live one was among them. */
   | { readonly kind: "stopped"; readonly urls: readonly string[] };
 
@@ -90,7 +90,6 @@ const unknownMember = z.unknown().optional();
 const Status = z.object({
   running: z.boolean().optional().catch(undefined),
   state: z.string().optional().catch(undefined),
-  pid: z.number().int().positive().nullable().catch(null).default(null),
   port: z.number().int().min(1).max(65_535).optional().catch(undefined),
   webUrls: unknownMember,
   web_urls: unknownMember,
@@ -106,14 +105,14 @@ function jsonReport(text: string): ServiceReport | null {
 function reportFrom(value: unknown): ServiceReport | null {
   const status = Status.safeParse(value).data;
   if (status === undefined) return null;
-  const { running, state, pid, port } = status;
+  const { running, state, port } = status;
   const named = JSON.stringify([status.webUrls, status.web_urls, status.urls]);
   const urls = urlsIn(named);
   if (urls.length === 0 && port !== undefined) urls.push(`http://127.0.0.1:${port}`);
   const isStopped = running === false || (running === undefined && STATE_STOPPED.test(state ?? ""));
   if (isStopped) return { kind: "stopped", urls };
   // The JSON is about something else, or the service does not listen yet.
-  return urls.length === 0 ? null : { kind: "running", urls, pid };
+  return urls.length === 0 ? null : { kind: "running", urls };
 }
 
 const STATE_STOPPED = /^(?:not[ _-]?running|stopped)$/i;
@@ -156,7 +155,6 @@ function textReport(text: string): ServiceReport | null {
   let isRunning = false;
   let isStopped = false;
   let urls: string[] = [];
-  let pid: number | null = null;
   // A carriage return alone begins a line, too: progress is overwritten with it.
   for (const line of text.split(/[\r\n]+/)) {
     const named = urlsIn(line);
@@ -168,10 +166,9 @@ function textReport(text: string): ServiceReport | null {
       // A table, whose row `State` comes before.
       [isRunning, urls] = [!isStopped, named];
     }
-    pid = pidIn(line) ?? pid;
   }
   if (isStopped) return { kind: "stopped", urls };
-  return isRunning ? { kind: "running", urls, pid } : null;
+  return isRunning ? { kind: "running", urls } : null;
 }
 
 const SAYS_STOPPED = /\bnot[ _-]running\b|\bis (?:stopped|not started)\b|^\s*State:?\s+Stopped\b/i;
@@ -179,11 +176,6 @@ const SAYS_STOPPED = /\bnot[ _-]running\b|\bis (?:stopped|not started)\b|^\s*Sta
 const SAYS_WHERE = /\b(?:running|started|listening) (?:on|at)\b/i;
 
 const IS_URL_ROW = /\bWeb URLs?\b/i;
-
-function pidIn(line: string): number | null {
-  const digits = /\bPID:?\s+(\d+)/i.exec(line)?.[1];
-  return digits === undefined || Number(digits) === 0 ? null : Number(digits);
-}
 
 /** By the message, not by the exit code: that of the old command line is not known. */
 function refusalIn(text: string): "unknown_command" | "unknown_option" | null {

@@ -38,7 +38,8 @@ interface CliCall {
   readonly timeoutMs?: number;
 }
 
-type Verb = "status" | "start" | "restart";
+export type StartVerb = "start" | "restart";
+type Verb = "status" | StartVerb;
 
 const STATUS_MS = 10_000;
 const VERSION_MS = 10_000;
@@ -88,17 +89,9 @@ export class FoundryCli {
     return this.#generation;
   }
 
-  /** The command for the status, for people: `foundry server status`. */
-  get statusCommand(): string {
-    return `foundry ${this.#generation ?? "server"} status`;
-  }
-
-  get startCommand(): string {
-    return `foundry ${this.#generation ?? "server"} start`;
-  }
-
-  get restartCommand(): string {
-    return `foundry ${this.#generation ?? "server"} restart`;
+  /** The command, for people: `foundry server status`. */
+  command(verb: Verb): string {
+    return `foundry ${this.#generation ?? "server"} ${verb}`;
   }
 
   /**
@@ -170,7 +163,7 @@ export class FoundryCli {
     if (answer.kind === "broken") return { kind: "failed", what: answer.what };
     // The command succeeded. Its output does not matter, since the status has the address.
     if (verb !== "status" && end.kind === "exited" && end.code === 0) {
-      return { kind: "running", urls: [], pid: null };
+      return { kind: "running", urls: [] };
     }
     const what = failureOf(asked, this.machine.platform);
     const isNoProgram = end.kind === "not_started" && end.isPassing !== true;

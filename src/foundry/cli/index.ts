@@ -3,4 +3,5 @@ export {
   type CliReport,
   type FoundryCli,
   findFoundryCli,
+  type StartVerb,
 } from "./foundry-cli.js";

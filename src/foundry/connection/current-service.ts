@@ -54,15 +54,16 @@ export class CurrentService {
   readonly #options: FoundryClientOptions;
   readonly #machine: Machine;
   readonly #embedded: EmbeddedService;
-  readonly #discovery: Discovery | null;
+  /** Finds the service or, where an endpoint is set, what runs beside it. */
+  readonly #discovery: Discovery;
+  /** Whether the service is found again when it is gone: no endpoint is set. */
+  readonly #isFollowed: boolean;
   readonly #closing = new AbortController();
   readonly #retired = new RetiredConnections();
   readonly #searches = new SharedTasks<Connection, StatusUpdate>({ runsOn: true });
   #current: Connection | null = null;
   /** Whether a service was lost since the last search, so that it may be restarting. */
   #wasLost = false;
-  /** Finds what runs beside a set endpoint; `null` where none is set. */
-  readonly #elsewhere: Discovery | null;
 
   /** @param machine Where to search; another than this one only in tests. */
   constructor(
@@ -75,17 +76,18 @@ export class CurrentService {
     // The folder that a host starts us in may be an untrusted project: only on request.
     const directories = options.embedded === true ? ["."] : [];
     this.#embedded = new EmbeddedService({ machine, log: options.log, directories });
-    if (options.endpoint !== undefined) {
-      this.#discovery = null;
-      this.#elsewhere = this.#discoveryFor({ autostart: false, embedded: false });
-      this.#current = this.#connectionTo(options.endpoint, "set");
-      return;
-    }
-    this.#elsewhere = null;
-    this.#discovery = this.#discoveryFor({
-      autostart: options.autostart ?? true,
-      embedded: options.embedded ?? "auto",
+    const { endpoint, cliPath, log, discovery } = options;
+    this.#isFollowed = endpoint === undefined;
+    this.#discovery = new Discovery({
+      machine,
+      autostart: this.#isFollowed && (options.autostart ?? true),
+      embedded: this.#isFollowed && (options.embedded ?? "auto"),
+      discovery,
+      cliPath,
+      log,
+      embeddedService: this.#embedded,
     });
+    if (endpoint !== undefined) this.#current = this.#connectionTo(endpoint, "set");
   }
 
   /** The connection in use, if there is one, without any search. */
@@ -95,12 +97,12 @@ export class CurrentService {
 
   /** The last search; `null` where none was needed yet, or an endpoint is set. */
   get lastSearch(): LastSearch | null {
-    return this.#discovery?.lastSearch ?? null;
+    return this.#isFollowed ? this.#discovery.lastSearch : null;
   }
 
   /** Why there is no service, after a search that found none. */
   get whyNothing(): FoundryError {
-    return this.#discovery?.whyNothing ?? nothingFound();
+    return this.#discovery.whyNothing ?? nothingFound();
   }
 
   /**
@@ -120,7 +122,7 @@ export class CurrentService {
 
   /** Searches without starting anything, for a health check. `null` where nothing is found. */
   async findRunning(signal?: AbortSignal): Promise<Connection | null> {
-    if (this.#current !== null || this.#discovery === null) return this.#current;
+    if (this.#current !== null) return this.#current;
     const search = await this.#discovery.search({ signal, mayStart: false });
     return search.found === null ? null : this.#use(search.found.endpoint, search.found.foundBy);
   }
@@ -167,7 +169,7 @@ export class CurrentService {
   ): Promise<boolean> {
     connection.service.noteError(error);
     const isGone = this.noteGone(connection, error);
-    if (!isGone && error.code === "SERVER_CRASHED" && this.#discovery !== null) {
+    if (!isGone && error.code === "SERVER_CRASHED" && this.#isFollowed) {
       // The request may have caused the crash, so it is not sent again.
       this.#retire(connection, error);
       return false;
@@ -194,14 +196,14 @@ export class CurrentService {
   }
 
   /** Foundry Local's command line on this machine. */
-  async commandLine(): Promise<FoundryCli | null> {
-    return (this.#discovery ?? this.#elsewhere)?.cli() ?? null;
+  commandLine(): Promise<FoundryCli | null> {
+    return this.#discovery.cli();
   }
 
   /** Where the service runs, when it does not answer at an endpoint of this machine that was set. */
   async elsewhere({ service }: Connection, signal?: AbortSignal): Promise<string | null> {
-    if (this.#elsewhere === null || !service.isOnThisMachine) return null;
-    const search = this.#elsewhere.search({ signal, mayStart: false });
+    if (this.#isFollowed || !service.isOnThisMachine) return null;
+    const search = this.#discovery.search({ signal, mayStart: false });
     const { found } = await search.catch(() => ({ found: null }));
     // At the same host and port it did not move: the address is wrong in another way, such as https.
     const isThere = found !== null && hostOf(found.endpoint) === hostOf(service.endpoint);
@@ -213,20 +215,12 @@ export class CurrentService {
     const connections = [...this.#retired.all, ...(this.#current === null ? [] : [this.#current])];
     await Promise.all([
       ...connections.map(({ service }) => service.close()),
-      this.#discovery?.close(),
-      this.#elsewhere?.close(),
+      this.#discovery.close(),
     ]);
   }
 
   get #mostRetries(): number {
     return this.#options.retry?.retries ?? 3;
-  }
-
-  #discoveryFor(may: { autostart: boolean; embedded: boolean | "auto" }): Discovery {
-    const { cliPath, log, discovery } = this.#options;
-    const embeddedService = this.#embedded;
-    const machine = this.#machine;
-    return new Discovery({ machine, ...may, discovery, cliPath, log, embeddedService });
   }
 
   #retire(connection: Connection, error?: FoundryError): void {
@@ -239,14 +233,12 @@ export class CurrentService {
   }
 
   async #find(onStatus: OnStatus): Promise<Connection> {
-    const discovery = this.#discovery;
-    if (discovery === null) throw new Error("an endpoint is set, so nothing is searched for");
     const pauses = this.#wasLost ? [...SEARCH_PAUSES_MS] : [];
     this.#wasLost = false;
     onStatus({ step: "finding", message: "Looking for Foundry Local", percent: null });
     for (;;) {
       const begin = performance.now();
-      const { found, error } = await discovery.search({ onStatus });
+      const { found, error } = await this.#discovery.search({ onStatus });
       if (found !== null) return this.#use(found.endpoint, found.foundBy);
       const wasQuick = performance.now() - begin < QUICK_SEARCH_MS;
       const nextPauseMs = wasQuick ? pauses.shift() : undefined;
@@ -271,20 +263,20 @@ export class CurrentService {
     const { downloadStallMs } = this.#options;
     const { apiKey: _key, headers: _headers, ...open } = this.#options;
     // Foundry Local needs no key: a key belongs to the endpoint that it was set with, not to a found one.
-    const options = this.#discovery === null ? this.#options : open;
-    const service = new Service(endpoint, options, this.#discovery !== null, this.metrics);
+    const options = this.#isFollowed ? open : this.#options;
+    const service = new Service(endpoint, options, this.#isFollowed, this.metrics);
     const capacity = new CapacityCheck(service, this.#machine);
     const downloader = new ModelDownloader(
       {
         service,
         machine: this.#machine,
-        ...(foundBy === "embedded" ? { embedded: this.#embedded } : {}),
+        embedded: foundBy === "embedded" ? this.#embedded : undefined,
         // A download goes to the models of this machine, however the service was found.
         cli: () => this.commandLine(),
       },
       {
         log: this.#options.log,
-        ...(downloadStallMs === undefined ? {} : { limits: { stallMs: downloadStallMs } }),
+        limits: downloadStallMs === undefined ? {} : { stallMs: downloadStallMs },
       },
     );
     const missing = new MissingModels(service, downloader);

@@ -12,10 +12,9 @@ import type { Logger } from "../../log.js";
 import { type ListenerOwner, type Machine, ownerOfListener } from "../../platform/index.js";
 import type { CallOptions } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
-import { EmbeddedService } from "../embedded/index.js";
+import type { EmbeddedService } from "../embedded/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
 import type { Found } from "./attempt.js";
-import { candidateOf } from "./probe.js";
 import { type Search, searchOnce } from "./search.js";
 import { TIMING, type Timing } from "./timing.js";
 
@@ -36,8 +35,8 @@ export interface DiscoveryOptions {
   /** Ports that are probed last. Default: {@link KNOWN_PORTS}. */
   readonly knownPorts?: readonly number[];
   readonly log?: Logger | undefined;
-  /** The service in our own child process; `close()` ends it. Default: one with its own defaults. */
-  readonly embeddedService?: EmbeddedService;
+  /** The service in our own child process; `close()` ends it. */
+  readonly embeddedService: EmbeddedService;
   /** Time limits and the clock. For tests. */
   readonly timing?: Partial<Timing>;
 }
@@ -62,6 +61,11 @@ export interface LastSearch extends Search {
   readonly ms: number;
 }
 
+interface EndedSearch extends LastSearch {
+  readonly mayStart: boolean;
+  readonly endedAt: number;
+}
+
 /** A search that is running. */
 interface Running {
   readonly mayStart: boolean;
@@ -71,21 +75,16 @@ interface Running {
 /** Finds the service of this machine. */
 export class Discovery {
   readonly #timing: Timing;
-  readonly #embedded: EmbeddedService;
   readonly #closing = new AbortController();
   #running: Running | null = null;
   /** Where the service answered last, and the `foundBy` that the next search reports for it. */
   #last: Found | null = null;
-  #lastSearch: LastSearch | null = null;
+  #lastSearch: EndedSearch | null = null;
   #startFailure: FoundryError | null = null;
-  #failure: { readonly search: Search; readonly mayStart: boolean; readonly at: number } | null =
-    null;
   #cli: FoundryCli | null = null;
 
   constructor(readonly options: DiscoveryOptions) {
     this.#timing = { ...TIMING, ...options.timing };
-    const { machine, log, embeddedService } = options;
-    this.#embedded = embeddedService ?? new EmbeddedService({ machine, log });
   }
 
   /**
@@ -123,19 +122,6 @@ export class Discovery {
     return start === "next" ? (this.#startFailure ?? error) : error;
   }
 
-  /**
-   * Stores an endpoint where the service answered. The next search tries it first.
-   *
-   * @param isGuess Whether only its address suggests that it is a Foundry Local.
-   */
-  remember(endpoint: string, isGuess = false): void {
-    const { url, fault } = candidateOf(endpoint);
-    if (fault !== null) return;
-    this.#last = { endpoint: url, foundBy: isGuess ? "guess" : "last_url" };
-    this.#failure = null;
-    this.#startFailure = null;
-  }
-
   /** The installed command line; the same object as long as its path is the same. */
   async cli(): Promise<FoundryCli | null> {
     const { machine, cliPath } = this.options;
@@ -148,15 +134,15 @@ export class Discovery {
   /** Ends the embedded service. An installed service that it started goes on. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await this.#embedded.close();
+    await this.options.embeddedService.close();
   }
 
   /** Twenty calls that fail together must not run twenty command lines one after the other. */
   #keptFailure(wantsStart: boolean): Search | null {
-    if (this.#failure === null) return null;
-    const { search, mayStart, at } = this.#failure;
-    const isFresh = this.#timing.now() - at < this.#timing.failureKeptMs;
-    return isFresh && (mayStart || !wantsStart) ? search : null;
+    const last = this.#lastSearch;
+    if (last === null || last.found !== null) return null;
+    const isFresh = this.#timing.now() - last.endedAt < this.#timing.failureKeptMs;
+    return isFresh && (last.mayStart || !wantsStart) ? last : null;
   }
 
   #begin(mayStart: boolean): Running {
@@ -170,25 +156,22 @@ export class Discovery {
   async #searchOnce(mayStart: boolean, onStatus: OnStatus): Promise<Search> {
     const {
       machine,
-      autostart,
-      embedded,
       log,
       cliPath,
       discovery,
+      embeddedService,
       knownPorts = KNOWN_PORTS,
       ownerOf = (port, end) => ownerOfListener(port, { machine, signal: end }),
       startTimeoutMs = START_TIMEOUT_MS,
     } = this.options;
     const { signal } = this.#closing;
     const last = this.#last;
-    const isEmbedded = last !== null && last.endpoint === this.#embedded.endpoint;
+    const isEmbedded = last !== null && last.endpoint === embeddedService.endpoint;
     const begin = this.#timing.now();
     let search: Search;
     try {
       search = await searchOnce({
-        machine,
-        autostart,
-        embedded,
+        ...this.options,
         log,
         signal,
         mayStart,
@@ -199,7 +182,6 @@ export class Discovery {
         cli: () => this.cli(),
         isCliSet: cliPath !== undefined,
         timing: this.#timing,
-        embeddedService: this.#embedded,
         startTimeoutMs,
       });
     } catch (thrown) {
@@ -208,14 +190,18 @@ export class Discovery {
       this.#running = null;
     }
     if (signal.aborted) throw closedError();
-    const ms = Math.round(this.#timing.now() - begin);
+    const endedAt = this.#timing.now();
+    const ms = Math.round(endedAt - begin);
     const { found, attempts } = search;
     log?.info({ found, attempts, ms }, "searched for Foundry Local");
-    this.#lastSearch = { ...search, ms };
+    const ended = { ...search, ms, mayStart, endedAt };
+    this.#lastSearch = ended;
     if (search.start === "failed") this.#startFailure = search.error;
-    if (found === null) this.#failure = { search, mayStart, at: this.#timing.now() };
-    else this.remember(found.endpoint, found.foundBy === "guess");
-    return search;
+    if (found !== null) {
+      this.#last = { ...found, foundBy: found.foundBy === "guess" ? "guess" : "last_url" };
+      this.#startFailure = null;
+    }
+    return ended;
   }
 }
 

@@ -1,6 +1,6 @@
 import { FoundryError, PACKAGE_FOLDER } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
-import type { FoundryCli } from "../cli/index.js";
+import type { FoundryCli, StartVerb } from "../cli/index.js";
 import { sdkInstallation } from "../embedded/index.js";
 import { type Attempt, inCode, NOTHING_THERE, TRIED } from "./attempt.js";
 
@@ -8,8 +8,8 @@ import { type Attempt, inCode, NOTHING_THERE, TRIED } from "./attempt.js";
 export type Situation =
   | { readonly kind: "no_cli" }
   | { readonly kind: "not_running"; readonly cli: FoundryCli; readonly willStart: boolean }
-  /** `command`: the one that failed, to start or to restart. */
-  | { readonly kind: "start_failed"; readonly cli: FoundryCli; readonly command: string }
+  /** `verb`: of the command that failed. */
+  | { readonly kind: "start_failed"; readonly cli: FoundryCli; readonly verb: StartVerb }
   | { readonly kind: "start_late"; readonly cli: FoundryCli }
   /** `willStart` and `willRestart`: this search only scanned, and the next call does so. */
   | { readonly kind: "dead_listener"; readonly cli: FoundryCli; readonly willRestart: boolean }
@@ -51,9 +51,8 @@ export function noEndpointError(
   const tried = attempts.filter((attempt) => isInformative(attempt, situation));
   const list = tried.map(({ what, outcome }) => `${what}: ${outcome}`).join("; ");
   const message = list === "" ? `${headline}.` : `${headline}.${TRIED}${list}.`;
-  const hint = action.includes(wslHint(machine)) ? "" : wslHint(machine);
   return new FoundryError("NO_ENDPOINT", message, {
-    action: action + hint,
+    action: `${action}${wslHint(machine)}`,
     retryable,
     ...(situation.kind === "embedded_failed" ? causeOf(situation.error) : {}),
   });
@@ -64,7 +63,7 @@ const UNINFORMATIVE: ReadonlySet<string> = new Set(Object.values(NOTHING_THERE))
 /** Agents read the message, and their context is short: the headline is not repeated. */
 function isInformative({ what, outcome }: Attempt, situation: Situation): boolean {
   if (UNINFORMATIVE.has(outcome)) return false;
-  return situation.kind !== "not_running" || what !== inCode(situation.cli.statusCommand);
+  return situation.kind !== "not_running" || what !== inCode(situation.cli.command("status"));
 }
 
 const causeOf = (error: FoundryError) => ({
@@ -81,7 +80,7 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
         retryable: false,
       };
     case "not_running": {
-      const command = inCode(situation.cli.startCommand);
+      const command = inCode(situation.cli.command("start"));
       return {
         headline: "Foundry Local is installed, but not running",
         action: situation.willStart
@@ -92,19 +91,19 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
     }
     case "start_failed":
       return {
-        headline: `Foundry Local could not be ${situation.command === situation.cli.restartCommand ? "restarted" : "started"}`,
+        headline: `Foundry Local could not be ${situation.verb}ed`,
         // #146: an Inference.Service.Agent may survive a stop or an update and keep its port.
-        action: `Run ${inCode(situation.command)} in a terminal to see why it does not start; if an address is in use, end the old Inference.Service.Agent that holds it.`,
+        action: `Run ${inCode(situation.cli.command(situation.verb))} in a terminal to see why it does not start; if an address is in use, end the old Inference.Service.Agent that holds it.`,
         retryable: false,
       };
     case "start_late":
       return {
         headline: "Foundry Local was started, but does not answer yet",
-        action: `Try again in a minute: a first start can take long. If that does not help, run ${inCode(situation.cli.statusCommand)} in a terminal, ${OR_SET}.`,
+        action: `Try again in a minute: a first start can take long. If that does not help, run ${inCode(situation.cli.command("status"))} in a terminal, ${OR_SET}.`,
         retryable: true,
       };
     case "dead_listener": {
-      const command = inCode(situation.cli.restartCommand);
+      const command = inCode(situation.cli.command("restart"));
       return {
         headline: "Foundry Local says that it runs, but nothing listens where it says",
         action: situation.willRestart
@@ -116,12 +115,14 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
     case "silent":
       return {
         headline: "Foundry Local runs, but does not answer as it should",
-        action: `Try again in a moment; if that does not help, restart it with ${inCode(situation.cli.restartCommand)}.`,
+        action: `Try again in a moment; if that does not help, restart it with ${inCode(situation.cli.command("restart"))}.`,
         retryable: true,
       };
     case "cli_failed": {
       const restart =
-        situation.cli.generation === null ? "" : ` with ${inCode(situation.cli.restartCommand)}`;
+        situation.cli.generation === null
+          ? ""
+          : ` with ${inCode(situation.cli.command("restart"))}`;
       // Neither generation's output was recognised.
       const otherProgram =
         situation.cli.generation === null
@@ -130,7 +131,7 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
       const check = facts.isCliSet ? "Check the path in the option `cliPath`. " : "";
       return {
         headline: "Foundry Local's command line does not say whether it runs",
-        action: `${check}Try again; if that does not help, run ${inCode(situation.cli.statusCommand)} in a terminal and restart Foundry Local${restart}.${otherProgram}`,
+        action: `${check}Try again; if that does not help, run ${inCode(situation.cli.command("status"))} in a terminal and restart Foundry Local${restart}.${otherProgram}`,
         retryable: true,
       };
     }
@@ -177,10 +178,7 @@ const START = "start it with `foundry server start` (before CLI 0.10: `foundry s
  * How to install a Foundry Local on this machine. For which systems there is one:
  * docs/foundry-local.md, sections 1 and 12.
  */
-export const installAdvice = (machine: Machine, facts: InstallFacts): string =>
-  `${installation(machine, facts)}${wslHint(machine)}`;
-
-function installation(
+export function installAdvice(
   { platform, arch }: Machine,
   { mayEmbed, packageFolder = PACKAGE_FOLDER }: InstallFacts,
 ): string {

@@ -124,11 +124,11 @@ class Scan {
       const cli = await untilAborted(this.#context.cli(), this.#signal);
       this.#cli = cli;
       if (cli === null) return noneAt(location, NOTHING_THERE.commandLine);
-      location.what = inCode(cli.statusCommand);
+      location.what = inCode(cli.command("status"));
       const asked = cli.status({ signal: this.#signal, timeoutMs: this.#context.timing.cliMs });
       const report = await untilAborted(asked, this.#signal);
       // The answer shows the generation, which is part of the command.
-      location.what = inCode(cli.statusCommand);
+      location.what = inCode(cli.command("status"));
       if (report.kind === "failed") {
         if (report.isStartable === false) this.#cliState = "unstartable";
         return noneAt(location, report.what);

@@ -1,5 +1,5 @@
 import { FoundryError, toFoundryError } from "../../lib/index.js";
-import type { FoundryCli } from "../cli/index.js";
+import type { FoundryCli, StartVerb } from "../cli/index.js";
 import { type EmbeddedService, SDK_NAME } from "../embedded/index.js";
 import type { OnStatus } from "../status.js";
 import { type Attempt, type Found, NOTHING_THERE, withoutFullStop } from "./attempt.js";
@@ -65,7 +65,7 @@ async function startInstalled(
       const situation: Situation =
         started.trouble === "dead"
           ? { kind: "dead_listener", cli, willRestart: true }
-          : afterCommand(started, cli, cli.startCommand);
+          : afterCommand(started, cli, "start");
       return { started, situation };
     }
     case "dead": {
@@ -74,7 +74,7 @@ async function startInstalled(
       }
       const started = await revive({ ...context, cli, limitMs });
       // It was just restarted, so another restart is not advised.
-      return { started, situation: afterCommand(started, cli, cli.restartCommand) };
+      return { started, situation: afterCommand(started, cli, "restart") };
     }
     case "silent":
       return notStarted({ kind: "silent", cli });
@@ -85,8 +85,8 @@ async function startInstalled(
   }
 }
 
-const afterCommand = ({ trouble }: Started, cli: FoundryCli, command: string): Situation =>
-  trouble === "failed" ? { kind: "start_failed", cli, command } : { kind: "start_late", cli };
+const afterCommand = ({ trouble }: Started, cli: FoundryCli, verb: StartVerb): Situation =>
+  trouble === "failed" ? { kind: "start_failed", cli, verb } : { kind: "start_late", cli };
 
 /** The last resort: the service in our own child process. */
 async function orEmbedded(
@@ -105,7 +105,7 @@ async function orEmbedded(
 
 /** The setting `embedded: true`: only the service in our own child process. */
 async function searchEmbedded(context: SearchContext): Promise<Search> {
-  const { embeddedService, mayStart, timing, signal, log } = context;
+  const { embeddedService, timing, signal, log } = context;
   const { endpoint } = embeddedService;
   const attempts: Attempt[] = [];
   if (endpoint !== null) {
@@ -114,11 +114,7 @@ async function searchEmbedded(context: SearchContext): Promise<Search> {
     attempts.push({ what: endpoint, outcome: probed.outcome, ok });
     if (ok) return success({ endpoint, foundBy: "embedded" }, attempts);
   }
-  if (!(await embeddedService.isInstalled())) {
-    return failure(context, { kind: "embedded_missing" }, [...attempts, SDK_MISSING]);
-  }
-  if (mayStart) return startEmbedded(context, attempts);
-  return failure(context, { kind: "embedded_later" }, [...attempts, SDK_INSTALLED]);
+  return orEmbedded(context, { kind: "embedded_missing" }, attempts);
 }
 
 const SDK_MISSING: Attempt = { what: SDK_NAME, outcome: NOTHING_THERE.sdk, ok: false };

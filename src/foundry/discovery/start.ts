@@ -1,7 +1,7 @@
 import { formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { isProcessAlive, type Machine } from "../../platform/index.js";
-import type { CliReport, FoundryCli } from "../cli/index.js";
+import type { CliReport, FoundryCli, StartVerb } from "../cli/index.js";
 import type { OnStatus } from "../status.js";
 import { type Attempt, type Found, inCode, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
@@ -33,22 +33,16 @@ export interface Started {
 const COMMAND_EXTRA_MS = 1_000;
 
 /** Starts the service, and waits until it answers. */
-export async function start(context: StartContext): Promise<Started> {
-  const { cli, limitMs } = context;
-  // Without flags: with a port or an idle limit, some models are missing (#1065).
-  return bringUp(context, "Starting", cli.startCommand, (signal) =>
-    cli.start({ timeoutMs: limitMs + COMMAND_EXTRA_MS, signal }),
-  );
-}
+export const start = (context: StartContext): Promise<Started> => bringUp(context, "start");
 
 /**
  * Restarts a service that reports that it runs while nothing listens. It may be starting, so it is
  * polled for a moment first.
  */
 export async function revive(context: StartContext): Promise<Started> {
-  const { cli, limitMs, timing, signal, log } = context;
+  const { cli, timing, signal, log } = context;
   const startup = await waitUntilUp(context, timing.deadMs, null);
-  const what = inCode(cli.statusCommand);
+  const what = inCode(cli.command("status"));
   if (startup.state === "up") {
     const foundBy = cli.generation === "service" ? "service_status" : "server_status";
     const outcome = `a moment later ${startup.outcome} at ${startup.endpoint}`;
@@ -67,24 +61,20 @@ export async function revive(context: StartContext): Promise<Started> {
     const outcome = `a moment later ${listening.outcome}`;
     return { found: null, attempt: { what, outcome, ok: false }, trouble: "late" };
   }
-  return bringUp(context, "Restarting", cli.restartCommand, (commandSignal) =>
-    cli.restart({ timeoutMs: limitMs + COMMAND_EXTRA_MS, signal: commandSignal }),
-  );
+  return bringUp(context, "restart");
 }
 
-async function bringUp(
-  context: StartContext,
-  verb: "Starting" | "Restarting",
-  commandText: string,
-  command: (signal: AbortSignal) => Promise<CliReport>,
-): Promise<Started> {
-  const { limitMs, onStatus, log } = context;
-  const what = inCode(commandText);
-  onStatus({ step: "starting", message: `${verb} Foundry Local with ${what}`, percent: null });
-  log?.info({ command: commandText }, "starting Foundry Local");
+async function bringUp(context: StartContext, verb: StartVerb): Promise<Started> {
+  const { cli, limitMs, onStatus, log } = context;
+  const command = cli.command(verb);
+  const what = inCode(command);
+  const begins = verb === "start" ? "Starting" : "Restarting";
+  onStatus({ step: "starting", message: `${begins} Foundry Local with ${what}`, percent: null });
+  log?.info({ command }, "starting Foundry Local");
   // Aborted when nothing waits for the command any more, so that it does not keep our process alive.
   const abandoned = new AbortController();
-  const running = command(AbortSignal.any([context.signal, abandoned.signal]));
+  const signal = AbortSignal.any([context.signal, abandoned.signal]);
+  const running = cli[verb]({ timeoutMs: limitMs + COMMAND_EXTRA_MS, signal });
   const startup = await waitUntilUp(context, limitMs, running).finally(() => abandoned.abort());
   if (startup.state === "up") {
     const { endpoint } = startup;
@@ -96,7 +86,7 @@ async function bringUp(
     startup.state === "failed"
       ? startup.reason
       : `no service answered within ${formatDuration(limitMs)}`;
-  log?.warn({ command: commandText, outcome }, "Foundry Local did not start");
+  log?.warn({ command, outcome }, "Foundry Local did not start");
   const attempt = { what, outcome: `was run, but ${outcome}`, ok: false };
   return { found: null, attempt, trouble: startup.state };
 }

@@ -35,19 +35,14 @@ export class DownloadLock {
   /**
    * Runs the work while it holds the lock.
    *
-   * @param onWait Called once when the lock is held by another download.
+   * @param onWait Called while the lock is held by another download, as often as that is seen.
    * @throws FoundryError `CANCELLED` when the signal is aborted before the lock is acquired.
    */
   async run<T>(signal: AbortSignal, onWait: () => void, work: () => Promise<T>): Promise<T> {
     const serial = ofThisProcess.get(this.#directory) ?? new Serial();
     ofThisProcess.set(this.#directory, serial);
-    let hasWaited = false;
-    const waitOnce = (): void => {
-      if (!hasWaited) onWait();
-      hasWaited = true;
-    };
-    return serial.run("a download", signal, waitOnce, async () => {
-      const lock = await this.#acquire(signal, waitOnce);
+    return serial.run("a download", signal, onWait, async () => {
+      const lock = await this.#acquire(signal, onWait);
       try {
         return await work();
       } finally {

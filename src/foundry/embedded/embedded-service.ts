@@ -11,8 +11,6 @@ import { SdkProcess } from "./sdk-process.js";
 interface EmbeddedServiceOptions {
   readonly machine: Machine;
   readonly log?: Logger | undefined;
-  /** The folder of its models. Default: the command line's cache if it exists, else our own. */
-  readonly cacheDirectory?: string | undefined;
   /**
    * Further folders in which, and above which, the SDK is searched for. A program that can write there
    * decides what code runs, so the working directory is only used if the user asked for it.
@@ -109,14 +107,14 @@ export class EmbeddedService {
   }
 
   async #begin(): Promise<Running> {
-    const { machine, cacheDirectory, startTimeoutMs, childFile } = this.#options;
+    const { machine, startTimeoutMs, childFile } = this.#options;
     const sdk = await findSdk(this.#folders);
     if (sdk === null) throw notInstalled();
     const outdated = tooOld(sdk.version, PACKAGE_FOLDER);
     if (outdated !== null) throw outdated;
     const settings = {
       appName: APP_NAME,
-      modelCacheDir: cacheDirectory ?? (await modelCacheOf(machine)),
+      modelCacheDir: await modelCacheOf(machine),
       logsDir: path.join(ownDirectory(machine), "logs"),
       logLevel: "warn",
     } as const;

@@ -1,7 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import type { Readable } from "node:stream";
-import { cancelledError, TIMED_OUT, untilAborted, waitFor } from "../../lib/index.js";
+import {
+  cancelledError,
+  deferred,
+  systemCodeOf,
+  TIMED_OUT,
+  untilAborted,
+  waitFor,
+} from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { OutputLines } from "../../platform/index.js";
 import { crashed, notDownloaded, nowhere, refused, silent } from "./failures.js";
@@ -14,13 +21,10 @@ interface SdkProcessOptions {
   readonly log: Logger;
 }
 
-interface Pending<T> {
-  resolve(value: T): void;
-  reject(reason: Error): void;
-}
-interface Download extends Pending<void> {
+interface Download {
   readonly id: string;
   readonly onPercent: (percent: number) => void;
+  readonly ended: ReturnType<typeof deferred<void>>;
 }
 
 const START_TIMEOUT_MS = 60_000;
@@ -38,7 +42,8 @@ export class SdkProcess {
   readonly #child: ChildProcess;
   readonly #log: Logger;
   readonly #downloads = new Map<number, Download>();
-  #start: Pending<readonly string[]> | null = null;
+  /** Settles with the addresses at which it listens. */
+  readonly #listening = deferred<readonly string[]>();
   #isEndExpected = false;
   /** The exit code or signal; `null` while it runs. */
   #end: string | null = null;
@@ -54,10 +59,11 @@ export class SdkProcess {
       windowsHide: true,
     });
     this.#child.on("message", (message) => this.#receive(message));
-    for (const stream of [this.#child.stdout, this.#child.stderr]) {
-      if (stream !== null) this.#readOutput(stream);
-    }
     this.ended = this.#watchEnd();
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      // There are none where the system has no room for their pipes, whatever their type says.
+      if (stream) this.#readOutput(stream);
+    }
   }
 
   get isRunning(): boolean {
@@ -76,11 +82,8 @@ export class SdkProcess {
     timeoutMs = START_TIMEOUT_MS,
   ): Promise<string> {
     try {
-      const started = new Promise<readonly string[]>((resolve, reject) => {
-        this.#start = { resolve, reject };
-        this.#send({ kind: "start", entry, settings });
-      });
-      const urls = await waitFor(started, { withinMs: timeoutMs });
+      this.#send({ kind: "start", entry, settings });
+      const urls = await waitFor(this.#listening.promise, { withinMs: timeoutMs });
       if (urls === TIMED_OUT) throw silent(timeoutMs / 1000, this.#tail);
       const [url] = urls;
       if (url === undefined) throw nowhere(this.#tail);
@@ -91,8 +94,6 @@ export class SdkProcess {
       this.#child.kill("SIGKILL");
       await this.ended;
       throw error;
-    } finally {
-      this.#start = null;
     }
   }
 
@@ -108,11 +109,10 @@ export class SdkProcess {
     const call = this.#calls;
     this.#keepUsAlive(true);
     try {
-      const downloaded = new Promise<void>((resolve, reject) => {
-        this.#downloads.set(call, { id, onPercent, resolve, reject });
-        this.#send({ kind: "download", call, id });
-      });
-      await untilAborted(downloaded, signal);
+      const ended = deferred();
+      this.#downloads.set(call, { id, onPercent, ended });
+      this.#send({ kind: "download", call, id });
+      await untilAborted(ended.promise, signal);
     } catch (error) {
       if (signal?.aborted) this.#send({ kind: "cancel", call });
       throw error;
@@ -145,20 +145,20 @@ export class SdkProcess {
   #handle(message: FromChild): void {
     switch (message.kind) {
       case "listening":
-        this.#start?.resolve(message.urls);
+        this.#listening.resolve(message.urls);
         break;
       case "failed":
-        this.#start?.reject(refused(message.message, this.#tail));
+        this.#listening.reject(refused(message.message, this.#tail));
         break;
       case "progress":
         this.#downloads.get(message.call)?.onPercent(message.percent);
         break;
       case "downloaded":
-        this.#downloads.get(message.call)?.resolve();
+        this.#downloads.get(message.call)?.ended.resolve();
         break;
       case "download_failed": {
         const download = this.#downloads.get(message.call);
-        download?.reject(notDownloaded(download.id, message.message));
+        download?.ended.reject(notDownloaded(download.id, message.message));
       }
     }
   }
@@ -183,7 +183,7 @@ export class SdkProcess {
       });
       // If the spawn failed there is no exit event. Later errors concern single messages.
       this.#child.on("error", (error) => {
-        if (this.#child.pid === undefined) resolve(error.message);
+        if (this.#child.pid === undefined) resolve(systemCodeOf(error) ?? error.name);
       });
     });
     this.#end = end;
@@ -191,9 +191,9 @@ export class SdkProcess {
     this.#child.stderr?.destroy();
     if (this.#isEndExpected) this.#log.debug({ end }, "the embedded service has ended");
     else this.#log.warn({ end }, "the embedded service has ended by itself");
-    this.#start?.reject(crashed(end, "while it started", this.#tail));
-    for (const download of this.#downloads.values()) {
-      download.reject(crashed(end, "during a download", this.#tail));
+    this.#listening.reject(crashed(end, "while it started", this.#tail));
+    for (const { ended } of this.#downloads.values()) {
+      ended.reject(crashed(end, "during a download", this.#tail));
     }
   }
 

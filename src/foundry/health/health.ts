@@ -1,12 +1,13 @@
 import type { CircuitState } from "../../http/index.js";
 import {
-  abortedError,
+  cancelledError,
+  endedError,
   FoundryError,
   type HealthTotals,
   isLoopback,
+  joinedSignal,
   type LastError,
   type MetricsRecorder,
-  throwIfAborted,
   toFoundryError,
   untilAborted,
 } from "../../lib/index.js";
@@ -15,24 +16,23 @@ import type { CliGeneration } from "../cli/index.js";
 import type { Connection, CurrentService } from "../connection/index.js";
 import type { Dialect, DialectName } from "../dialects/index.js";
 import type { Attempt, FoundBy } from "../discovery/index.js";
-import type { ModelLoader } from "../loading/index.js";
 import {
   type HealthDetails,
   isBlockedByLoad,
   type Live,
   type ModelListing,
   type Service,
+  withinQuickLimits,
 } from "../service/index.js";
-import type { HealthProblem } from "./problem.js";
 import {
   circuitProblems,
   defaultProblems,
   endpointAdvice,
   failingProblem,
+  type HealthProblem,
   listingProblems,
   movedProblem,
   narrowedAdvice,
-  needsDownload,
   oldAgentProblem,
   problemOf,
 } from "./problems.js";
@@ -124,7 +124,10 @@ interface HealthContext {
   readonly current: CurrentService;
   readonly metrics: MetricsRecorder;
   readonly timeoutMs: number;
+  /** Of the caller. */
   readonly signal: AbortSignal | undefined;
+  /** Aborted when the client is closed. */
+  readonly closing: AbortSignal;
   /** `false`: the caller itself reports how its completions failed. */
   readonly reportsFailing: boolean;
 }
@@ -134,23 +137,23 @@ interface HealthContext {
  * @internal
  */
 export async function checkHealth(context: HealthContext): Promise<ServiceHealth> {
-  const { signal, metrics } = context;
+  const { signal, closing, metrics } = context;
+  const end = joinedSignal(closing, signal);
   try {
-    throwIfAborted(signal);
-    return await examine(context);
+    if (end.signal.aborted) throw cancelledError();
+    return await examine(context, end.signal);
   } catch (thrown) {
-    const error = signal?.aborted === true ? abortedError(signal) : toFoundryError(thrown);
+    const error = endedError(toFoundryError(thrown), signal, closing);
     return { ...unknownOf(null, metrics), problems: [problemOf(error)] };
+  } finally {
+    end.dispose();
   }
 }
 
-async function examine({
-  current,
-  metrics,
-  timeoutMs,
-  signal,
-  reportsFailing,
-}: HealthContext): Promise<ServiceHealth> {
+async function examine(
+  { current, metrics, timeoutMs, reportsFailing }: HealthContext,
+  signal: AbortSignal,
+): Promise<ServiceHealth> {
   const livenessMs = Math.min(LIVENESS_MS, timeoutMs);
   const { connection, live } = await reach(current, livenessMs, signal);
   const unknown = unknownOf(connection, metrics);
@@ -158,8 +161,8 @@ async function examine({
     return { ...unknown, problems: [problemOf(current.whyNothing)] };
   }
   if (live instanceof FoundryError) {
-    const limits = [AbortSignal.timeout(ELSEWHERE_MS), ...(signal === undefined ? [] : [signal])];
-    const elsewhere = await current.elsewhere(connection, AbortSignal.any(limits));
+    const limit = AbortSignal.any([AbortSignal.timeout(ELSEWHERE_MS), signal]);
+    const elsewhere = await current.elsewhere(connection, limit);
     const problem = elsewhere === null ? problemOf(live) : movedProblem(live, elsewhere);
     return { ...unknown, problems: [problem] };
   }
@@ -172,9 +175,7 @@ async function examine({
     .wait({ signal });
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
-    ...(isBusy || listing === null
-      ? []
-      : listingProblems(dialect.can, listing, await downloadAdvice(loader, listing))),
+    ...(isBusy || listing === null ? [] : await listingProblems(dialect.can, listing, loader)),
     ...(await defaultProblems(loader, listing)),
     ...circuitProblems(service),
     ...(reportsFailing ? metrics.failing.map(failingProblem) : []),
@@ -206,7 +207,7 @@ async function examine({
 async function reach(
   current: CurrentService,
   livenessMs: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<Reached> {
   for (let searches = 1; ; searches += 1) {
     const connection = await current.findRunning(signal);
@@ -221,15 +222,6 @@ async function reach(
     if (searches === MOST_SEARCHES) return { connection: null, live: null };
   }
 }
-
-/** An empty text where it is not needed. */
-const downloadAdvice = async (
-  loader: ModelLoader,
-  listing: ModelListing | FoundryError,
-): Promise<string> =>
-  listing instanceof FoundryError || !needsDownload(listing)
-    ? ""
-    : loader.adviceForAny(listing.models);
 
 const hasCrashed = (live: Live | FoundryError): boolean =>
   live instanceof FoundryError && live.code === "SERVER_CRASHED";
@@ -270,12 +262,9 @@ const unknownOf = (connection: Connection | null, metrics: MetricsRecorder): Ser
 const livenessOf = (
   service: Service,
   wholeMs: number,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<Live | FoundryError> =>
-  service.livenessChecks
-    .get("liveness", () => checkLiveness(service, wholeMs))
-    .wait({ signal })
-    .catch(toFoundryError);
+  service.livenessChecks.get("liveness", () => checkLiveness(service, wholeMs)).wait({ signal });
 
 /** @param listMs `null` while one of our loads runs: the service is busy, and the list would wait. */
 async function detailsOf(
@@ -295,27 +284,26 @@ async function detailsOf(
 }
 
 /** Requests the status of the known dialect; if that fails, the service is detected again. */
-async function checkLiveness(service: Service, wholeMs: number): Promise<Live | FoundryError> {
-  const once = { limits: { wholeMs }, retry: false };
-  const timed = async (dialect: Dialect): Promise<Live> => {
-    const startedAt = performance.now();
-    const { pid } = await dialect.status(once);
-    return { dialect, pid, latencyMs: Math.round((performance.now() - startedAt) * 10) / 10 };
+function checkLiveness(service: Service, wholeMs: number): Promise<Live | FoundryError> {
+  const check = async (signal: AbortSignal): Promise<Live> => {
+    const once = { limits: { wholeMs }, signal, retry: false };
+    const timed = async (dialect: Dialect): Promise<Live> => {
+      const startedAt = performance.now();
+      const { pid } = await dialect.status(once);
+      return { dialect, pid, latencyMs: Math.round((performance.now() - startedAt) * 10) / 10 };
+    };
+    try {
+      const detection = service.knownDialect;
+      // It may be in flight for another call, whose time limit is longer.
+      const known = detection && (await untilAborted(detection, signal));
+      if (known !== null) return await timed(known);
+    } catch (error) {
+      if (signal.aborted || toFoundryError(error).code === "TIMEOUT") throw error;
+      // Another service may answer there now: the detection below finds it, or the right error.
+    }
+    return timed((await service.detectOnce(once)).dialect);
   };
-  try {
-    const detection = service.knownDialect;
-    // It may be in flight for another call, whose time limit is longer.
-    const known = detection && (await untilAborted(detection, AbortSignal.timeout(wholeMs)));
-    if (known !== null) return await timed(known);
-  } catch (error) {
-    if (error instanceof FoundryError && error.code === "TIMEOUT") return error;
-    // Another service may answer there now: the detection below finds it, or the right error.
-  }
-  try {
-    return await timed((await service.detectOnce(once)).dialect);
-  } catch (error) {
-    return toFoundryError(error);
-  }
+  return withinQuickLimits(service.endpoint, wholeMs, check).catch(toFoundryError);
 }
 
 /** A service that is alive but does not list its loaded models is loading one for another client. */

@@ -4,7 +4,12 @@ import { KNOWN_PORTS } from "../discovery/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelListing, Service } from "../service/index.js";
-import type { HealthProblem } from "./problem.js";
+
+/** What is wrong, or might be, and what to do. */
+export interface HealthProblem {
+  readonly what: string;
+  readonly fix: string;
+}
 
 /**
  * Situations that can be recognized from outside, each with what to do (docs/foundry-local.md,
@@ -16,20 +21,12 @@ export const problemOf = (error: FoundryError): HealthProblem => ({
   fix: error.action,
 });
 
-/** Whether a list shows that a model has to be downloaded first. */
-export const needsDownload = ({ models }: Pick<ModelListing, "models">): boolean =>
-  models.every((model) => model.downloaded === false);
-
-/**
- * Problems that a list of models shows.
- *
- * @param downloadAdvice What to do where no model is downloaded.
- */
-export function listingProblems(
+/** Problems that a list of models shows. */
+export async function listingProblems(
   { isFoundryLocal }: Pick<Dialect["can"], "isFoundryLocal">,
   listing: Pick<ModelListing, "models" | "warning" | "leftOut"> | FoundryError,
-  downloadAdvice: string,
-): HealthProblem[] {
+  loader: Pick<ModelLoader, "adviceForAny">,
+): Promise<HealthProblem[]> {
   if (listing instanceof FoundryError) return [problemOf(listing)];
   const { models, warning } = listing;
   const leftOut = leftOutWarning(listing.leftOut);
@@ -49,14 +46,18 @@ export function listingProblems(
     });
   }
   if (models.length === 0 && leftOut === null && (isFoundryLocal || warning === null)) {
+    const advice = await loader.adviceForAny(models);
     problems.push({
       what: "The service lists no models.",
       fix: isFoundryLocal
-        ? `${downloadAdvice} If that is done, check the network, which the catalog needs, and restart the service.`
-        : `${downloadAdvice} Or name a model in each call: the engine may have it although it is not listed.`,
+        ? `${advice} If that is done, check the network, which the catalog needs, and restart the service.`
+        : `${advice} Or name a model in each call: the engine may have it although it is not listed.`,
     });
-  } else if (models.length > 0 && needsDownload(listing)) {
-    problems.push({ what: "No model is downloaded.", fix: downloadAdvice });
+  } else if (models.length > 0 && models.every((model) => model.downloaded === false)) {
+    problems.push({
+      what: "No model is downloaded.",
+      fix: await loader.adviceForAny(models),
+    });
   }
   return problems;
 }

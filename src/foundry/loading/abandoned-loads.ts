@@ -25,20 +25,17 @@ export class AbandonedLoads {
     this.#abandonedAt.set(modelKey(model), performance.now());
   }
 
-  has(model: KnownModel): boolean {
-    return this.#abandonedAt.has(modelKey(model));
-  }
-
   /**
    * Waits until an abandoned load has ended, as far as that can be seen, at most for the time that a
    * load may take.
    *
+   * @returns whether there was one.
    * @throws FoundryError `CANCELLED`, and what the service's list fails with.
    */
-  async ended(model: KnownModel, { can }: Dialect, signal: AbortSignal): Promise<void> {
+  async ended(model: KnownModel, { can }: Dialect, signal: AbortSignal): Promise<boolean> {
     const key = modelKey(model);
     const abandonedAt = this.#abandonedAt.get(key);
-    if (abandonedAt === undefined) return;
+    if (abandonedAt === undefined) return false;
     const service = this.#service;
     const pauseMs = Math.min(POLL_MS, service.loadTimeoutMs / 10);
     try {
@@ -60,5 +57,6 @@ export class AbandonedLoads {
       throw thrown;
     }
     this.#abandonedAt.delete(key);
+    return true;
   }
 }

@@ -10,7 +10,6 @@ import {
   type MemoryFigures,
   memoryFigures,
   pathsOf,
-  thisMachine,
 } from "../../platform/index.js";
 import { mbOfFiles } from "../downloads/index.js";
 import type { KnownModel, ModelInfo } from "../models/index.js";
@@ -19,13 +18,8 @@ import type { Service } from "../service/index.js";
 /** The members of a model that say what it needs. */
 type Sized = Pick<ModelInfo, "id" | "sizeMb" | "device">;
 
-/** Whether a model fits, as far as that is known. */
-interface Capacity {
-  /** It cannot fit. */
-  readonly refusal: FoundryError | null;
-  /** It may not fit, or only just; a sentence. */
-  readonly warning: string | null;
-}
+/** An error: the model cannot fit. A sentence: it may not fit, or only just. `null`: it fits, as far as that is known. */
+type Objection = FoundryError | string | null;
 
 interface DiskFigures {
   readonly freeMb: number;
@@ -34,8 +28,6 @@ interface DiskFigures {
   /** `false` where the system may be able to free more. */
   readonly isExact: boolean;
 }
-
-const ENOUGH: Capacity = { refusal: null, warning: null };
 
 /** A reserve below this, or below a fifth of the model, is tight. */
 const SPARE_MB = 1024;
@@ -50,15 +42,15 @@ const SPARE_SHARE = 0.2;
 export function memoryCapacity(
   { id, sizeMb, device }: Sized,
   memory: MemoryFigures | null,
-): Capacity {
-  if (memory === null || sizeMb === null || sizeMb <= 0) return ENOUGH;
+): Objection {
+  if (memory === null || sizeMb === null || sizeMb <= 0) return null;
   const { totalMb, freeMb, isExact } = memory;
   const takes = `${id} takes ${formatMegabytes(sizeMb)} of memory at least`;
   const free = `${formatMegabytes(freeMb)} of ${formatMegabytes(totalMb)} are free`;
   if (device !== "cpu") {
-    if (sizeMb <= freeMb) return ENOUGH;
+    if (sizeMb <= freeMb) return null;
     const why = "whether its device has a memory of its own is not known from here";
-    return warn(`The model may not fit: ${takes}, and ${free}; ${why}.`);
+    return `The model may not fit: ${takes}, and ${free}; ${why}.`;
   }
   if (sizeMb > totalMb) {
     return refuse(
@@ -68,13 +60,11 @@ export function memoryCapacity(
   }
   if (!isExact) {
     // Such a figure is always close to zero; usually, half of the memory can be freed.
-    if (sizeMb <= freeMb || sizeMb <= totalMb / 2) return ENOUGH;
-    return warn(
-      `The model may not fit: ${takes}, and ${free}, though the system may be able to free more.`,
-    );
+    if (sizeMb <= freeMb || sizeMb <= totalMb / 2) return null;
+    return `The model may not fit: ${takes}, and ${free}, though the system may be able to free more.`;
   }
   if (sizeMb > freeMb) return refuse("INSUFFICIENT_MEMORY", `${takes}, and ${free}.`);
-  return isTight(sizeMb, freeMb) ? warn(`Memory is tight: ${takes}, and ${free}.`) : ENOUGH;
+  return isTight(sizeMb, freeMb) ? `Memory is tight: ${takes}, and ${free}.` : null;
 }
 
 /**
@@ -82,29 +72,25 @@ export function memoryCapacity(
  *
  * @param disk `null` where it is not known which disk it goes to.
  */
-export function diskCapacity({ id, sizeMb }: Sized, disk: DiskFigures | null): Capacity {
-  if (disk === null || sizeMb === null || sizeMb <= 0) return ENOUGH;
+export function diskCapacity({ id, sizeMb }: Sized, disk: DiskFigures | null): Objection {
+  if (disk === null || sizeMb === null || sizeMb <= 0) return null;
   const presentMb = disk.presentMb ?? 0;
   const missingMb = Math.max(0, sizeMb - presentMb);
-  if (missingMb === 0) return ENOUGH;
+  if (missingMb === 0) return null;
   const isPart = presentMb >= 1;
   const needs = isPart
     ? `The rest of ${id} needs ${formatMegabytes(missingMb)} of disk`
     : `${id} needs ${formatMegabytes(missingMb)} of disk`;
   const free = `${formatMegabytes(disk.freeMb)} are free where the models are stored`;
   if (missingMb > disk.freeMb && !disk.isExact) {
-    return warn(
-      `The download may not fit: ${needs}, and ${free}, though the system may free more.`,
-    );
+    return `The download may not fit: ${needs}, and ${free}, though the system may free more.`;
   }
   if (missingMb > disk.freeMb && disk.presentMb === null) {
-    return warn(
-      `The download may not fit: ${needs}, and ${free}, though a part of it may be there already.`,
-    );
+    return `The download may not fit: ${needs}, and ${free}, though a part of it may be there already.`;
   }
   if (missingMb > disk.freeMb) return refuse("INSUFFICIENT_DISK", `${needs}, and ${free}.`);
   const words = `Disk space is tight: ${isPart ? `the${needs.slice(3)}` : needs}, and ${free}.`;
-  return isTight(missingMb, disk.freeMb) ? warn(words) : ENOUGH;
+  return isTight(missingMb, disk.freeMb) ? words : null;
 }
 
 const isTight = (needsMb: number, freeMb: number): boolean =>
@@ -115,26 +101,22 @@ const ADVICE = {
   INSUFFICIENT_DISK: "Free disk space, or choose a smaller model or variant",
 } as const;
 
-const refuse = (code: keyof typeof ADVICE, message: string): Capacity => ({
-  refusal: new FoundryError(code, message, {
+const refuse = (code: keyof typeof ADVICE, message: string): FoundryError =>
+  new FoundryError(code, message, {
     action: `${ADVICE[code]}; \`loadModel\` with force: true tries it anyway.`,
-  }),
-  warning: null,
-});
-
-const warn = (warning: string): Capacity => ({ refusal: null, warning });
+  });
 
 /** Checks the memory and disk of a service's machine, where that is this machine. */
 export class CapacityCheck {
   readonly #service: Service;
   readonly #machine: Machine;
 
-  constructor(service: Service, machine: Machine = thisMachine()) {
+  constructor(service: Service, machine: Machine) {
     this.#service = service;
     this.#machine = machine;
   }
 
-  async forLoad(model: KnownModel): Promise<Capacity> {
+  async forLoad(model: KnownModel): Promise<Objection> {
     const { memory = memoryFigures } = this.#machine;
     return memoryCapacity(model, (await this.#service.isOnThisDisk()) === true ? memory() : null);
   }
@@ -147,8 +129,7 @@ export class CapacityCheck {
    */
   async assertDownloadable(model: KnownModel, isForced: boolean): Promise<string[]> {
     const disk = diskCapacity(model, await this.#diskFor(model));
-    const capacities = [disk, await this.forLoad(model)];
-    return capacities.flatMap((capacity) => warningsOf(capacity, isForced));
+    return [...warningsOf(disk, isForced), ...warningsOf(await this.forLoad(model), isForced)];
   }
 
   async #diskFor(model: KnownModel): Promise<DiskFigures | null> {
@@ -182,10 +163,11 @@ export class CapacityCheck {
  * @returns the warnings for a caller that continues.
  * @throws FoundryError the refusal, unless the caller forces it.
  */
-export function warningsOf({ refusal, warning }: Capacity, isForced: boolean): string[] {
-  if (refusal !== null && !isForced) throw refusal;
-  const message = refusal?.message ?? warning;
-  return message === null ? [] : [message];
+export function warningsOf(objection: Objection, isForced: boolean): string[] {
+  if (objection === null) return [];
+  if (typeof objection === "string") return [objection];
+  if (!isForced) throw objection;
+  return [objection.message];
 }
 
 /** An absolute path, and its parents as far as they are within the home, which may be a root itself. */

@@ -22,7 +22,7 @@ import { Serial } from "../serial.js";
 import { loadTimeout, type ModelListing, type Service, worded } from "../service/index.js";
 import type { OnStatus, StatusUpdate } from "../status.js";
 import { AbandonedLoads } from "./abandoned-loads.js";
-import { CapacityCheck, warningsOf } from "./capacity.js";
+import { type CapacityCheck, warningsOf } from "./capacity.js";
 import type { MissingModels } from "./missing-model.js";
 
 interface LoadOutcome {
@@ -81,7 +81,7 @@ export class ModelLoader {
     service: Service,
     defaultModel: string | undefined,
     missing: MissingModels,
-    capacity = new CapacityCheck(service),
+    capacity: CapacityCheck,
   ) {
     this.#service = service;
     this.#defaultModel = defaultModel;
@@ -228,12 +228,9 @@ export class ModelLoader {
     const service = this.#service;
     const dialect = await service.dialect();
     try {
+      const wasAbandoned = await this.#abandoned.ended(model, dialect, task.signal);
       // A recent list says whether the model is loaded.
-      let isKnown = service.models.hasRecent;
-      if (this.#abandoned.has(model)) {
-        await this.#abandoned.ended(model, dialect, task.signal);
-        isKnown = false;
-      }
+      const isKnown = service.models.hasRecent && !wasAbandoned;
       const warnings = dialect.can.load ? await this.#capacityWarnings(model, task) : [];
       task.runOn();
       for (let attempt = 1; ; attempt += 1) {
@@ -260,14 +257,14 @@ export class ModelLoader {
   /** What is tight. @throws FoundryError `INSUFFICIENT_MEMORY` */
   async #capacityWarnings(model: KnownModel, task: LoadTask): Promise<string[]> {
     if (model.loaded === true) return [];
-    const capacity = await this.#capacity.forLoad(model);
-    if (capacity.refusal !== null) {
+    const objection = await this.#capacity.forLoad(model);
+    if (objection instanceof FoundryError) {
       // The model may have been loaded since it was listed: then it takes no further memory.
       const { models } = await this.#service.models.refreshLoaded(this.#service.patient());
       const now = models.find((listed) => modelKey(listed) === modelKey(model));
       if (now?.loaded === true) return [];
     }
-    return warningsOf(capacity, this.#forced.has(task));
+    return warningsOf(objection, this.#forced.has(task));
   }
 }
 

@@ -20,25 +20,22 @@ export async function unloadModel(
   { force = false, trace }: { readonly force?: boolean; readonly trace?: Trace | undefined } = {},
 ): Promise<"unloaded" | "not_loaded"> {
   const dialect = await service.dialect(signal);
-  const isForced = force && dialect.can.forceUnload;
-  if (force && !isForced) {
-    return unloadModel(service, model, signal, { trace }).catch((thrown: unknown) => {
-      throw withoutForce(toFoundryError(thrown));
-    });
-  }
-  const { unloadInUse } = dialect.can;
-  // Where it is not known, our own completions would be the ones to break.
-  if (unloadInUse !== "refused" && !isForced) {
-    const consequence = unloadInUse === null ? MAY_BREAK : CRASHES;
-    await restOf(service, model, consequence, signal);
-    const running = service.uses.running(model);
-    if (running > 0) throw inUse(model, running, consequence);
-  }
+  const { unloadInUse, forceUnload } = dialect.can;
+  const isForced = force && forceUnload;
   try {
+    // Where it is not known, our own completions would be the ones to break.
+    if (unloadInUse !== "refused" && !isForced) {
+      const consequence = unloadInUse === null ? MAY_BREAK : CRASHES;
+      await restOf(service, model, consequence, signal);
+      const running = service.uses.running(model);
+      if (running > 0) throw inUse(model, running, consequence);
+    }
     // A completion must not begin on a model that is being unloaded.
     return await service.uses.reserve(model, () =>
       dialect.unload(model, service.patient(signal, trace), isForced),
     );
+  } catch (thrown) {
+    throw force && !isForced ? withoutForce(toFoundryError(thrown)) : thrown;
   } finally {
     service.forgetModels();
   }

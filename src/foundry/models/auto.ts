@@ -81,38 +81,35 @@ interface AutoModel {
 }
 
 /**
- * The models that can do what a request needs, the best first: those of which it is known, then the loaded
- * ones, then the default model, then the larger. A model that would have to be downloaded is none of them.
+ * The best of the models that can do what a request needs: one of which it is known, then a loaded one, then
+ * the default model, then the largest. A model that would have to be downloaded is none of them.
  *
  * @param defaultId Exact id of the default model, where the service has it.
  */
-export function autoModels(
+export function autoModel(
   models: readonly KnownModel[],
   request: RequestNeeds,
   defaultId: string | null,
-): AutoModel[] {
+): AutoModel | null {
   const needs = needsIn(request);
   const isDefault = ({ id }: KnownModel): number => (id === defaultId ? 1 : 0);
   const order = (a: Candidate, b: Candidate): number =>
     a.unknown.length - b.unknown.length || readiness(b.model) - readiness(a.model);
-  const candidates = candidatesAmong(newest(models.filter(isThere)), needs).sort(
+  const [best, next] = candidatesAmong(newest(models.filter(isThere)), needs).sort(
     (a, b) =>
       order(a, b) ||
       isDefault(b.model) - isDefault(a.model) ||
       (b.model.sizeMb ?? 0) - (a.model.sizeMb ?? 0),
   );
-  return candidates.map((candidate, at) => {
-    const next = candidates[at + 1];
-    const isLargest =
-      next !== undefined &&
-      order(candidate, next) === 0 &&
-      next.model.sizeMb !== null &&
-      (candidate.model.sizeMb ?? 0) > next.model.sizeMb;
-    const { model } = candidate;
-    const rank =
-      isDefault(model) === 1 ? "is the default model" : isLargest ? "is the largest" : "";
-    return { model, reason: reasonFor(candidate, needs, request, rank) };
-  });
+  if (best === undefined) return null;
+  const { model } = best;
+  const isLargest =
+    next !== undefined &&
+    order(best, next) === 0 &&
+    next.model.sizeMb !== null &&
+    (model.sizeMb ?? 0) > next.model.sizeMb;
+  const rank = isDefault(model) === 1 ? "is the default model" : isLargest ? "is the largest" : "";
+  return { model, reason: reasonFor(best, needs, request, rank) };
 }
 
 /** The models without the versions of which a newer one is as ready. */
@@ -139,8 +136,8 @@ function reasonFor(
   const state =
     model.loaded === true ? "is loaded" : model.downloaded === true ? "is downloaded" : "is listed";
   // Every model has room for a short prompt.
-  const told = likelyTokens <= SMALLEST_CONTEXT ? needs.slice(0, -1) : needs;
-  const met = told.filter((need) => !unknown.includes(need)).map(({ words }) => words);
+  const shown = likelyTokens <= SMALLEST_CONTEXT ? needs.slice(0, -1) : needs;
+  const met = shown.filter((need) => !unknown.includes(need)).map(({ words }) => words);
   const doubted = unknown.filter(({ isRequired }) => isRequired).map(({ words }) => words);
   const facts = listOf([state, ...(rank === "" ? [] : [rank]), ...met]);
   const doubt = doubted.length === 0 ? "" : `; it is not known whether it ${listOf(doubted)}`;
@@ -197,8 +194,8 @@ export function chooseAuto(
   const preferred = isAuto(defaultModel, models) ? undefined : defaultModel;
   const defaultId = findModel(preferred ?? DEFAULT_MODEL, models)?.id ?? null;
   const left = models.filter((model) => !without.has(modelKey(model)));
-  const [best] = autoModels(left, needs(), defaultId);
-  if (best === undefined) throw noneForRequest(models, needs(), isFoundryLocal);
+  const best = autoModel(left, needs(), defaultId);
+  if (best === null) throw noneForRequest(models, needs(), isFoundryLocal);
   // By its alias a service may load another variant of it, which is as good.
   return { ...best, typed: spelledName(best.model), isAuto: true };
 }

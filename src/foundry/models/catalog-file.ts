@@ -11,10 +11,13 @@ import { deviceOf, type ModelInfo, parseModelId } from "./model.js";
  * leniently, and nothing depends on it.
  */
 
-/** The facts in a catalog file about a model; unknown ones are absent. */
-export type CatalogFacts = Partial<
-  Omit<ModelInfo, "id" | "name" | "version" | "loaded" | "downloaded">
-> & { readonly id: string; readonly modelPath?: string };
+/** The facts in a catalog file about a model. */
+export type CatalogFacts = Omit<ModelInfo, "name" | "version" | "loaded" | "downloaded">;
+
+/** A model that the user registered, and its folder. */
+export interface RegisteredModel extends CatalogFacts {
+  readonly modelPath: string | null;
+}
 
 const optional = <T extends z.ZodType>(schema: T) => schema.nullish().catch(null);
 const text = optional(z.string());
@@ -53,12 +56,11 @@ export async function readPublicCatalog(directory: string, log: Logger): Promise
   return file.success ? file.data.models.flatMap((entry) => factsOf(entry)) : [];
 }
 
-/** The models that the user registered, each with its folder. */
-export async function readLocalCatalog(directory: string, log: Logger): Promise<CatalogFacts[]> {
+export async function readLocalCatalog(directory: string, log: Logger): Promise<RegisteredModel[]> {
   const file = localFileSchema.safeParse(await readJson(join(directory, LOCAL_FILE), log));
   if (!file.success) return [];
   return file.data.models.flatMap(({ model_info, model_path }) =>
-    factsOf(model_info).map((facts) => (model_path ? { ...facts, modelPath: model_path } : facts)),
+    factsOf(model_info).map((facts) => ({ ...facts, modelPath: model_path || null })),
   );
 }
 
@@ -69,8 +71,9 @@ function factsOf(raw: unknown): CatalogFacts[] {
   const modalities = entry.inputModalities ?? textProperty(entry, "input_modalities");
   const toolCalling = entry.supportsToolCalling ?? flagProperty(entry, "supports_tool_calling");
   const provider = entry.runtime?.executionProvider ?? textProperty(entry, "execution_provider");
-  const known = {
-    alias: entry.alias,
+  const facts = {
+    id: entry.id,
+    alias: entry.alias ?? null,
     task: entry.task ?? textProperty(entry, "task"),
     license: entry.license ?? textProperty(entry, "license"),
     // Rounded down: 0 means "less than a megabyte" or "unknown".
@@ -82,7 +85,7 @@ function factsOf(raw: unknown): CatalogFacts[] {
     toolCalling,
     vision: modalities ? /image/i.test(modalities) : null,
   };
-  return [{ id: entry.id, ...withoutNulls(known) }];
+  return [facts];
 }
 
 function textProperty(entry: Entry, name: string): string | null {
@@ -98,13 +101,6 @@ function intProperty(entry: Entry, name: string): number | null {
 function flagProperty(entry: Entry, name: string): boolean | null {
   const value = intProperty(entry, name);
   return value === null ? null : value !== 0;
-}
-
-type NonNullValues<T> = { [K in keyof T]?: Exclude<T[K], null | undefined> };
-
-function withoutNulls<T extends object>(facts: T): NonNullValues<T>;
-function withoutNulls(facts: object): object {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value != null));
 }
 
 async function readJson(path: string, log: Logger): Promise<unknown> {

@@ -11,6 +11,7 @@ import {
   type KnownModel,
   type ListedModel,
   type LoadedModel,
+  type ModelDetails,
   modelKey,
   parseModelId,
 } from "./model.js";
@@ -27,8 +28,8 @@ interface DiskFacts {
   readonly local: ReadonlyMap<string, CatalogFacts>;
   /** Downloaded models by id; `null` when the model cache is not on this machine. */
   readonly folders: ReadonlyMap<string, ModelFolder> | null;
-  /** `false` where not all folders were read: the others are unknown. Default `true`. */
-  readonly isComplete?: boolean;
+  /** `false` where not all folders were read: the others are unknown. */
+  readonly isComplete: boolean;
 }
 
 export const NO_DISK_FACTS: DiskFacts = {
@@ -57,7 +58,7 @@ async function readOnce(directory: string, log: Logger): Promise<DiskFacts> {
   // A registered model may be stored anywhere; the registration names its folder.
   for (const facts of registered.slice(0, REGISTERED_MODELS_READ)) {
     if (folders === null || walk.leftMs <= 0) break;
-    if (facts.modelPath === undefined || folders.has(facts.id)) continue;
+    if (facts.modelPath === null || folders.has(facts.id)) continue;
     folders.set(facts.id, { id: facts.id, ...(await readContextLimits(facts.modelPath)) });
   }
   const isComplete = scanned?.isComplete ?? true;
@@ -156,11 +157,12 @@ function describe(
   const facts = (family === "local" ? disk.local : disk.public).get(id);
   const folder = disk.folders?.get(id);
   const loaded = found.loaded?.has(modelKey({ family, id })) ?? null;
-  const isSeen = disk.folders !== null && disk.isComplete !== false;
+  const isSeen = disk.folders !== null && disk.isComplete;
   const onDisk = folder !== undefined ? true : isSeen ? false : null;
   // The service's own answer overrides the contents of its folders.
   const downloaded = loaded === true || family === "local" ? true : (listed?.downloaded ?? onDisk);
-  const details = listed?.details;
+  const known = <K extends keyof ModelDetails>(key: K) =>
+    listed?.details?.[key] ?? facts?.[key] ?? null;
   const enforced =
     sources.contextLimit === "context_length"
       ? (folder?.contextLength ?? folder?.maxLength)
@@ -174,20 +176,19 @@ function describe(
     alias: facts?.alias ?? listed?.alias ?? aliasFromId,
     downloaded,
     loaded,
-    sizeMb: details?.sizeMb ?? facts?.sizeMb ?? null,
-    device: details?.device ?? facts?.device ?? parts.device,
-    executionProvider:
-      details?.executionProvider ?? facts?.executionProvider ?? parts.executionProvider,
-    task: details?.task ?? facts?.task ?? null,
+    sizeMb: known("sizeMb"),
+    device: known("device") ?? parts.device,
+    executionProvider: known("executionProvider") ?? parts.executionProvider,
+    task: known("task"),
     contextLength:
       sources.learnedContext.get(modelKey({ family, id })) ??
       enforced ??
       listed?.contextLength ??
       facts?.contextLength ??
       null,
-    maxOutputTokens: details?.maxOutputTokens ?? facts?.maxOutputTokens ?? null,
-    toolCalling: details?.toolCalling ?? facts?.toolCalling ?? null,
-    vision: details?.vision ?? facts?.vision ?? null,
-    license: details?.license ?? facts?.license ?? null,
+    maxOutputTokens: known("maxOutputTokens"),
+    toolCalling: known("toolCalling"),
+    vision: known("vision"),
+    license: known("license"),
   };
 }

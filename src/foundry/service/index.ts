@@ -1,4 +1,10 @@
 export type { ModelListing } from "./model-lists.js";
 export type { ModelUse } from "./model-uses.js";
 export { type HealthDetails, type Live, Service } from "./service.js";
-export { isBlockedByLoad, loadTimeout, stallTimeout, worded } from "./time-limits.js";
+export {
+  isBlockedByLoad,
+  loadTimeout,
+  stallTimeout,
+  withinQuickLimits,
+  worded,
+} from "./time-limits.js";

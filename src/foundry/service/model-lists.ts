@@ -1,5 +1,4 @@
 import {
-  type FoundryError,
   MOST_MODELS_REMEMBERED,
   RecentMap,
   SharedTasks,
@@ -34,15 +33,11 @@ const LEARNED_CONTEXT_MS = 300_000;
 const LOADED_UNKNOWN =
   "The service is busy, probably loading a model, so which models are loaded is not known now.";
 
-export interface ModelListing {
+/** The list of a service, merged with all else that is known of its models. */
+export interface ModelListing extends Omit<ModelList, "models"> {
   readonly models: readonly KnownModel[];
-  readonly warning: string | null;
-  /** How many entries of the lists of the service are not models, and not among `models`. */
-  readonly leftOut: number;
   /** `false` where the service does not say what is loaded, or is too busy to. */
   readonly isLoadedKnown: boolean;
-  /** As in `ModelList`. */
-  readonly missing?: FoundryError;
 }
 
 /** The service that the lists are of. */
@@ -252,13 +247,14 @@ export class ModelLists {
   /** Merges the list and the facts on disk with the loaded models, which may come later. */
   async #merging(
     { dialect, modelCachePath }: ListedService,
-    { value: { models: listed, warning, leftOut, missing } }: Dated<ModelList>,
+    { value: { models: listed, ...rest } }: Dated<ModelList>,
   ): Promise<(loaded: readonly LoadedModel[] | null) => ModelListing> {
     const disk =
       modelCachePath === null
         ? NO_DISK_FACTS
         : await readDiskFacts(modelCachePath, this.#context.log);
     return (loaded) => ({
+      ...rest,
       models: mergeModels({
         listed,
         loaded,
@@ -267,10 +263,7 @@ export class ModelLists {
         contextLimit: dialect.can.contextLimit,
         learnedContext: this.#learnedContext,
       }),
-      warning,
-      leftOut,
       isLoadedKnown: loaded !== null,
-      ...(missing === undefined ? {} : { missing }),
     });
   }
 

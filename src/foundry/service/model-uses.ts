@@ -32,7 +32,7 @@ export class ModelUses {
   readonly #now: () => number;
   readonly #running = new Map<string, number>();
   readonly #restsUntil = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
-  readonly #reserved = new Map<string, Promise<unknown>>();
+  readonly #reserved = new Map<string, Promise<void>>();
 
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
@@ -42,11 +42,7 @@ export class ModelUses {
   async begin(model: KnownModel, signal?: AbortSignal): Promise<ModelUse> {
     const key = modelKey(model);
     for (let holder = this.#reserved.get(key); holder; holder = this.#reserved.get(key)) {
-      // An error of the unload is reported to its own caller.
-      await untilAborted(
-        holder.catch(() => {}),
-        signal,
-      );
+      await untilAborted(holder, signal);
     }
     this.#running.set(key, this.running(model) + 1);
     let lastTokenAt: number | null = null;
@@ -79,13 +75,13 @@ export class ModelUses {
   /** Lets no generation begin on a model until `work` has ended. */
   async reserve<T>(model: KnownModel, work: () => Promise<T>): Promise<T> {
     const key = modelKey(model);
-    const holder = work();
-    this.#reserved.set(key, holder);
-    try {
-      return await holder;
-    } finally {
+    const result = work();
+    // Two unloads of a model may overlap. An error is reported to the caller of its unload.
+    const holder = Promise.allSettled([this.#reserved.get(key), result]).then(() => {
       if (this.#reserved.get(key) === holder) this.#reserved.delete(key);
-    }
+    });
+    this.#reserved.set(key, holder);
+    return result;
   }
 
   /** How many of our generations run on a model now. */

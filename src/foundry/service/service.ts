@@ -157,9 +157,8 @@ export class Service {
   async detectOnce({ limits, signal }: Call): Promise<Connected> {
     const totalMs = limits.wholeMs ?? this.#timeoutMs;
     // A detection is up to seven requests, each of which may remain unanswered.
-    const connected = await withinQuickLimits({ endpoint: this.endpoint, totalMs, signal }, (end) =>
-      this.#detect({ limits, signal: end, retry: false }),
-    );
+    const detect = (end: AbortSignal) => this.#detect({ limits, signal: end, retry: false });
+    const connected = await withinQuickLimits(this.endpoint, totalMs, detect, signal);
     this.#connected = Promise.resolve(connected);
     // A detection that began later may have seen more drops.
     this.#dropsAtDetection = connected.dropsBefore;
@@ -273,9 +272,7 @@ export class Service {
   #quickly<T>(work: (call: Call) => Promise<T>): Promise<T> {
     const totalMs = this.#timeoutMs;
     const limits = { firstByteMs: Math.ceil(totalMs / 3), wholeMs: totalMs };
-    return withinQuickLimits({ endpoint: this.endpoint, totalMs }, (signal) =>
-      work({ limits, signal }),
-    );
+    return withinQuickLimits(this.endpoint, totalMs, (signal) => work({ limits, signal }));
   }
 
   /** Where the service says that its models are stored, if its address is one of this machine. */

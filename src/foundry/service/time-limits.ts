@@ -20,7 +20,7 @@ export const loadTimeout = (model: string, limitMs: number): Wording => ({
 const quickTimeout = (endpoint: string, limitMs: number): Wording => ({
   message: `${endpoint} accepted the request but did not answer within ${formatDuration(limitMs)}.`,
   action:
-    "The service may be busy or stuck: try again, and restart it if that does not help. Where it is merely slow, raise the option `timeoutMs`.",
+    "The service may be busy or stuck: try again, and restart it if that does not help. If it is only slow, raise the option `timeoutMs`.",
   retryable: true,
 });
 
@@ -41,12 +41,10 @@ export function worded(error: FoundryError, wording: () => Wording): FoundryErro
 
 /** Runs requests that should be answered at once, with one time limit for all of them together. */
 export async function withinQuickLimits<T>(
-  {
-    endpoint,
-    totalMs,
-    signal,
-  }: { endpoint: string; totalMs: number; signal?: AbortSignal | undefined },
+  endpoint: string,
+  totalMs: number,
   work: (signal: AbortSignal) => Promise<T>,
+  signal?: AbortSignal,
 ): Promise<T> {
   const total = AbortSignal.timeout(totalMs);
   try {

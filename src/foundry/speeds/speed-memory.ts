@@ -82,8 +82,8 @@ export class SpeedMemory {
   readonly #now: () => number;
   readonly #machine: string;
   readonly #known = new Map<string, Entry>();
-  /** Measured here, with the speed that the file has. */
-  readonly #unsaved = new Map<string, Speed | null>();
+  /** What the file has of them. */
+  readonly #saved = new Map<string, Entry>();
   #reading: Promise<void> | null = null;
   #writing: Promise<void> | null = null;
   #writtenAt = Number.NEGATIVE_INFINITY;
@@ -100,8 +100,8 @@ export class SpeedMemory {
   read(): Promise<void> {
     this.#reading ??= this.#entries().then((entries) => {
       for (const entry of entries ?? []) {
-        const key = keyOf(entry);
-        if (!this.#known.has(key)) this.#known.set(key, entry);
+        this.#known.set(keyOf(entry), entry);
+        this.#saved.set(keyOf(entry), entry);
       }
     });
     return this.#reading;
@@ -148,7 +148,8 @@ export class SpeedMemory {
   /** Writes what has changed noticeably. Resolves after some seconds at the latest. */
   async flush(): Promise<void> {
     await this.#writing;
-    if (!this.#hasChanged()) return;
+    const isWorthIt = this.#unsaved.some(([key, entry]) => hasChanged(this.#saved.get(key), entry));
+    if (!isWorthIt) return;
     this.#writing ??= this.#write().finally(() => {
       this.#writing = null;
     });
@@ -157,9 +158,7 @@ export class SpeedMemory {
 
   #set(model: SpeedKey, { tokensPerSecond, promptTokensPerSecond }: Speed): void {
     if (model.id.length > LONGEST_MODEL_NAME) return;
-    const key = this.#keyOf(model);
-    if (!this.#unsaved.has(key)) this.#unsaved.set(key, this.of(model));
-    this.#known.set(key, {
+    this.#known.set(this.#keyOf(model), {
       model: model.id,
       device: model.device,
       machine: this.#machine,
@@ -168,30 +167,25 @@ export class SpeedMemory {
       at: this.#now(),
     });
     const oldest = newestFirst([...this.#known.values()]).slice(MOST_MODELS_REMEMBERED);
-    for (const each of oldest) this.#known.delete(keyOf(each));
+    for (const each of oldest) {
+      this.#known.delete(keyOf(each));
+      this.#saved.delete(keyOf(each));
+    }
   }
 
-  #hasChanged(): boolean {
-    return [...this.#unsaved].some(([key, saved]) => {
-      const entry = this.#known.get(key);
-      return entry !== undefined && hasChanged(saved, speedOf(entry));
-    });
+  /** What was measured here since the last write. */
+  get #unsaved(): (readonly [string, Entry])[] {
+    return [...this.#known].filter(([key, entry]) => this.#saved.get(key) !== entry);
   }
 
   async #write(): Promise<void> {
     this.#writtenAt = this.#now();
+    const own = this.#unsaved;
     // What another process wrote since is kept.
-    const own = new Map(
-      [...this.#unsaved.keys()].flatMap((key) => {
-        const entry = this.#known.get(key);
-        return entry === undefined ? [] : [[key, entry] as const];
-      }),
-    );
     const others = await this.#entries();
     // A file that cannot be read now is not replaced.
     if (others === null) return;
-    const merged = new Map(others.map((entry) => [keyOf(entry), entry]));
-    for (const [key, entry] of own) merged.set(key, entry);
+    const merged = new Map([...others.map((entry) => [keyOf(entry), entry] as const), ...own]);
     const speeds = newestFirst([...merged.values()]).slice(0, MOST_MODELS_REMEMBERED);
     const text = `${JSON.stringify({ format: 1, speeds }, null, 1)}\n`;
     const outcome = await inPool(() => this.#replace(text), WRITE_MS).catch(String);
@@ -199,10 +193,7 @@ export class SpeedMemory {
       this.#log.debug({ outcome: String(outcome) }, "the speeds of models were not written");
       return;
     }
-    for (const [key, entry] of own) {
-      if (this.#known.get(key) === entry) this.#unsaved.delete(key);
-      else this.#unsaved.set(key, speedOf(entry));
-    }
+    for (const [key, entry] of own) this.#saved.set(key, entry);
   }
 
   async #replace(text: string): Promise<true> {
@@ -247,14 +238,14 @@ function rounded(value: number | null): number | null {
   return tenths > 0 ? tenths : null;
 }
 
-function hasChanged(before: Speed | null, now: Speed): boolean {
+function hasChanged(before: Entry | undefined, now: Entry): boolean {
   const differs = (one: number | null | undefined, other: number | null): boolean => {
     if (one === null || one === undefined || other === null) return other !== null;
     return Math.abs(other - one) > SMALLEST_CHANGE * one;
   };
   return (
-    differs(before?.tokensPerSecond, now.tokensPerSecond) ||
-    differs(before?.promptTokensPerSecond, now.promptTokensPerSecond)
+    differs(before?.tokens_per_second, now.tokens_per_second) ||
+    differs(before?.prompt_tokens_per_second, now.prompt_tokens_per_second)
   );
 }
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { readAnswer, readSoFar, readVersion } from "../../../src/foundry/cli/cli-output.js";
 
 const read = (stdout: string, stderr = "") => readAnswer({ stdout, stderr });
-const running = (urls: readonly string[], pid: number | null = null) => ({
+const running = (urls: readonly string[]) => ({
   kind: "report",
-  report: { kind: "running", urls, pid },
+  report: { kind: "running", urls },
 });
 const stopped = (urls: readonly string[] = []) => ({
   kind: "report",
@@ -34,7 +34,7 @@ describe("the text output of foundry service", () => {
 
   it("gives the address and the process of a started service", () => {
     expect(read("🟢 Service is Started on http://127.0.0.1:64646/, PID 17000!")).toEqual(
-      running(["http://127.0.0.1:64646"], 17000),
+      running(["http://127.0.0.1:64646"]),
     );
   });
 
@@ -52,7 +52,7 @@ describe("the text output of foundry service", () => {
     const answer = read(
       "Saving new settings\nRestarting service...\n🔴 Service is stopped.\n🟢 Service is Started on http://127.0.0.1:22334/, PID 8!\n",
     );
-    expect(answer).toEqual(running(["http://127.0.0.1:22334"], 8));
+    expect(answer).toEqual(running(["http://127.0.0.1:22334"]));
   });
 
   it("reports that it is not running although it contains an address", () => {
@@ -80,13 +80,13 @@ describe("the text output of foundry server", () => {
   ];
 
   it("gives the address and the process", () => {
-    expect(read(TABLE.join("\n"))).toEqual(running(["http://127.0.0.1:52364"], 29056));
-    expect(read(TABLE.join("\r\n"))).toEqual(running(["http://127.0.0.1:52364"], 29056));
+    expect(read(TABLE.join("\n"))).toEqual(running(["http://127.0.0.1:52364"]));
+    expect(read(TABLE.join("\r\n"))).toEqual(running(["http://127.0.0.1:52364"]));
   });
 
   it("is understood with colours, too", () => {
     const coloured = TABLE.map((row) => `\u001b[1;32m${row}\u001b[0m`).join("\n");
-    expect(read(coloured)).toEqual(running(["http://127.0.0.1:52364"], 29056));
+    expect(read(coloured)).toEqual(running(["http://127.0.0.1:52364"]));
   });
 
   it.each(["Not running", "not_running", "Stopped"])("reports a stopped server: %s", (state) => {
@@ -114,7 +114,7 @@ describe("the JSON of foundry server", () => {
     const answer = read(
       '{"running":true,"state":"ready","pid":23948,"webUrls":["http://127.0.0.1:48077"],"startedAt":"2026-07-27T05:17:06Z","uptime":"0s","logFile":""}',
     );
-    expect(answer).toEqual(running(["http://127.0.0.1:48077"], 23948));
+    expect(answer).toEqual(running(["http://127.0.0.1:48077"]));
   });
 
   it("gives the address after a start", () => {
@@ -153,7 +153,7 @@ describe("the JSON of foundry server", () => {
         "[info] done }} {0}",
       ].join("\n"),
     );
-    expect(answer).toEqual(running(["http://127.0.0.1:48077"], 5));
+    expect(answer).toEqual(running(["http://127.0.0.1:48077"]));
   });
 
   it("is the last one where there are several", () => {
@@ -263,7 +263,7 @@ describe("an incomplete answer", () => {
   it("is not read before its address is complete", () => {
     expect(soFar(line.slice(0, line.indexOf("646")))).toEqual({ kind: "unusable" });
     expect(soFar(line.slice(0, line.indexOf("646/")))).toEqual({ kind: "unusable" });
-    expect(soFar(line)).toEqual(running(["http://127.0.0.1:64646"], 17000));
+    expect(soFar(line)).toEqual(running(["http://127.0.0.1:64646"]));
   });
 
   it("is never read as a shorter address", () => {
@@ -272,7 +272,6 @@ describe("an incomplete answer", () => {
       const answer = soFar(line.slice(0, length));
       if (answer.kind !== "report") continue;
       expect(JSON.stringify(answer.report.urls)).toBe(right);
-      if (answer.report.kind === "running") expect([null, 17000]).toContain(answer.report.pid);
     }
   });
 

@@ -7,17 +7,19 @@ import { isProcessAlive } from "../../../src/platform/processes.js";
 import { ProgramFolder } from "../../platform/program-folder.js";
 
 let programs: ProgramFolder;
-let pidsToEnd: number[];
 beforeEach(async () => {
   programs = await ProgramFolder.make();
-  pidsToEnd = [];
 });
 afterEach(async () => {
-  const hanging = await readFile(join(programs.path, "hanging"), "utf8").catch(() => "");
-  pidsToEnd.push(...hanging.split("\n").filter(Boolean).map(Number));
-  for (const pid of pidsToEnd) if (isProcessAlive(pid)) process.kill(pid, "SIGKILL");
+  for (const pid of await hanging()) if (isProcessAlive(pid)) process.kill(pid, "SIGKILL");
   await programs.remove();
 });
+
+/** The ids of the processes that a command has left running. */
+async function hanging(): Promise<number[]> {
+  const ids = await readFile(join(programs.path, "hanging"), "utf8").catch(() => "");
+  return ids.split("\n").filter(Boolean).map(Number);
+}
 
 const asked = () => join(programs.path, "asked");
 
@@ -64,11 +66,11 @@ describe("a request for the state", () => {
   it("tries the newer commands first, and remembers the generation", async () => {
     const cli = await cliThat({ [NEW_STATUS]: say(READY) });
     expect(cli.generation).toBeNull();
-    expect(cli.statusCommand).toBe("foundry server status");
+    expect(cli.command("status")).toBe("foundry server status");
 
     const report = await cli.status();
 
-    expect(report).toEqual({ kind: "running", urls: ["http://127.0.0.1:48077"], pid: 23948 });
+    expect(report).toEqual({ kind: "running", urls: ["http://127.0.0.1:48077"] });
     expect(cli.generation).toBe("server");
     expect(await questions()).toEqual([NEW_STATUS]);
   });
@@ -78,10 +80,10 @@ describe("a request for the state", () => {
 
     const reports = [await cli.status(), await cli.status()];
 
-    const running = { kind: "running", urls: ["http://127.0.0.1:54657"], pid: null };
+    const running = { kind: "running", urls: ["http://127.0.0.1:54657"] };
     expect(reports).toEqual([running, running]);
     expect(cli.generation).toBe("service");
-    expect([cli.statusCommand, cli.startCommand]).toEqual([
+    expect([cli.command("status"), cli.command("start")]).toEqual([
       "foundry service status",
       "foundry service start",
     ]);
@@ -105,7 +107,6 @@ describe("a request for the state", () => {
     expect(await cli.status()).toEqual({
       kind: "running",
       urls: ["http://127.0.0.1:52364"],
-      pid: 29056,
     });
   });
 
@@ -130,7 +131,7 @@ describe("a request for the state", () => {
   it("learns the generation from the unknown command, although the other one gives no answer", async () => {
     const cli = await cliThat({ "service status": "process.exitCode = 3;" });
     expect(await cli.status()).toEqual({ kind: "failed", what: "ended with exit code 3" });
-    expect(cli.statusCommand).toBe("foundry service status");
+    expect(cli.command("status")).toBe("foundry service status");
   });
 
   it("trusts the output more than the exit code", async () => {
@@ -215,7 +216,6 @@ describe("a start of the service", () => {
     expect(await cli.start()).toEqual({
       kind: "running",
       urls: ["http://127.0.0.1:48077"],
-      pid: null,
     });
     expect(cli.generation).toBe("server");
     expect(await questions()).toEqual([NEW_START]);
@@ -226,7 +226,7 @@ describe("a start of the service", () => {
       "service start": say("🟢 Service is Started on http://127.0.0.1:64646/, PID 17000!"),
     });
     expect(await cli.start()).toMatchObject({ kind: "running", urls: ["http://127.0.0.1:64646"] });
-    expect(cli.startCommand).toBe("foundry service start");
+    expect(cli.command("start")).toBe("foundry service start");
     expect(await questions()).toEqual([NEW_START, "service start"]);
   });
 
@@ -235,23 +235,21 @@ describe("a start of the service", () => {
       [NEW_START]: `
         const service = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], { stdio: ["ignore", "inherit", "inherit"] });
         service.unref();
-        console.log(JSON.stringify({ running: true, pid: service.pid, urls: ["http://127.0.0.1:48077"] }));`,
+        appendFileSync(new URL("hanging", import.meta.url), service.pid + "\\n");
+        console.log(JSON.stringify({ running: true, urls: ["http://127.0.0.1:48077"] }));`,
     });
-    const report = await cli.start();
-    const pid = report.kind === "running" ? (report.pid ?? 0) : 0;
-    pidsToEnd.push(pid);
-    expect(isProcessAlive(pid)).toBe(true);
+    await cli.start();
+    expect((await hanging()).map(isProcessAlive)).toEqual([true]);
   });
 
   it("ends once the address is printed, without ending a command that continues", async () => {
     const cli = await cliThat({
       "service start": `console.log("🟢 Service is Started on http://127.0.0.1:64646/, PID " + process.pid + "!"); ${HANG}`,
     });
-    const report = await cli.start();
-    const pid = report.kind === "running" ? (report.pid ?? 0) : 0;
-    pidsToEnd.push(pid);
-    expect(report).toMatchObject({ kind: "running", urls: ["http://127.0.0.1:64646"] });
-    expect(isProcessAlive(pid)).toBe(true);
+    expect(await cli.start()).toEqual({ kind: "running", urls: ["http://127.0.0.1:64646"] });
+    await vi.waitFor(async () => {
+      expect((await hanging()).map(isProcessAlive)).toEqual([true]);
+    }, 10_000);
   });
 
   it("reports why it failed, with the output of the generation that knows the command", async () => {
@@ -266,7 +264,7 @@ describe("a start of the service", () => {
 
   it("succeeds without an address where the command ends with success", async () => {
     const cli = await cliThat({ [NEW_START]: say("Serveur démarré.") });
-    expect(await cli.start()).toEqual({ kind: "running", urls: [], pid: null });
+    expect(await cli.start()).toEqual({ kind: "running", urls: [] });
   });
 
   it("reports the command's message without paths", async () => {
@@ -301,7 +299,7 @@ describe("a restart of the service", () => {
       ),
     });
     expect(await cli.restart()).toMatchObject({ urls: ["http://127.0.0.1:64646"] });
-    expect(cli.restartCommand).toBe("foundry service restart");
+    expect(cli.command("restart")).toBe("foundry service restart");
   });
 });
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Search } from "../../../src/foundry/discovery/search.js";
+import { ownPort } from "../../ports.js";
 import { simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 
@@ -122,16 +123,22 @@ describe("a search that found nothing", () => {
   });
 
   it("is not reused once the service was found", async () => {
-    const { url } = await simulate();
+    const port = await ownPort();
+    let now = 0;
     const installation = await Installation.make();
     const discovery = installation.discovery({
       cliPath: undefined,
-      timing: { now: () => 0, failureKeptMs: 1000 },
+      knownPorts: [port],
+      ownerOf: async () => "own",
+      timing: { now: () => now, failureKeptMs: 1000 },
     });
+    const before = await discovery.search();
+    const { url } = await simulate({ port });
+    now = 1000;
+
     await discovery.search();
 
-    discovery.remember(`${url}/v1/`);
-
+    expect(before.found).toBeNull();
     expect((await discovery.search()).found).toEqual({ endpoint: url, foundBy: "last_url" });
   });
 });

@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { get } from "../../../packages/simulator/test/ask.js";
@@ -302,6 +303,23 @@ describe("a download", () => {
     await expect(download).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
   });
 });
+
+test.skipIf(process.platform === "win32")(
+  "a process without a free file gets an error, and goes on",
+  async () => {
+    const program = fileURLToPath(new URL("embedded-without-files.ts", import.meta.url));
+    const line = 'ulimit -n 400; exec "$0" --import tsx "$1"';
+    const host = spawn("sh", ["-c", line, process.execPath, program], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [printed, [code]] = await Promise.all([text(host.stdout), once(host, "exit")]);
+
+    expect(printed.trim()).toBe(
+      "EMBEDDED_FAILED: The embedded Foundry Local ended while it started (EMFILE).",
+    );
+    expect(code).toBe(0);
+  },
+);
 
 /** Starts the service in a process of its own; resolves with the lines it prints. */
 async function hostedElsewhere(failing: string) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { installAdvice } from "../../../src/foundry/discovery/no-endpoint.js";
+import { installAdvice, noEndpointError } from "../../../src/foundry/discovery/no-endpoint.js";
 import type { Machine } from "../../../src/platform/machine.js";
 
 const machine = (
@@ -79,11 +79,13 @@ describe("the advice how to install Foundry Local", () => {
 
   it("explains inside WSL how to reach a service of Windows", () => {
     const inside = { WSL_DISTRO_NAME: "Ubuntu" };
+    const action = (on: Machine): string =>
+      noEndpointError({ kind: "no_cli" }, [], on, { mayEmbed: true, isCliSet: false }).action;
 
-    expect(advice(machine("linux", "x64", inside))).toContain("networkingMode=mirrored");
-    expect(advice(machine("linux", "x64"))).not.toContain("WSL");
+    expect(action(machine("linux", "x64", inside))).toContain("networkingMode=mirrored");
+    expect(action(machine("linux", "x64"))).not.toContain("WSL");
     // Windows itself passes the variable on to programs that WSL starts there.
-    expect(advice(machine("win32", "x64", inside))).not.toContain("WSL");
+    expect(action(machine("win32", "x64", inside))).not.toContain("WSL");
   });
 
   it("always names the option `endpoint`", () => {

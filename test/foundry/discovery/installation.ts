@@ -2,6 +2,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { Discovery, type DiscoveryOptions } from "../../../src/foundry/discovery/index.js";
+import { EmbeddedService } from "../../../src/foundry/embedded/index.js";
 import type { Machine } from "../../../src/platform/machine.js";
 import { isProcessAlive } from "../../../src/platform/processes.js";
 import { temporaryFolder } from "../../temporary-folder.js";
@@ -72,6 +73,7 @@ export class Installation {
       cliPath: this.cliPath,
       knownPorts: [],
       startTimeoutMs: 10_000,
+      embeddedService: new EmbeddedService({ machine: this.machine }),
       ...options,
       timing: {
         pollMs: 20,

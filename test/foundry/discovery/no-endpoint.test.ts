@@ -38,7 +38,7 @@ const SITUATIONS: readonly (readonly [Situation, Attempt])[] = [
   [{ kind: "not_running", cli, willStart: true }, status("says that it is not running")],
   [{ kind: "not_running", cli, willStart: false }, status("says that it is not running")],
   [
-    { kind: "start_failed", cli, command: cli.startCommand },
+    { kind: "start_failed", cli, verb: "start" },
     { what: "`foundry server start`", outcome: "was run, but ended with exit code 1", ok: false },
   ],
   [
@@ -85,7 +85,7 @@ describe("the error of a search that found nothing", () => {
   });
 
   it("names the failed command, such as a restart", () => {
-    const restart: Situation = { kind: "start_failed", cli, command: cli.restartCommand };
+    const restart: Situation = { kind: "start_failed", cli, verb: "restart" };
 
     const { message, action } = errorOf(restart, [], "linux");
 

@@ -193,9 +193,11 @@ describe("the last address of the service", () => {
     const before = await startSimulator();
     const after = await simulate();
     const installation = await Installation.make();
-    await installation.install({ "server status": { prints: running(after.url) } });
+    await installation.install({
+      "server status": { printsAtFirst: [running(before.url)], prints: running(after.url) },
+    });
     const discovery = installation.discovery();
-    discovery.remember(before.url);
+    await discovery.search();
     await before.close();
 
     const { found, attempts } = await discovery.search();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StatusUpdate } from "../../../src/foundry/status.js";
-import { simulate } from "../fixtures.js";
+import { clientOf, roomyMachine, simulate } from "../fixtures.js";
 import { ANOTHER, downloaderFor, known, listener, MISSING, machine, standIn } from "./fixtures.js";
 
 const models = [MISSING, ANOTHER];
@@ -69,6 +69,26 @@ describe("a download through the command line", () => {
     simulator.setDownloaded(model.id, true);
     expect(await downloader.download(model)).toBe("already_downloaded");
     expect(downloadsOf(cli)).toEqual([]);
+  });
+
+  it("of a model that was downloaded since the last list is reported as none", async () => {
+    const simulator = await simulate({ models });
+    const { path: cliPath } = await standIn(simulator);
+    const client = clientOf(
+      simulator.url,
+      { cliPath },
+      {
+        ...roomyMachine(),
+        home: (await machine()).home,
+      },
+    );
+    await client.listModels();
+    simulator.setDownloaded(MISSING.id, true);
+    expect(await client.downloadModel("walker")).toEqual({
+      model: MISSING.id,
+      status: "already_downloaded",
+      warnings: [],
+    });
   });
 
   it("is complete when the service lists the model, although the command continues", async () => {

@@ -1,7 +1,11 @@
+import { once } from "node:events";
 import { createServer } from "node:http";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { createServer as createTcpServer } from "node:net";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { get } from "../../../packages/simulator/test/ask.js";
+import { ServiceClient } from "../../../src/foundry/index.js";
 import { FoundryClient, FoundryClient as QueueingClient } from "../../../src/jobs/index.js";
+import { toFoundryError } from "../../../src/lib/index.js";
 import { askedOf, clientOf, deadUrl, roomyMachine, simulate } from "../fixtures.js";
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
@@ -234,6 +238,43 @@ describe("a health check", () => {
       await client.close();
     },
   );
+
+  it("does not wait for the detection of another call, and then for its own", async () => {
+    const connections: unknown[] = [];
+    const server = createTcpServer((socket) => connections.push(socket)).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = Object.assign({ port: 0 }, server.address());
+    const client = new ServiceClient({ endpoint: `http://127.0.0.1:${port}` });
+    onTestFinished(async () => {
+      await client.close();
+      server.close();
+    });
+    const listing = client.listModels().catch(toFoundryError);
+    await vi.waitFor(() => expect(connections).toHaveLength(1), 10_000);
+    const health = await client.healthCheck();
+    expect(health.problems[0]?.what).toContain("did not answer within 5 s");
+    expect(connections).toHaveLength(1);
+    await client.close();
+    expect(await listing).toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+
+  it("never throws: closed", async () => {
+    const client = new FoundryClient({ endpoint: await deadUrl() });
+    await client.close();
+    expect(await client.healthCheck()).toMatchObject({
+      status: "unavailable",
+      problems: [{ what: "The client was closed." }],
+    });
+  });
+
+  it("never throws: out of the caller's time during a request", async () => {
+    const { url } = await answering({});
+    const signal = AbortSignal.timeout(100);
+    expect(await clientOf(url).healthCheck({ signal })).toMatchObject({
+      status: "unavailable",
+      problems: [{ what: "The call did not end within the time limit of its signal." }],
+    });
+  });
 
   it("never throws: cancelled", async () => {
     const simulator = await simulate({ models: [talker] });

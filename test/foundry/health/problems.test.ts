@@ -45,52 +45,57 @@ const DOWN = new FoundryError("SERVICE_UNREACHABLE", "Nothing listens at http://
 
 const FOUNDRY_LOCAL = { isFoundryLocal: true };
 const ADVICE = "Download it that way.";
+const loader = { adviceForAny: async () => ADVICE };
 
-describe("the problems in a list of models", () => {
-  it("an empty list of Foundry Local: download a model, or the catalog is unreachable (#78, #405, #752)", () => {
-    const [problem, ...others] = listingProblems(FOUNDRY_LOCAL, listing([]), ADVICE);
+describe("the problems in a list of models", async () => {
+  it("an empty list of Foundry Local: download a model, or the catalog is unreachable (#78, #405, #752)", async () => {
+    const [problem, ...others] = await listingProblems(FOUNDRY_LOCAL, listing([]), loader);
 
     expect(others).toEqual([]);
     expect(problem?.what).toBe("The service lists no models.");
     expect(problem?.fix).toMatch(/^Download it that way\..*check the network/);
   });
 
-  it("an empty list of another engine: no advice that is only for Foundry Local", () => {
-    const [problem] = listingProblems({ isFoundryLocal: false }, listing([]), ADVICE);
+  it("an empty list of another engine: no advice that is only for Foundry Local", async () => {
+    const [problem] = await listingProblems({ isFoundryLocal: false }, listing([]), loader);
 
     expect(problem?.fix).toBe(
       `${ADVICE} Or name a model in each call: the engine may have it although it is not listed.`,
     );
   });
 
-  it("no downloaded model: how to download one for this service", () => {
+  it("no downloaded model: how to download one for this service", async () => {
     expect(
-      listingProblems(FOUNDRY_LOCAL, listing([model("cpu", false), model("gpu", false)]), ADVICE),
+      await listingProblems(
+        FOUNDRY_LOCAL,
+        listing([model("cpu", false), model("gpu", false)]),
+        loader,
+      ),
     ).toEqual([{ what: "No model is downloaded.", fix: ADVICE }]);
   });
 
-  it.each([true, null])("none where a model is downloaded, or may be (%s)", (downloaded) => {
+  it.each([true, null])("none where a model is downloaded, or may be (%s)", async (downloaded) => {
     const models = [model("cpu", false), model("gpu", downloaded)];
 
-    expect(listingProblems(FOUNDRY_LOCAL, listing(models), ADVICE)).toEqual([]);
+    expect(await listingProblems(FOUNDRY_LOCAL, listing(models), loader)).toEqual([]);
   });
 
-  it("an incomplete list: the rest can be used (#1024)", () => {
-    const [problem] = listingProblems(
+  it("an incomplete list: the rest can be used (#1024)", async () => {
+    const [problem] = await listingProblems(
       FOUNDRY_LOCAL,
       listing([model("cpu")], "The catalog is away."),
-      ADVICE,
+      loader,
     );
 
     expect(problem?.what).toBe("The catalog is away.");
     expect(problem?.fix).toMatch(/network.*can still be used/);
   });
 
-  it("entries that are no models: no advice about the network", () => {
-    const [problem, ...others] = listingProblems(
+  it("entries that are no models: no advice about the network", async () => {
+    const [problem, ...others] = await listingProblems(
       FOUNDRY_LOCAL,
       listing([model("cpu")], null, 2),
-      ADVICE,
+      loader,
     );
 
     expect(others).toEqual([]);
@@ -99,8 +104,8 @@ describe("the problems in a list of models", () => {
     expect(problem?.fix).not.toMatch(/network/);
   });
 
-  it("a missing list: the service's message", () => {
-    expect(listingProblems(FOUNDRY_LOCAL, DOWN, ADVICE)).toEqual([problemOf(DOWN)]);
+  it("a missing list: the service's message", async () => {
+    expect(await listingProblems(FOUNDRY_LOCAL, DOWN, loader)).toEqual([problemOf(DOWN)]);
   });
 });
 

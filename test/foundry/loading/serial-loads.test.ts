@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { StatusUpdate } from "../../../src/foundry/index.js";
+import { CapacityCheck } from "../../../src/foundry/loading/capacity.js";
 import { ModelLoader } from "../../../src/foundry/loading/loader.js";
 import { MissingModels } from "../../../src/foundry/loading/missing-model.js";
 import { serviceAt } from "../downloads/fixtures.js";
-import { askedOf, clientOf, simulate, simulateFar } from "../fixtures.js";
+import { askedOf, clientOf, roomyMachine, simulate, simulateFar } from "../fixtures.js";
 
 const LOADS = "/models/load/";
 const [one, two, three] = [
@@ -112,6 +113,7 @@ describe("the lookup of a name during a load", () => {
       service,
       undefined,
       new MissingModels(service, { advice: async () => "" }),
+      new CapacityCheck(service, roomyMachine()),
     );
     const loading = loader.load(await loader.resolveModel("one-generic-cpu"));
     await simulator.waitFor(() => askedOf(simulator, LOADS).length > 0);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
-  autoModels,
+  autoModel,
   missingAbility,
   modelToDownload,
   type RequestNeeds,
@@ -36,7 +36,7 @@ const chosen = (
   defaultName?: string,
 ): string | null => {
   const defaultId = models.find(({ alias }) => alias === defaultName)?.id ?? null;
-  const [best] = autoModels(models, { ...NOTHING, ...needs }, defaultId);
+  const best = autoModel(models, { ...NOTHING, ...needs }, defaultId);
   return best?.model.alias ?? null;
 };
 
@@ -46,7 +46,7 @@ const tools = { toolCalling: true };
 const vision = { task: "vision-language-chat", vision: null };
 const absent = { downloaded: false };
 
-describe("autoModels", () => {
+describe("autoModel", () => {
   it.each<[string, string | null, KnownModel[], Partial<RequestNeeds>, string?]>([
     ["the loaded model before a larger one", "a", [model("b", large), model("a", loaded)], {}],
     ["the loaded model before the default", "a", [model("b"), model("a", loaded)], {}, "b"],
@@ -188,14 +188,14 @@ describe("autoModels", () => {
   it("chooses the newest version of a model, unless an older version is loaded", () => {
     const old = knownModel("a-generic-cpu:1", { downloaded: true, loaded: false });
     const young = knownModel("a-generic-cpu:2", { downloaded: true, loaded: false });
-    const idOf = (models: KnownModel[]) => autoModels(models, NOTHING, null)[0]?.model.id;
+    const idOf = (models: KnownModel[]) => autoModel(models, NOTHING, null)?.model.id;
     expect(idOf([old, young])).toBe("a-generic-cpu:2");
     expect(idOf([young, { ...old, loaded: true }])).toBe("a-generic-cpu:1");
   });
 
   it("reports why", () => {
     const why = (models: KnownModel[], needs: Partial<RequestNeeds>) =>
-      autoModels(models, { ...NOTHING, ...needs }, models[0]?.id ?? null)[0]?.reason;
+      autoModel(models, { ...NOTHING, ...needs }, models[0]?.id ?? null)?.reason;
     expect(why([model("a", loaded)], {})).toBe(
       '"auto" chose a-generic-cpu:1, which is loaded and is the default model.',
     );

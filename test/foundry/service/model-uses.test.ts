@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { ModelUses } from "../../../src/foundry/service/model-uses.js";
+import { deferred } from "../../../src/lib/index.js";
 import { knownModel } from "../models/known-model.js";
 
 let now: number;
@@ -61,6 +62,19 @@ describe("ModelUses", () => {
     await expect(unloading).rejects.toThrow("no");
     await uses.begin(model);
     expect(uses.running(model)).toBe(1);
+  });
+
+  it("waits for the slower of two unloads of a model", async () => {
+    const slow = deferred();
+    const order: string[] = [];
+    void uses.reserve(model, () => slow.promise);
+    await uses.reserve(model, async () => {});
+    const begun = uses.begin(model).then(() => order.push("begun"));
+    await new Promise(setImmediate);
+    order.push("unloaded");
+    slow.resolve();
+    await begun;
+    expect(order).toEqual(["unloaded", "begun"]);
   });
 
   it("needs no rest after a generation that finished", async () => {
