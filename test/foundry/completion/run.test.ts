@@ -81,7 +81,7 @@ describe("a completion", () => {
     const { queuedMs, loadMs, firstTokenMs, totalMs } = completion.timing;
     for (const milliseconds of [queuedMs, loadMs, firstTokenMs, totalMs]) {
       expect(milliseconds).toBeGreaterThanOrEqual(0);
-      expect(milliseconds).toBeLessThan(5000);
+      expect(milliseconds).toBeLessThan(60_000);
     }
   });
 
