@@ -124,7 +124,8 @@ async function* open(
       const stream = yield* whileLoading(context, ask, (attempts) => {
         sends += attempts;
       });
-      progress.opened(stream, sends);
+      progress.attempted(sends + stream.attempts);
+      progress.opened(stream);
       progress.warn(...shorter.slice(-1).map(({ warning }) => warning));
       isOpened = true;
       return { stream, use };

@@ -42,6 +42,7 @@ export class CompletionProgress {
   #hasStarted = false;
   /** Of answers that were dropped. */
   #earlierUsage: CompletionUsage | null = null;
+  /** Of chats before the one that is requested now. */
   #earlierAttempts = 0;
   readonly #hidesReasoning: boolean;
   /** The reader has received as text what turned out to be thinking. */
@@ -125,6 +126,7 @@ export class CompletionProgress {
 
   /** The completion begins again from the start, before any token. */
   restarted(): void {
+    this.#earlierAttempts = this.#attempts ?? 0;
     this.#status = "queued";
     this.#askedAt = null;
     this.#warnings = this.#requestWarnings;
@@ -138,17 +140,13 @@ export class CompletionProgress {
     this.#loadMs = (this.#loadMs ?? 0) + milliseconds;
   }
 
+  /** @param attempts How often the chat that is requested now was sent. */
   attempted(attempts: number): void {
-    this.#attempts = attempts;
+    this.#attempts = this.#earlierAttempts + attempts;
   }
 
-  /**
-   * The answer begins. Warnings from here on are about this answer.
-   *
-   * @param sendsBefore How often the request was sent in vain.
-   */
-  opened({ attempts, isConstrained, warnings }: ChatStream, sendsBefore: number): void {
-    this.#attempts = sendsBefore + attempts;
+  /** The answer begins. Warnings from here on are about this answer. */
+  opened({ isConstrained, warnings }: ChatStream): void {
     this.#isConstrained = isConstrained;
     this.warn(...warnings);
     this.#warningsBeforeAnswer = this.#warnings;
@@ -223,8 +221,7 @@ export class CompletionProgress {
   /** Drops the answer: another one is requested in its place. Its tokens still count. */
   answersAgain(): void {
     this.#earlierUsage = this.snapshot().usage;
-    this.#earlierAttempts += this.#attempts ?? 0;
-    this.#attempts = 0;
+    this.#earlierAttempts = this.#attempts ?? 0;
     this.#warnings = this.#warningsBeforeAnswer;
     this.#usage = null;
     this.#refusedInputTokens = null;
@@ -309,7 +306,7 @@ export class CompletionProgress {
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
         tokensPerSecond: this.#tokensPerSecond(outputTokens),
       },
-      attempts: this.#attempts === null ? null : this.#earlierAttempts + this.#attempts,
+      attempts: this.#attempts,
       cached: false,
       warnings: this.#warnings,
     };
