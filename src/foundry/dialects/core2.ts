@@ -83,16 +83,15 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     names: readonly string[],
     call: Call,
   ): Promise<HttpAnswer> => {
-    const [name, ...rest] = names;
-    const path = `${prefixOf(model.family)}/models/${verb}/${rawPathOf(name ?? model.name)}`;
+    const [name = "", ...rest] = names;
+    const path = `${prefixOf(model.family)}/models/${verb}/${rawPathOf(name)}`;
     try {
       return await get(path, call, MAX_STATUS_BYTES, about(verb, model));
     } catch (error) {
-      const isUnknown = error instanceof FoundryError && error.code === "MODEL_NOT_FOUND";
-      if (!isUnknown) throw error;
+      if (!(error instanceof FoundryError) || error.code !== "MODEL_NOT_FOUND") throw error;
+      if (rest.length > 0) return byName(verb, model, rest, call);
       // The service lists the model, so it only does not know the name.
-      if (rest.length === 0) throw model.alias === null ? unknownAlias(verb, model, error) : error;
-      return byName(verb, model, rest, call);
+      throw model.alias === null ? unknownAlias(verb, model, error) : error;
     }
   };
 
@@ -162,8 +161,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     async unload(model, call) {
       // The alias stands for one version. Unloading by it must not unload another.
       const before = await loadedModels(call, [model.family]);
-      const isLoaded = before.some(({ id, family }) => id === model.id && family === model.family);
-      if (!isLoaded) return "not_loaded";
+      if (!before.some(({ id }) => id === model.id)) return "not_loaded";
       const answer = await byName("unload", model, namesFor(model, model.id), call);
       return parseAnswer(answer, unloadStatusSchema, "/models/unload").status;
     },
