@@ -6,7 +6,7 @@ import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import type { Refused } from "./chat-request.js";
 import { adaptedChat, openChat } from "./chat-stream.js";
-import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
+import type { Call, ChatRequest, Dialect } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { downloadAdvice } from "./failure-rules.js";
 import { about, errorOfStreamEvent } from "./failures.js";
@@ -83,7 +83,6 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       generationsAtOnce: 1,
       listsWaitForLoads: false,
       contextLimit: "max_length",
-      download: false,
       forceUnload: false,
       images: true,
     },
@@ -126,8 +125,6 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       await get(pathOf("unload", model.id), call, MAX_STATUS_BYTES, about("unload", model));
       return "unloaded";
     },
-
-    download: noDownload,
 
     embed: (request, call) =>
       requestEmbeddings(transport, request, { path: "/v1/embeddings" }, call),

@@ -12,7 +12,7 @@ import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers
 import { hasImages } from "./chat-messages.js";
 import type { SchemaForm } from "./chat-request.js";
 import { adaptedChat } from "./chat-stream.js";
-import { type Call, type Dialect, noDownload, type RequestPath } from "./dialect.js";
+import type { Call, Dialect, RequestPath } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about } from "./failures.js";
 import { getterOf } from "./get-requests.js";
@@ -124,7 +124,6 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       generationsAtOnce: 4,
       listsWaitForLoads: true,
       contextLimit: version.contextLimit,
-      download: false,
       forceUnload: false,
       images: true,
     },
@@ -165,8 +164,6 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       const answer = await byName("unload", model, namesFor(model, model.id), call);
       return parseAnswer(answer, unloadStatusSchema, "/models/unload").status;
     },
-
-    download: noDownload,
 
     embed: (request, call) =>
       requestEmbeddings(transport, request, requestPathOf(request.model, "embeddings"), call),
