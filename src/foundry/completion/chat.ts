@@ -125,7 +125,7 @@ async function* open(
         sends += attempts;
       });
       progress.attempted(sends + stream.attempts);
-      progress.opened(stream);
+      progress.opened(stream, dialect.can.hidesThinking);
       progress.warn(...shorter.slice(-1).map(({ warning }) => warning));
       isOpened = true;
       return { stream, use };

@@ -49,6 +49,8 @@ export class CompletionProgress {
   #wasShownAsText = false;
   #charactersPerToken = CHARACTERS_PER_TOKEN;
   #isConstrained = false;
+  /** The count of the service has tokens that came before the first piece. */
+  #hidesThinking = false;
   #isDraft = false;
   #value: { readonly data: unknown; readonly method: AnswerMethod } | null = null;
   /** `null` until its turn has come. */
@@ -146,8 +148,9 @@ export class CompletionProgress {
   }
 
   /** The answer begins. Warnings from here on are about this answer. */
-  opened({ isConstrained, warnings }: ChatStream): void {
+  opened({ isConstrained, warnings }: ChatStream, hidesThinking: boolean): void {
     this.#isConstrained = isConstrained;
+    this.#hidesThinking = hidesThinking;
     this.warn(...warnings);
     this.#warningsBeforeAnswer = this.#warnings;
   }
@@ -304,7 +307,7 @@ export class CompletionProgress {
         loadMs: this.#status === "loading" ? null : rounded(this.#loadMs),
         firstTokenMs: roundedDifference(this.#askedAt, this.#firstTokenAt),
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
-        tokensPerSecond: this.#tokensPerSecond(outputTokens),
+        tokensPerSecond: this.#tokensPerSecond(this.#hidesThinking ? pieces : outputTokens),
       },
       attempts: this.#attempts,
       cached: false,

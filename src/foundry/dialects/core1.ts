@@ -85,6 +85,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       contextLimit: "max_length",
       forceUnload: false,
       images: true,
+      hidesThinking: false,
     },
 
     async status(call) {

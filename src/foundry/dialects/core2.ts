@@ -34,6 +34,8 @@ interface Core2Version {
   readonly stopsOnDisconnect: boolean;
   /** It holds the answer to a JSON Schema of this form. In the form of OpenAI it only writes some JSON. */
   readonly schemaForm: SchemaForm;
+  /** It cuts the thinking out of answers, and counts it. */
+  readonly hidesThinking: boolean;
   /** It drops calls and results of tools from a conversation. */
   readonly dropsToolResults: boolean;
   /** It passes `chat_template_kwargs` on to the template of the model. */
@@ -47,6 +49,7 @@ const CORE_2_0: Core2Version = {
   hasLocalFamily: false,
   stopsOnDisconnect: false,
   schemaForm: "call",
+  hidesThinking: true,
   dropsToolResults: true,
   takesTemplateArguments: false,
   contextLimit: "max_length",
@@ -57,6 +60,7 @@ const CORE_2_1: Core2Version = {
   hasLocalFamily: true,
   stopsOnDisconnect: true,
   schemaForm: "bare",
+  hidesThinking: false,
   dropsToolResults: false,
   takesTemplateArguments: true,
   contextLimit: "context_length",
@@ -126,6 +130,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       contextLimit: version.contextLimit,
       forceUnload: false,
       images: true,
+      hidesThinking: version.hidesThinking,
     },
 
     async status(call) {

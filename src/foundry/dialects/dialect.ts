@@ -162,6 +162,8 @@ export interface Abilities {
   readonly forceUnload: boolean;
   /** It gives images to models that take them. */
   readonly images: boolean;
+  /** It leaves the thinking out of an answer, but not out of the count of its tokens. */
+  readonly hidesThinking: boolean;
 }
 
 /** Settings of a load that only some services have; `undefined`: the service's default. */

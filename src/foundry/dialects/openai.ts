@@ -75,6 +75,7 @@ export function openaiDialect(
       contextLimit: "context_length",
       forceUnload: false,
       images: true,
+      hidesThinking: false,
     },
 
     async status(call) {

@@ -89,6 +89,7 @@ export function serviceDialect(
       contextLimit: "max_length",
       forceUnload: true,
       images: false,
+      hidesThinking: false,
     },
 
     async status(call) {
