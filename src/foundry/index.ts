@@ -51,13 +51,11 @@ export {
   loadWishFields,
   modelArgument,
   optionFields,
-  optionsOf,
   queryArgument,
   rankOptions,
   signalOption,
   textsArgument,
   traceOption,
-  wholeNumber,
   withinMs,
 } from "./option-schema.js";
 export type {

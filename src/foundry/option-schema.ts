@@ -9,6 +9,7 @@ import {
   parseArguments,
   SECONDS,
   WHOLE_NUMBERS,
+  wholeNumber,
 } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { completionFields } from "./completion/index.js";
@@ -21,12 +22,6 @@ const milliseconds = ({ min, max }: Bounds) => {
     .min(min * 1000, allowed)
     .max(max * 1000, allowed)
     .optional();
-};
-
-/** @param or What else is allowed, in words. */
-export const wholeNumber = ({ min, max }: Bounds, or = "") => {
-  const allowed = `a whole number from ${min} to ${max}${or}`;
-  return z.int(allowed).min(min, allowed).max(max, allowed);
 };
 
 const oneOrMore = (allowed: string) => z.int(allowed).min(1, allowed);
@@ -57,7 +52,7 @@ export const optionFields = {
   headers: z
     .record(z.string(), z.string("a string"), 'an object of strings, such as {"X-Team":"research"}')
     .optional(),
-  model: nonEmptyText("an alias, a name or an id").optional(),
+  model: completionFields.model.optional(),
   maxTokens: wholeNumber(WHOLE_NUMBERS.maxTokens).optional(),
   timeoutMs: milliseconds(SECONDS.timeout),
   stallTimeoutMs: milliseconds(SECONDS.stallTimeout),
@@ -98,9 +93,6 @@ export const listener = z.custom<(news: never) => void>(
   (value) => typeof value === "function",
   "a function",
 );
-
-/** A schema of options: those that there are and no others. */
-export const optionsOf = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape);
 
 /** What other clients call the options of a call. */
 const CALL_NAMES = { timeout: "signal", timeoutMs: "signal", abortSignal: "signal" };
@@ -152,8 +144,8 @@ export const traceOption = {
 };
 const callFields = { ...signalOption, ...traceOption, onStatus: listener.optional() };
 
-export const callOptions = optionsOf(callFields);
-export const streamOptions = optionsOf({ ...callFields, id: z.string("a string").optional() });
+export const callOptions = z.strictObject(callFields);
+export const streamOptions = z.strictObject({ ...callFields, id: z.string("a string").optional() });
 
 /** The options of a load, without those of the call. */
 export const loadWishFields = {
@@ -163,14 +155,17 @@ export const loadWishFields = {
   idleSeconds: oneOrMore("a whole number of seconds, 1 or more").optional(),
 };
 
-export const loadOptions = optionsOf({ ...callFields, ...loadWishFields });
-export const unloadOptions = optionsOf({
+export const loadOptions = z.strictObject({ ...callFields, ...loadWishFields });
+export const unloadOptions = z.strictObject({
   ...callFields,
   device: loadWishFields.device,
   force: boolean.optional(),
 });
 
-export const embedOptions = optionsOf({ ...callFields, model: completionFields.model.optional() });
+export const embedOptions = z.strictObject({
+  ...callFields,
+  model: completionFields.model.optional(),
+});
 export const rankOptions = embedOptions.extend({
   limit: oneOrMore("a whole number, 1 or more").optional(),
 });

@@ -2,7 +2,6 @@ import * as z from "zod";
 import {
   type CompletionRequest,
   checkOptions,
-  optionsOf,
   signalOption,
   traceOption,
 } from "../foundry/index.js";
@@ -209,7 +208,7 @@ export interface CompleteBatchOptions {
 }
 
 const CONCURRENCY = "a whole number, 1 or more";
-const batchOptions = optionsOf({
+const batchOptions = z.strictObject({
   ...signalOption,
   ...traceOption,
   concurrency: z.int(CONCURRENCY).min(1, CONCURRENCY).optional(),

@@ -2,11 +2,9 @@ import * as z from "zod";
 import {
   checkOptions,
   optionFields,
-  optionsOf,
   type FoundryClientOptions as ServiceOptions,
-  wholeNumber,
 } from "../foundry/index.js";
-import { requestSettings, WHOLE_NUMBERS } from "../lib/index.js";
+import { requestSettings, WHOLE_NUMBERS, wholeNumber } from "../lib/index.js";
 import type { Routes } from "./routes.js";
 
 /** How to reach a service, its time limits, and how many requests it gets at once. */
@@ -42,7 +40,7 @@ export interface FoundryClientOptions extends ServiceOptions {
 
 const CACHE_FOLDER = "the path of a folder";
 
-const clientOptions = optionsOf({
+const clientOptions = z.strictObject({
   ...optionFields,
   concurrency: z
     .union(

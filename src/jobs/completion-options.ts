@@ -4,7 +4,6 @@ import {
   type CompletionRequest,
   callOptions,
   listener,
-  optionsOf,
   type ServiceClient,
   type StreamOptions,
   signalOption,
@@ -129,7 +128,7 @@ const cacheOption = { cache: z.boolean("true or false").optional() };
 /** @internal */
 export const completeOptions = callOptions.extend(cacheOption);
 /** @internal */
-export const startOptions = optionsOf({
+export const startOptions = z.strictObject({
   ...cacheOption,
   caller: z.string("a string").optional(),
   session: z.string("a string").optional(),
@@ -137,7 +136,7 @@ export const startOptions = optionsOf({
   ...traceOption,
 });
 /** @internal */
-export const waitOptions = optionsOf({
+export const waitOptions = z.strictObject({
   withinMs,
   ...signalOption,
   onEvent: listener.optional(),

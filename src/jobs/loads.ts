@@ -6,7 +6,6 @@ import {
   loadWishFields,
   modelArgument,
   modelKey,
-  optionsOf,
   signalOption,
   traceOption,
   withinMs,
@@ -21,8 +20,8 @@ import {
   type LoadWish,
 } from "./load-job.js";
 
-const wishOptions = optionsOf({ ...loadWishFields, ...traceOption });
-const waitOptions = optionsOf({ withinMs, ...signalOption, onStatus: listener.optional() });
+const wishOptions = z.strictObject({ ...loadWishFields, ...traceOption });
+const waitOptions = z.strictObject({ withinMs, ...signalOption, onStatus: listener.optional() });
 
 const loadArgument = z.object({ load: z.instanceof(LoadRun, { error: "what start returned" }) });
 

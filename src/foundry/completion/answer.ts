@@ -192,7 +192,7 @@ export function warnAboutEmptiness(
   if (text.trim() !== "" || toolCalls !== undefined) return;
   if (finishReason === "content_filter") {
     progress.warn("A content filter ended the answer before its first word.");
-  } else if (finishReason === "length" && progress.hasThought) {
+  } else if (finishReason === "length" && progress.thoughtTokens > 0) {
     progress.warn(
       `The model used up its tokens while thinking and gave no answer. Ask again with a larger \`maxTokens\`${reasoning === "off" ? "" : ", or with reasoning off"}.`,
     );

@@ -42,10 +42,13 @@ export async function* chat(
   context: ChatContext,
 ): AsyncGenerator<CompletionEvent, void> {
   const { structure, progress } = context;
+  const needsLoad = context.dialect.can.load && resolved.model.loaded !== true;
+  const model = needsLoad ? yield* load(resolved, context) : resolved.model;
+  const loaded = { ...resolved, model };
   if (structure === null) {
-    yield* answer(resolved, context);
+    yield* answer(loaded, context);
   } else {
-    yield* structured(structure, context, (messages) => answer(resolved, { ...context, messages }));
+    yield* structured(structure, context, (messages) => answer(loaded, { ...context, messages }));
   }
   warnAboutThinking(context.request, progress);
   // The last warning of an empty answer says that it is empty.
@@ -56,10 +59,7 @@ async function* answer(
   resolved: ResolvedModel,
   context: ChatContext,
 ): AsyncGenerator<CompletionEvent, void> {
-  const needsLoad = context.dialect.can.load && resolved.model.loaded !== true;
-  const model = needsLoad ? yield* load(resolved, context) : resolved.model;
-  const opened = yield* open({ ...resolved, model }, context);
-  yield* receive(opened, context);
+  yield* receive(yield* open(resolved, context), context);
 }
 
 /** Loads a model, with a status event before. */
@@ -125,8 +125,8 @@ async function* open(
         sends += attempts;
       });
       progress.attempted(sends + stream.attempts);
-      progress.constrained(stream.isConstrained);
-      progress.warn(...shorter.slice(-1).map(({ warning }) => warning), ...stream.warnings);
+      progress.opened(stream, dialect.can.hidesThinking);
+      progress.warn(...shorter.slice(-1).map(({ warning }) => warning));
       isOpened = true;
       return { stream, use };
     } catch (thrown) {

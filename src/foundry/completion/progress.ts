@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { FinishReason, TokenCounts } from "../dialects/index.js";
+import type { ChatStream, FinishReason, TokenCounts } from "../dialects/index.js";
 import type { ToolCall } from "../tools/index.js";
 import type {
   AnswerMethod,
@@ -22,6 +22,7 @@ export class CompletionProgress {
   /** Warnings about the request. They hold for every attempt. */
   readonly #requestWarnings: readonly string[];
   #warnings: readonly string[];
+  #warningsBeforeAnswer: readonly string[] = [];
   #status: CompletionStatus = "queued";
   #model: string | null = null;
   #finishReason: FinishReason | null = null;
@@ -40,12 +41,16 @@ export class CompletionProgress {
   #pieces = 0;
   #hasStarted = false;
   /** Of answers that were dropped. */
-  #earlier: { readonly usage: CompletionUsage; readonly attempts: number } | null = null;
+  #earlierUsage: CompletionUsage | null = null;
+  /** Of chats before the one that is requested now. */
+  #earlierAttempts = 0;
   readonly #hidesReasoning: boolean;
   /** The reader has received as text what turned out to be thinking. */
   #wasShownAsText = false;
   #charactersPerToken = CHARACTERS_PER_TOKEN;
   #isConstrained = false;
+  /** The count of the service has tokens that came before the first piece. */
+  #hidesThinking = false;
   #isDraft = false;
   #value: { readonly data: unknown; readonly method: AnswerMethod } | null = null;
   /** `null` until its turn has come. */
@@ -123,6 +128,7 @@ export class CompletionProgress {
 
   /** The completion begins again from the start, before any token. */
   restarted(): void {
+    this.#earlierAttempts = this.#attempts ?? 0;
     this.#status = "queued";
     this.#askedAt = null;
     this.#warnings = this.#requestWarnings;
@@ -136,17 +142,21 @@ export class CompletionProgress {
     this.#loadMs = (this.#loadMs ?? 0) + milliseconds;
   }
 
+  /** @param attempts How often the chat that is requested now was sent. */
   attempted(attempts: number): void {
-    this.#attempts = attempts;
+    this.#attempts = this.#earlierAttempts + attempts;
   }
 
-  /** Whether the service accepted the schema of the answer that it now sends. */
-  constrained(isConstrained: boolean): void {
+  /** The answer begins. Warnings from here on are about this answer. */
+  opened({ isConstrained, warnings }: ChatStream, hidesThinking: boolean): void {
     this.#isConstrained = isConstrained;
+    this.#hidesThinking = hidesThinking;
+    this.warn(...warnings);
+    this.#warningsBeforeAnswer = this.#warnings;
   }
 
   warn(...warnings: readonly string[]): void {
-    this.#warnings = [...this.#warnings, ...warnings];
+    this.#warnings = [...new Set([...this.#warnings, ...warnings])];
   }
 
   finished(reason: FinishReason | null): void {
@@ -213,9 +223,9 @@ export class CompletionProgress {
 
   /** Drops the answer: another one is requested in its place. Its tokens still count. */
   answersAgain(): void {
-    const { usage, attempts } = this.snapshot();
-    this.#earlier = { usage, attempts: attempts ?? 0 };
-    this.#attempts = 0;
+    this.#earlierUsage = this.snapshot().usage;
+    this.#earlierAttempts = this.#attempts ?? 0;
+    this.#warnings = this.#warningsBeforeAnswer;
     this.#usage = null;
     this.#refusedInputTokens = null;
     this.#pieces = 0;
@@ -253,12 +263,7 @@ export class CompletionProgress {
     return hasEnded && this.#text.trim() === "" && this.#reasoning !== "";
   }
 
-  /** Whether the model has thought, visibly or not. */
-  get hasThought(): boolean {
-    return this.#reasoning !== "";
-  }
-
-  /** Estimated; 0 where it has not thought. */
+  /** Estimated; 0 where the model has not thought, visibly or not. */
   get thoughtTokens(): number {
     return Math.ceil(this.#reasoning.length / this.#charactersPerToken);
   }
@@ -302,10 +307,9 @@ export class CompletionProgress {
         loadMs: this.#status === "loading" ? null : rounded(this.#loadMs),
         firstTokenMs: roundedDifference(this.#askedAt, this.#firstTokenAt),
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
-        tokensPerSecond: this.#tokensPerSecond(outputTokens),
+        tokensPerSecond: this.#tokensPerSecond(this.#hidesThinking ? pieces : outputTokens),
       },
-      attempts:
-        this.#earlier === null ? this.#attempts : this.#earlier.attempts + (this.#attempts ?? 0),
+      attempts: this.#attempts,
       cached: false,
       warnings: this.#warnings,
     };
@@ -313,12 +317,12 @@ export class CompletionProgress {
 
   /** With the tokens of the answers that were dropped. */
   #withEarlier(own: CompletionUsage): CompletionUsage {
-    if (this.#earlier === null) return own;
-    const { usage } = this.#earlier;
+    const earlier = this.#earlierUsage;
+    if (earlier === null) return own;
     return {
-      inputTokens: sum(usage.inputTokens, own.inputTokens),
-      outputTokens: sum(usage.outputTokens, own.outputTokens),
-      estimated: usage.estimated || own.estimated,
+      inputTokens: sum(earlier.inputTokens, own.inputTokens),
+      outputTokens: sum(earlier.outputTokens, own.outputTokens),
+      estimated: earlier.estimated || own.estimated,
     };
   }
 

@@ -22,8 +22,10 @@ const EAST_ASIAN = 2;
 export const CHARACTERS_PER_TOKEN = 3.5;
 /** For tokenizers that join more than is known here. */
 const MARGIN = 0.9;
-/** Below this many tokens, the tokens of a template are too large a part of a count. */
-const LEAST_MEASURED = 64;
+/** Of a shorter prompt, the tokens of the template are too large a part of the count. */
+const LEAST_CHARACTERS = 1000;
+/** A lower count of such a prompt leaves a part of it out, such as what the engine has cached. */
+const LEAST_TOKENS = 64;
 
 const BLANK = 0x20;
 const isBlank = (code: number): boolean =>
@@ -139,11 +141,12 @@ export function promptMeasured(
   const isText = messages.every(
     (each) => each.images === undefined && each.toolCalls === undefined,
   );
-  if (tokens < LEAST_MEASURED || !isText) return;
+  const characters = lengthOf(messages);
+  if (tokens < LEAST_TOKENS || characters < LEAST_CHARACTERS || !isText) return;
   const bound = leastTokens(contentsOf(messages));
   const all = measuredOf.get(service) ?? new RecentMap<string, Measured>(MOST_MODELS_REMEMBERED);
   const lowest = Math.min(all.get(model)?.lowest ?? 1, bound === 0 ? 1 : tokens / bound);
-  all.set(model, { lowest, charactersPerToken: lengthOf(messages) / tokens });
+  all.set(model, { lowest, charactersPerToken: characters / tokens });
   measuredOf.set(service, all);
 }
 

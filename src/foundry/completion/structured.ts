@@ -57,7 +57,7 @@ export async function* structured(
     }
     if (repairs === MOST_REPAIRS) {
       const isCut = finishReason === "length";
-      const onlyThought = isCut && text.trim() === "" && progress.hasThought;
+      const onlyThought = isCut && text.trim() === "" && progress.thoughtTokens > 0;
       throw mismatch(onlyThought ? [ONLY_THOUGHT] : found.complaints, isCut);
     }
     before = found.complaints;

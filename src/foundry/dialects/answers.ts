@@ -50,12 +50,13 @@ export function kindOf(answer: Pick<HttpAnswer, "body">): string {
 }
 
 /**
- * Whether a text can be the name of a model: neither empty nor long, and without characters that
- * change how the text around it looks, as those of control and of writing direction do.
+ * Whether a text can be the name of a model: neither empty nor long, valid Unicode, and without characters
+ * that change how the text around it looks, as those of control and of writing direction do.
  */
 export const isModelName = (text: string): boolean =>
   text.trim() !== "" &&
   text.length <= LONGEST_MODEL_NAME &&
+  text.isWellFormed() &&
   !/[\p{Cc}\p{Bidi_Control}]/u.test(text);
 
 /**

@@ -21,8 +21,9 @@ interface SentAsText {
 export function messagesFor(request: ChatRequest, asText: SentAsText): readonly ChatMessage[] {
   const { messages, tools, toolChoice } = request;
   const shown = asText.results ? withResultsAsText(messages) : messages;
-  const told = asText.tools && tools ? withSystemText(shown, ruleOf(tools, toolChoice)) : shown;
-  return withThinkingSwitch(told, request);
+  const described =
+    asText.tools && tools ? withSystemText(shown, ruleOf(tools, toolChoice)) : shown;
+  return withThinkingSwitch(described, request);
 }
 
 /** Qwen3, and not Qwen3.5, which has the switch only in its template. */

@@ -4,9 +4,9 @@ import { FoundryError, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.
 import { type KnownModel, shortName } from "../models/index.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
-import type { Refused } from "./chat-request.js";
+import { bodyOf, isForcedCall, type Refused } from "./chat-request.js";
 import { adaptedChat, openChat } from "./chat-stream.js";
-import { type Call, type ChatRequest, type Dialect, noDownload } from "./dialect.js";
+import type { Call, ChatRequest, ChatStream, Dialect } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { downloadAdvice } from "./failure-rules.js";
 import { about, errorOfStreamEvent } from "./failures.js";
@@ -39,9 +39,11 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     let { attempts } = error;
     const counted = (thrown: unknown): FoundryError => {
       const failure = toFoundryError(thrown);
-      failure.attempts += attempts;
+      attempts += failure.attempts;
+      failure.attempts = attempts;
       return failure;
     };
+    const opened = (stream: ChatStream) => ({ ...stream, attempts: attempts + stream.attempts });
     const loaded = await loadedModels(call).catch(() => null);
     // The service does not answer any more.
     if (loaded === null) throw error;
@@ -50,20 +52,24 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       unloaded.attempts = attempts;
       throw unloaded;
     }
-    const whole = await openChat(transport, request, QUIRKS, call, IN_ONE_PIECE).catch(
-      (thrown: unknown) => {
-        const failure = counted(thrown);
-        if (request.schema === undefined || !MAY_BE_OF_SCHEMA.has(failure.code)) throw failure;
-        ({ attempts } = failure);
-        // Its grammar does not know every keyword.
-        return adaptedChat(transport, { ...request, schema: undefined }, QUIRKS, call).catch(
-          (again: unknown) => {
-            throw counted(again);
-          },
-        );
-      },
-    );
-    return { ...whole, attempts: attempts + whole.attempts };
+    let reason: FoundryError;
+    try {
+      return opened(await openChat(transport, request, QUIRKS, call, IN_ONE_PIECE));
+    } catch (thrown) {
+      reason = counted(thrown);
+      const hasSchema = isForcedCall(request, bodyOf(request, IN_ONE_PIECE, QUIRKS));
+      if (!hasSchema || !MAY_BE_OF_SCHEMA.has(reason.code)) throw reason;
+    }
+    try {
+      // Its grammar does not know every keyword.
+      const plain = { ...request, schema: undefined };
+      return opened(await adaptedChat(transport, plain, QUIRKS, call));
+    } catch (thrown) {
+      const failure = counted(thrown);
+      if (!SILENT_ENDS.has(failure.code)) throw failure;
+      reason.attempts = attempts;
+      throw reason;
+    }
   };
 
   return {
@@ -83,9 +89,9 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       generationsAtOnce: 1,
       listsWaitForLoads: false,
       contextLimit: "max_length",
-      download: false,
       forceUnload: false,
       images: true,
+      hidesThinking: false,
     },
 
     async status(call) {
@@ -126,8 +132,6 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       await get(pathOf("unload", model.id), call, MAX_STATUS_BYTES, about("unload", model));
       return "unloaded";
     },
-
-    download: noDownload,
 
     embed: (request, call) =>
       requestEmbeddings(transport, request, { path: "/v1/embeddings" }, call),

@@ -12,7 +12,7 @@ import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers
 import { hasImages } from "./chat-messages.js";
 import type { SchemaForm } from "./chat-request.js";
 import { adaptedChat } from "./chat-stream.js";
-import { type Call, type Dialect, noDownload, type RequestPath } from "./dialect.js";
+import type { Call, Dialect, RequestPath } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about } from "./failures.js";
 import { getterOf } from "./get-requests.js";
@@ -34,6 +34,8 @@ interface Core2Version {
   readonly stopsOnDisconnect: boolean;
   /** It holds the answer to a JSON Schema of this form. In the form of OpenAI it only writes some JSON. */
   readonly schemaForm: SchemaForm;
+  /** It cuts the thinking out of answers, and counts it. */
+  readonly hidesThinking: boolean;
   /** It drops calls and results of tools from a conversation. */
   readonly dropsToolResults: boolean;
   /** It passes `chat_template_kwargs` on to the template of the model. */
@@ -47,6 +49,7 @@ const CORE_2_0: Core2Version = {
   hasLocalFamily: false,
   stopsOnDisconnect: false,
   schemaForm: "call",
+  hidesThinking: true,
   dropsToolResults: true,
   takesTemplateArguments: false,
   contextLimit: "max_length",
@@ -57,6 +60,7 @@ const CORE_2_1: Core2Version = {
   hasLocalFamily: true,
   stopsOnDisconnect: true,
   schemaForm: "bare",
+  hidesThinking: false,
   dropsToolResults: false,
   takesTemplateArguments: true,
   contextLimit: "context_length",
@@ -83,16 +87,15 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     names: readonly string[],
     call: Call,
   ): Promise<HttpAnswer> => {
-    const [name, ...rest] = names;
-    const path = `${prefixOf(model.family)}/models/${verb}/${rawPathOf(name ?? model.name)}`;
+    const [name = "", ...rest] = names;
+    const path = `${prefixOf(model.family)}/models/${verb}/${rawPathOf(name)}`;
     try {
       return await get(path, call, MAX_STATUS_BYTES, about(verb, model));
     } catch (error) {
-      const isUnknown = error instanceof FoundryError && error.code === "MODEL_NOT_FOUND";
-      if (!isUnknown) throw error;
+      if (!(error instanceof FoundryError) || error.code !== "MODEL_NOT_FOUND") throw error;
+      if (rest.length > 0) return byName(verb, model, rest, call);
       // The service lists the model, so it only does not know the name.
-      if (rest.length === 0) throw model.alias === null ? unknownAlias(verb, model, error) : error;
-      return byName(verb, model, rest, call);
+      throw model.alias === null ? unknownAlias(verb, model, error) : error;
     }
   };
 
@@ -125,9 +128,9 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       generationsAtOnce: 4,
       listsWaitForLoads: true,
       contextLimit: version.contextLimit,
-      download: false,
       forceUnload: false,
       images: true,
+      hidesThinking: version.hidesThinking,
     },
 
     async status(call) {
@@ -162,13 +165,10 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     async unload(model, call) {
       // The alias stands for one version. Unloading by it must not unload another.
       const before = await loadedModels(call, [model.family]);
-      const isLoaded = before.some(({ id, family }) => id === model.id && family === model.family);
-      if (!isLoaded) return "not_loaded";
+      if (!before.some(({ id }) => id === model.id)) return "not_loaded";
       const answer = await byName("unload", model, namesFor(model, model.id), call);
       return parseAnswer(answer, unloadStatusSchema, "/models/unload").status;
     },
-
-    download: noDownload,
 
     embed: (request, call) =>
       requestEmbeddings(transport, request, requestPathOf(request.model, "embeddings"), call),

@@ -158,12 +158,12 @@ export interface Abilities {
   readonly listsWaitForLoads: boolean;
   /** Which length in genai_config.json limits a request (docs/foundry-local.md, section 9). */
   readonly contextLimit: "max_length" | "context_length";
-  /** It downloads models over HTTP; elsewhere the command line does. */
-  readonly download: boolean;
   /** Unloading can be forced on a model in use. */
   readonly forceUnload: boolean;
   /** It gives images to models that take them. */
   readonly images: boolean;
+  /** It leaves the thinking out of an answer, but not out of the count of its tokens. */
+  readonly hidesThinking: boolean;
 }
 
 /** Settings of a load that only some services have; `undefined`: the service's default. */
@@ -212,22 +212,14 @@ export interface Dialect {
   ): Promise<"loaded" | "already_loaded">;
   /** `force` only if `can.forceUnload`. */
   unload(model: KnownModel, call: Call, force?: boolean): Promise<"unloaded" | "not_loaded">;
-  /** Only if `can.download`. Resolves when the service reports that it has the model. */
-  download(model: KnownModel, call: DownloadCall): Promise<void>;
+  /** Resolves when the service reports that it has the model. Absent where it does not download over HTTP. */
+  download?(model: KnownModel, call: DownloadCall): Promise<void>;
   /** The tokens of a prompt by the service's own tokenizer. Absent where no service has the route. */
   countTokens?(request: Pick<ChatRequest, "model" | "messages">, call: Call): Promise<number>;
   /** Resolves with the first token: a failure before it can still be retried. */
   chat(request: ChatRequest, call: Call): Promise<ChatStream>;
   /** Only with a model that makes embeddings: core 2.x dies of any other. */
   embed(request: EmbedRequest, call: Call): Promise<Embeddings>;
-}
-
-/** `download` of a dialect without it. Callers check `can.download` first. */
-export async function noDownload(): Promise<never> {
-  throw unsupported(
-    "this service does not download models over HTTP",
-    "Call `loadModel` directly.",
-  );
 }
 
 /** The error of a method that a dialect does not have. */

@@ -4,7 +4,6 @@ export { withSystemText } from "./chat-messages.js";
 export { detectDialect } from "./detect.js";
 export {
   type Call,
-  type ChatEvent,
   type ChatMessage,
   type ChatStream,
   DIALECT_NAMES,
@@ -16,7 +15,6 @@ export {
   type MessageCall,
   type MessageImage,
   type ModelList,
-  type ServiceStatus,
   type TokenCounts,
 } from "./dialect.js";
 export { isLoading } from "./failures.js";

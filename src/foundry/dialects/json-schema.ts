@@ -55,50 +55,37 @@ function mapSchemas(schema: Schema, change: (schema: Schema) => Schema): Schema 
   );
 }
 
-/** Inside these, a removal allows fewer values. */
-const INVERTED = ["if", "not"];
+/** Inside these, a removal can allow fewer values. */
+const INVERTED = ["if", "not", "contains"];
+
+const UNEVALUATED = ["unevaluatedItems", "unevaluatedProperties"] as const;
 
 /** The schema without these keywords wherever they are keywords, and not names of members of the value. */
 function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
-  const all = losesIf(schema, keywords) ? [...keywords, ...UNEVALUATED] : keywords;
+  // `unevaluated…` refuses the members and elements that a removed keyword would have named.
+  const all = usesOne(usedKeywords(schema), keywords) ? [...keywords, ...UNEVALUATED] : keywords;
   const reduced = (each: Schema): Schema => {
-    const isChanged = (name: string) => hasKeyword(each[name], all);
-    const gone = [
-      ...all,
-      ...INVERTED.filter(isChanged).flatMap((name) => TOGETHER.get(name) ?? [name]),
-      ...(isChanged("contains") ? ["maxContains"] : []),
-    ];
+    const changed = INVERTED.filter((name) => hasKeyword(each[name], all));
+    const gone = [...all, ...changed.flatMap(withDependents)];
     const kept = Object.entries(each).filter(([name]) => !gone.includes(name));
     return mapSchemas(withoutOneOf(Object.fromEntries(kept), all), reduced);
   };
   return reduced(schema);
 }
 
-/** Whether an `if` is removed, also one in a part: `unevaluated…` of the whole can depend on it. */
-function losesIf(schema: Schema, keywords: readonly string[]): boolean {
-  let isLost = "if" in schema && (keywords.includes("if") || hasKeyword(schema["if"], keywords));
-  mapSchemas(schema, (each) => {
-    isLost ||= losesIf(each, keywords);
-    return each;
-  });
-  return isLost;
-}
-
 /** With `anyOf` where a keyword is removed: without it the alternatives can be equal, and no value fits just one. */
 function withoutOneOf(schema: Schema, keywords: readonly string[]): Schema {
   const { oneOf, ...rest } = schema;
   if (!Array.isArray(oneOf) || !oneOf.some((each) => hasKeyword(each, keywords))) return schema;
-  if (keywords.includes("anyOf")) return rest;
-  if (!("anyOf" in rest)) return { ...rest, anyOf: oneOf };
-  const allOf = Array.isArray(rest["allOf"]) ? rest["allOf"] : [];
-  return keywords.includes("allOf") ? rest : { ...rest, allOf: [...allOf, { anyOf: oneOf }] };
+  return "anyOf" in rest || keywords.includes("anyOf") ? rest : { ...rest, anyOf: oneOf };
 }
 
 /** Whether a schema has one of the keywords, or a reference, behind which it may be. */
-const hasKeyword = (value: unknown, keywords: readonly string[]): boolean => {
-  const used = isMembers(value) ? usedKeywords(value) : new Set<string>();
-  return used.has("$ref") || keywords.some((keyword) => used.has(keyword));
-};
+const hasKeyword = (value: unknown, keywords: readonly string[]): boolean =>
+  isMembers(value) && usesOne(usedKeywords(value), ["$ref", ...keywords]);
+
+const usesOne = (used: ReadonlySet<string>, keywords: readonly string[]): boolean =>
+  keywords.some((keyword) => used.has(keyword));
 
 function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySet<string> {
   const addFrom = (each: Schema): Schema => {
@@ -107,7 +94,7 @@ function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySe
   };
   for (const name of Object.keys(schema)) used.add(name);
   mapSchemas(schema, addFrom);
-  for (const name of INVERTED) if (isMembers(schema[name])) addFrom(schema[name]);
+  for (const name of ["if", "not"]) if (isMembers(schema[name])) addFrom(schema[name]);
   return used;
 }
 
@@ -223,20 +210,18 @@ const OMITTABLE = [
   "allOf",
 ] as const;
 
-const UNEVALUATED = ["unevaluatedItems", "unevaluatedProperties"] as const;
+const CONTAINS = ["contains", "minContains", "maxContains"];
 
-/** Keywords that depend on another one are removed with it. */
+/** Keywords that are removed together, since they depend on each other. */
 const TOGETHER: ReadonlyMap<string, readonly string[]> = new Map([
-  ["if", ["if", "then", "else", ...UNEVALUATED]],
-  ["contains", ["contains", "minContains", "maxContains", ...UNEVALUATED]],
+  ["if", ["if", "then", "else"]],
+  ["contains", CONTAINS],
   // Without it, one element at least would have to match.
-  ["minContains", ["contains", "minContains", "maxContains", ...UNEVALUATED]],
-  ["patternProperties", ["patternProperties", "additionalProperties", "unevaluatedProperties"]],
-  // `unevaluated…` refuses the members and elements that these would have named.
-  ...["then", "else", "oneOf", "anyOf", "allOf", "dependentSchemas"].map(
-    (keyword): [string, readonly string[]] => [keyword, [keyword, ...UNEVALUATED]],
-  ),
+  ["minContains", CONTAINS],
+  ["patternProperties", ["patternProperties", "additionalProperties"]],
 ]);
+
+const withDependents = (keyword: string): readonly string[] => TOGETHER.get(keyword) ?? [keyword];
 
 /** OpenAI quotes the path to the part of the schema, whose steps are keywords as well. */
 const PATH = /in context ?=? ?\([^)]*\)/gi;
@@ -247,7 +232,7 @@ function keywordsIn(text: string, schema: Schema): readonly string[] {
   const used = usedKeywords(schema);
   const named = OMITTABLE.filter(
     (keyword) => used.has(keyword) && patternOf(keyword).test(words),
-  ).flatMap((keyword) => TOGETHER.get(keyword) ?? [keyword]);
+  ).flatMap(withDependents);
   return [...new Set(named)];
 }
 

@@ -2,7 +2,7 @@ import type { HttpTransport } from "../../http/index.js";
 import { FoundryError } from "../../lib/index.js";
 import { jsonOf, modelListSchema, parseAnswer } from "./answers.js";
 import { adaptedChat } from "./chat-stream.js";
-import { type Call, type Dialect, type ModelList, noDownload, unsupported } from "./dialect.js";
+import { type Call, type Dialect, type ModelList, unsupported } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { notFoundry } from "./endpoint-errors.js";
 import { errorOfFailure } from "./failures.js";
@@ -73,9 +73,9 @@ export function openaiDialect(
       generationsAtOnce: 4,
       listsWaitForLoads: false,
       contextLimit: "context_length",
-      download: false,
       forceUnload: false,
       images: true,
+      hidesThinking: false,
     },
 
     async status(call) {
@@ -121,8 +121,6 @@ export function openaiDialect(
         "Nothing to do; to free the memory now, use that engine's own tools.",
       );
     },
-
-    download: noDownload,
 
     embed: (request, call) => requestEmbeddings(transport, request, { path: EMBEDDINGS }, call),
 

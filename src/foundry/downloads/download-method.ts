@@ -58,16 +58,16 @@ export async function selectDownloadMethod(
   signal: AbortSignal,
 ): Promise<DownloadMethod> {
   const { service, embedded } = context;
-  const dialect = await service.dialect(signal);
-  if (dialect.can.download) {
+  const { can, download } = await service.dialect(signal);
+  if (download !== undefined) {
     return {
       stage: "service",
       download: (wanted, call) =>
-        untilAborted(dialect.download(wanted, { ...call, stallMs: limits.stallMs }), call.signal),
+        untilAborted(download(wanted, { ...call, stallMs: limits.stallMs }), call.signal),
     };
   }
   if (embedded !== undefined) return embeddedMethod(embedded, service, limits);
-  if (!dialect.can.isFoundryLocal) throw ofAnotherEngine(model);
+  if (!can.isFoundryLocal) throw ofAnotherEngine(model);
   if (!service.isOnThisMachine) throw onAnotherMachine(model);
   const cli = await context.cli();
   if (cli === null) throw withoutCli(model);

@@ -35,7 +35,7 @@ export const askDocuments = defineTool({
     files: filesArgument.describe("Paths or globs of texts"),
     model: completionFields.model.optional(),
     embedding_model: completionFields.model.optional(),
-    sources: wholeNumber(1, 50)
+    sources: wholeNumber({ min: 1, max: 50 })
       .describe(`Parts to answer from. Default: ${DEFAULT_SOURCES}`)
       .optional(),
     reply_within: replyWithin,

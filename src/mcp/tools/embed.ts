@@ -34,7 +34,9 @@ export const embedTool = defineTool({
       files: filesArgument.describe("Each file is one more text").optional(),
       query: completionFields.prompt.optional(),
       model: completionFields.model.optional(),
-      limit: wholeNumber(1, MOST_TEXTS).describe(`Default: ${DEFAULT_LIMIT}`).optional(),
+      limit: wholeNumber({ min: 1, max: MOST_TEXTS })
+        .describe(`Default: ${DEFAULT_LIMIT}`)
+        .optional(),
       vectors: z.boolean("true or false").optional(),
     })
     .superRefine(({ texts, files, query, vectors }, context) => {

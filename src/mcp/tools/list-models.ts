@@ -18,7 +18,7 @@ export const listModels = defineTool({
       .optional(),
     search: completionFields.model.describe("Part of a name").optional(),
     task: completionFields.model.describe("Such as embeddings").optional(),
-    limit: wholeNumber(1, 500).describe(`Default: ${DEFAULT_LIMIT}`).optional(),
+    limit: wholeNumber({ min: 1, max: 500 }).describe(`Default: ${DEFAULT_LIMIT}`).optional(),
   }),
   result: z.object({
     models: z.array(

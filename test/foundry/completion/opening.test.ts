@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CompletionEvent } from "../../../src/foundry/index.js";
+import { chatEngine, hello, json } from "../dialects/chat-engine.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const CHAT = "/v1/chat/completions";
@@ -67,6 +68,17 @@ describe("attempts", () => {
     })();
     await expect(reading).rejects.toMatchObject({ code: "MODEL_NOT_LOADED" });
     expect(stream.snapshot().attempts).toBe(2);
+  });
+
+  it("include those of a model that could not be used", async () => {
+    const unknown = { error: { message: "model 'm' not found" } };
+    const engine = await chatEngine((body) =>
+      body["model"] === "m" ? json(unknown, 404) : hello(body),
+    );
+    const client = clientOf(engine.url);
+    const completion = await client.complete({ prompt: "Hi", models: ["m", "other"] });
+    expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
+    expect(engine.chats).toHaveLength(2);
   });
 });
 

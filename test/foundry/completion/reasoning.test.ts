@@ -244,6 +244,20 @@ describe("a budget for reasoning", () => {
     expect(Object(chats.at(-1))).toMatchObject({ thinking_token_budget: 50 });
   });
 
+  it("causes no warning by the count of a short prompt, whose template has more tokens", async () => {
+    const engine = await chatEngine(() =>
+      events(
+        { choices: [{ delta: { reasoning_content: "Hm. ".repeat(30), content: "4" } }] },
+        { choices: [{ finish_reason: "stop" }] },
+        { choices: [], usage: { prompt_tokens: 72, completion_tokens: 32 } },
+      ),
+    );
+    const client = clientOf(engine.url);
+    await client.complete({ prompt: "Hi", model: "m" });
+    const { warnings } = await client.complete({ ...request, reasoningBudget: 50 });
+    expect(warnings).toEqual([]);
+  });
+
   it("causes a warning only where the model thought for much longer", async () => {
     const engine = await chatEngine(({ seed }) => thoughtFor(Number(seed)));
     const warningsFor = async (tokens: number, more = {}) =>

@@ -81,7 +81,7 @@ describe("a completion", () => {
     const { queuedMs, loadMs, firstTokenMs, totalMs } = completion.timing;
     for (const milliseconds of [queuedMs, loadMs, firstTokenMs, totalMs]) {
       expect(milliseconds).toBeGreaterThanOrEqual(0);
-      expect(milliseconds).toBeLessThan(5000);
+      expect(milliseconds).toBeLessThan(60_000);
     }
   });
 
@@ -110,6 +110,28 @@ describe("a completion", () => {
       // The second and the third token came in 200 ms.
       tokensPerSecond: 10,
     });
+  });
+
+  it("has the speed of what is shown where core 2.0 counts the hidden thinking, too", async () => {
+    const script = { think: "Two and two make four, I think.", text: "It is 4!" };
+    const reasoningMarkers = { start: "<think>", end: "</think>" };
+    const models = [{ ...talker, loaded: true, reasoningMarkers, script }];
+    const simulator = await simulate({ version: "2.0.1", models });
+    let passedMs = 0;
+    const completion = completionOn(currentOf(simulator.url), () => passedMs);
+
+    let pieces = 0;
+    const { run } = await completion.prepare();
+    for await (const event of run()) {
+      if (event.type !== "text") continue;
+      passedMs += 100;
+      pieces += 1;
+    }
+    completion.complete();
+
+    const { timing, usage, text } = completion.snapshot();
+    expect([text, timing.tokensPerSecond]).toEqual(["It is 4!", 10]);
+    expect(usage.outputTokens).toBeGreaterThan(pieces + 3);
   });
 
   it("waits for the first token according to its model and the length of its prompt", async () => {

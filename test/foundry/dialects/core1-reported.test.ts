@@ -176,4 +176,34 @@ describe("reported answers of core 1.x are understood:", () => {
       code: "LOAD_FAILED",
     });
   });
+
+  it.each([
+    ["is sent once more without the schema", undefined, 3],
+    ["is not sent again where its schema was not sent", [{ function: { name: "f" } }], 2],
+  ])("a failure of a model without a stream %s", async (_what, tools, attempts) => {
+    const streams: boolean[] = [];
+    const dialect = await core1({
+      "/models/loaded": json([ID]),
+      "/v1/chat/completions": (response, body) => {
+        const isStream = body.includes('"stream":true');
+        streams.push(isStream);
+        if (!isStream) json(failed("Non-zero status code returned"), 500)(response);
+        else streamed("")(response);
+      },
+    });
+    const messages = [{ role: "user" as const, content: "Hi" }];
+    const request = {
+      model: knownModel(ID),
+      messages,
+      maxTokens: 64,
+      schema: { type: "object" },
+      tools,
+    };
+    await expect(dialect.chat(request, CALL)).rejects.toMatchObject({
+      code: "INFERENCE_FAILED",
+      detail: expect.stringContaining("Non-zero status code"),
+      attempts,
+    });
+    expect(streams).toEqual([true, false, true].slice(0, attempts));
+  });
 });

@@ -82,7 +82,7 @@ describe("detectDialect", () => {
         name: "S",
         title: "Foundry Local service (CLI 0.8 or before)",
         version: null,
-        can: { download: true, forceUnload: true },
+        can: { forceUnload: true },
       });
       expect(asked).toEqual(["GET /status", "GET /openai/status"]);
     },

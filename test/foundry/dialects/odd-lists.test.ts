@@ -40,7 +40,7 @@ const join = (count: number): unknown => {
 };
 
 describe("the lists of a service", () => {
-  it.each(["", "   ", "a".repeat(301), "a\u0000b", "a\nb", "a\u202eb", "a\u2066b"])(
+  it.each(["", "   ", "a".repeat(301), "a\u0000b", "a\nb", "a\u202eb", "a\u2066b", "a\ud83db"])(
     "are read without the name %j",
     (id) => {
       expect(isModelName(id)).toBe(false);

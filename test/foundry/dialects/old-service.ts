@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { onTestFinished } from "vitest";
-import type { Dialect } from "../../../src/foundry/dialects/dialect.js";
 import { serviceDialect } from "../../../src/foundry/dialects/legacy/legacy.js";
 import { HttpTransport } from "../../../src/http/index.js";
 import { type HttpService, httpService } from "./http-service.js";
@@ -35,7 +34,7 @@ export async function oldService(routes: Readonly<Record<string, Route>>): Promi
 }
 
 /** The dialect on such a service; it is closed with the test. */
-export function dialectOf({ url }: HttpService): Dialect {
+export function dialectOf({ url }: HttpService): ReturnType<typeof serviceDialect> {
   const transport = new HttpTransport({ baseUrl: url, retry: { retries: 2, initialPauseMs: 1 } });
   onTestFinished(() => transport.close());
   return serviceDialect(transport);

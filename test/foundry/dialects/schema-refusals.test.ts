@@ -237,7 +237,7 @@ describe("a schema that an engine refuses", () => {
     [
       "alternatives beside others",
       { oneOf: [{ uniqueItems: true }], anyOf: [{ minItems: 1 }], allOf: [{ minItems: 2 }] },
-      { anyOf: [{ minItems: 1 }], allOf: [{ minItems: 2 }, { anyOf: [{}] }] },
+      { anyOf: [{ minItems: 1 }], allOf: [{ minItems: 2 }] },
     ],
     [
       "alternatives with the keyword behind a reference",
@@ -260,7 +260,7 @@ describe("a schema that an engine refuses", () => {
     [
       "a number of elements with the keyword",
       { contains: { uniqueItems: true }, minContains: 1, maxContains: 1 },
-      { contains: {}, minContains: 1 },
+      {},
     ],
   ])("allows no fewer values without a keyword: %s", async (_what, members, sent) => {
     const schema = { type: "object", ...members };

@@ -29,7 +29,7 @@ async function download(simulator: Simulator, stallMs = 5000) {
   const dialect = await dialectOn(simulator);
   const percents: (number | null)[] = [];
   const run = () =>
-    dialect.download(knownModel(CLOUD), {
+    dialect.download?.(knownModel(CLOUD), {
       signal: new AbortController().signal,
       stallMs,
       onPercent: (percent) => percents.push(percent),

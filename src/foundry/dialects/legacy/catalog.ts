@@ -26,7 +26,7 @@ const PATH = "/foundry/list";
 const ANSWER_MS = 120_000;
 /** The longest wait of a list of models for the catalog. */
 const LIST_WAIT_MS = 60_000;
-/** The same if the last wait was in vain, or an older catalog is cached. */
+/** The same if the last wait timed out, or an older catalog is cached. */
 const SHORT_WAIT_MS = 1000;
 /** How long the cached catalog is fresh: variants come and go while the service runs (#347, #995). */
 const FRESH_MS = 300_000;
@@ -129,7 +129,7 @@ export class ServiceCatalog {
     return this.#last !== null && this.#now() - this.#last.at < FRESH_MS;
   }
 
-  /** Waits for the request in flight; `false`: in vain. The limit counts from its start. */
+  /** Waits for the request in flight; `false`: it took too long. The limit counts from its start. */
   async #wait(limitMs: number, signal: AbortSignal | undefined): Promise<boolean> {
     const request = this.#startRequest();
     const withinMs = this.#requestedAt + limitMs - this.#now();

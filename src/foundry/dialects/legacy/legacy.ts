@@ -40,7 +40,9 @@ const LOADED_CHECK_MS = 5000;
  * ids, percent-encoded. It lists its catalog and the downloaded models separately. Its errors are
  * plain text or empty. It downloads over HTTP.
  */
-export function serviceDialect(transport: HttpTransport): Dialect {
+export function serviceDialect(
+  transport: HttpTransport,
+): Dialect & Required<Pick<Dialect, "download">> {
   const catalog = new ServiceCatalog(transport);
   const get = getterOf(transport);
 
@@ -85,9 +87,9 @@ export function serviceDialect(transport: HttpTransport): Dialect {
       generationsAtOnce: 1,
       listsWaitForLoads: false,
       contextLimit: "max_length",
-      download: true,
       forceUnload: true,
       images: false,
+      hidesThinking: false,
     },
 
     async status(call) {
