@@ -102,10 +102,11 @@ export class HeldCompletions {
   }
 
   release(completions: readonly string[], batches: readonly string[]): void {
-    for (const id of completions) this.#drop(id);
+    // A result that its batch has not returned yet is still promised by the batch.
+    for (const id of completions) if (!this.#isPending(id)) this.#drop(id);
     for (const id of batches) {
-      const batch = this.#batches.get(id);
-      for (const item of batch?.items ?? []) this.#drop(item.id);
+      // A result that was returned in part is promised for itself.
+      for (const item of this.#batches.get(id)?.items ?? []) if (!item.isTaken) this.#drop(item.id);
       this.#batches.delete(id);
     }
   }
@@ -189,6 +190,11 @@ export class HeldCompletions {
   #isOpen(id: string, owner: Owner): boolean {
     const entry = this.#entries.get(id);
     return entry?.owner === owner && entry.request !== null && !hasEnded(entry.state);
+  }
+
+  #isPending(id: string): boolean {
+    const batch = this.#batches.get(this.#entries.get(id)?.state.batchId ?? "");
+    return batch?.items.some((item) => item.id === id && !item.isTaken) === true;
   }
 
   #keepBatch(batch: HeldBatch, settings: SettingsSource, owner: Owner): void {

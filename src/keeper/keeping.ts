@@ -110,8 +110,11 @@ export class Keeping implements Kept {
   }
 
   async answered({ promised, delivered }: Answered): Promise<void> {
-    const over = delivered.filter((id) => this.#promises.delete(id) || this.#remote.delete(id));
-    if (over.length > 0) this.#release({ completions: over });
+    for (const id of delivered) {
+      this.#promises.delete(id);
+      this.#remote.delete(id);
+    }
+    if (delivered.length > 0) this.#release({ completions: [...delivered] });
     for (const id of promised) this.#promises.add(id);
     if (promised.some((id) => !this.#remote.has(id))) await this.#handOver();
   }

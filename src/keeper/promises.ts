@@ -64,8 +64,8 @@ export class Promises {
     if (!this.#isRemote(id) && !this.#completions.has(id)) this.#completions.set(id, null);
   }
 
-  delete(id: string): boolean {
-    return this.#completions.delete(id);
+  delete(id: string): void {
+    this.#completions.delete(id);
   }
 
   addBatch(batch: Batch): void {

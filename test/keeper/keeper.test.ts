@@ -408,6 +408,32 @@ describe("a server", () => {
     expect(kept).toMatchObject([{ completions: [{ state: { id } }] }]);
   });
 
+  it("releases a result of a batch when its rest has been returned", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const released: unknown[] = [];
+    await scriptedKeeper(address, (message, send) => {
+      if (message.do === "release") released.push(message);
+      else send({ reply: message.n, value: { isKept: true } });
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const batch = client.batches.start([{ prompt: "One" }, { prompt: "Two" }]);
+    const { signal } = new AbortController();
+    await batch.wait({ withinMs: 10_000, signal, isEnough: () => false });
+    const [cut = ""] = batch.pending;
+    batch.take(0);
+    await keeping.answeredBatch(batch);
+    await keeping.answered({ promised: [cut], delivered: [] });
+    batch.take(1);
+    await keeping.answeredBatch(batch);
+    await keeping.answered({ promised: [], delivered: [cut] });
+    await expect
+      .poll(() => released)
+      .toMatchObject([{ batches: [batch.id] }, { completions: [cut] }]);
+  });
+
   it("rejects its questions when the keeper ends, and after that", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
