@@ -54,8 +54,8 @@ type Phase =
       pauseMs: number;
       timer: NodeJS.Timeout | null;
     }
-  /** No item begins any more: the batch was stopped, or its service did not come back. */
-  | { readonly is: "closed"; readonly reason: FoundryError | null };
+  /** No item begins any more: there is no service, or it did not come back. */
+  | { readonly is: "closed"; readonly reason: FoundryError };
 
 const PAUSES_MS = [1000, 15_000] as const;
 const PATIENCE_MS = 5 * 60_000;
@@ -123,11 +123,6 @@ export class BatchItems {
     this.feed();
   }
 
-  /** No item begins any more. */
-  stop(): void {
-    this.#enter({ is: "closed", reason: null });
-  }
-
   /**
    * There is a service, or there was.
    *
@@ -156,7 +151,7 @@ export class BatchItems {
 
   #turn(item: BatchItem): Promise<void> {
     const phase = this.#phase;
-    if (phase.is === "closed" && phase.reason !== null) return Promise.reject(phase.reason);
+    if (phase.is === "closed") return Promise.reject(phase.reason);
     return new Promise((go, refuse) => {
       item.state = { is: "held", go, refuse };
       this.feed();
@@ -180,7 +175,7 @@ export class BatchItems {
   #enter(phase: Phase): void {
     if (this.#phase.is === "outage") clearTimeout(this.#phase.timer ?? undefined);
     this.#phase = phase;
-    if (phase.is !== "closed" || phase.reason === null) return;
+    if (phase.is !== "closed") return;
     for (const { state } of this.#all) if (state.is === "held") state.refuse(phase.reason);
   }
 

@@ -26,7 +26,7 @@ export interface AdoptedItem {
   readonly id: string;
   readonly status: CompletionStatus;
   /** `null`: its result has been taken. */
-  readonly completion: Pick<AdoptOptions, "open" | "createdAt" | "hasEnded"> | null;
+  readonly completion: Pick<AdoptOptions, "open" | "createdAt"> | null;
 }
 
 /** An item as another process needs it to go on. */
@@ -221,18 +221,12 @@ export class Batch {
     return this.#listeners.add(listener);
   }
 
-  /** No item begins any more. */
-  stop(): void {
-    this.#items.stop();
-  }
-
   /**
    * Stops the items that have not ended; their text so far stays.
    *
    * @returns whether the device is still busy; `null`: not known.
    */
   async cancel(): Promise<boolean | null> {
-    this.stop();
     const running = this.#items.all.filter(({ state }) => state.is !== "ended");
     const outcomes = await Promise.all(running.map(({ id }) => this.#completions.cancel(id)));
     if (outcomes.some(({ deviceBusy }) => deviceBusy === true)) return true;
@@ -254,7 +248,7 @@ export class Batch {
       return;
     }
     const onEvent = (event: RunEvent): void => this.#onEvent(item, event);
-    void this.#completions.adopt({ ...completion, id, batchId: this.id, key: null, onEvent });
+    this.#completions.adopt({ ...completion, id, batchId: this.id, key: null, onEvent });
   }
 
   #onEvent(item: BatchItem, { type }: RunEvent): void {

@@ -4,7 +4,6 @@ import {
   type AdoptedItem,
   type Batch,
   type FoundryClient,
-  hasEnded,
   type LoadRun,
   type LoadState,
   type LoadWish,
@@ -209,7 +208,7 @@ export class Keeping implements Kept {
     for (const [id, found] of byId) {
       if (this.#client.completions.recordOf(id) !== null) continue;
       const own = { id, key: found.key, batchId: null };
-      void this.#client.completions.adopt({ ...own, ...this.#opened(found) });
+      this.#client.completions.adopt({ ...own, ...this.#opened(found) });
     }
   }
 
@@ -230,7 +229,7 @@ export class Keeping implements Kept {
     );
     this.#remote.set(id, remote);
     if (isRegenerated) this.#regenerated.add(id);
-    return { createdAt, hasEnded: hasEnded(state), open: remote.open.bind(remote) };
+    return { createdAt, open: remote.open.bind(remote) };
   }
 
   /** Resolves when the keeper has what is promised, or the answer must not wait any longer. */

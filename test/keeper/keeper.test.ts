@@ -374,6 +374,7 @@ describe("a server", () => {
     const address = await newAddress();
     const running = keeperAt(address, client);
     const link = await linkTo(address);
+    await link.ask(keepOf({ status: "completed", endedAt: 1 }), keptSchema);
     const ask = async () =>
       new WeakRef(await link.ask({ do: "find", ids: [], batch: null, same: null }, foundSchema));
     const reply = await ask();
@@ -383,7 +384,8 @@ describe("a server", () => {
     runInNewContext("gc")();
     expect(reply.deref()).toBeUndefined();
     // The connection itself was not collected.
-    expect(await link.holds()).toBe(0);
+    expect(await link.holds()).toBe(1);
+    link.send({ do: "release", completions: ["c-before-1"], batches: [], loads: [] });
     await running;
   });
 
