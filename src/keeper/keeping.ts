@@ -7,6 +7,7 @@ import {
   type LoadRun,
   type LoadState,
   type LoadWish,
+  type OpenParts,
   requestKey,
 } from "../jobs/index.js";
 import { TIMED_OUT, waitFor } from "../lib/index.js";
@@ -96,7 +97,8 @@ export class Keeping implements Kept {
     // The search reads a file, in six steps of the thread pool.
     if (this.#link === null && performance.now() < this.#absentUntil) return;
     const key = requestKey(request);
-    if (key !== null) await this.#findSame("completion", key);
+    const { settings } = this.#options;
+    if (key !== null) await this.#find({ same: { kind: "completion", key, settings } });
   }
 
   async findBatch(id: string): Promise<void> {
@@ -105,7 +107,7 @@ export class Keeping implements Kept {
   }
 
   findSameBatch(key: string): Promise<void> {
-    return this.#findSame("batch", key);
+    return this.#find({ same: { kind: "batch", key, settings: this.#options.settings } });
   }
 
   async answered({ promised, delivered }: Answered): Promise<void> {
@@ -137,10 +139,9 @@ export class Keeping implements Kept {
     let state: LoadState | null = null;
     while (!signal.aborted) {
       const left = Math.max(0, end - performance.now());
-      const withinMs = Math.min(left, LOAD_POLL_MS);
-      const question = { do: "load", settings, load: { model, wish }, withinMs } as const;
+      const own = { settings, load: { model, wish }, withinMs: Math.min(left, LOAD_POLL_MS) };
       const asked = await this.#asked(async (link) => ({
-        reply: await link.ask(question, loadReplySchema),
+        reply: await link.ask({ do: "load", ...own }, loadReplySchema),
       }));
       // Without the keeper nothing new is known of the load.
       if (asked === null) return state;
@@ -191,10 +192,6 @@ export class Keeping implements Kept {
     return performance.now() < this.#pausedUntil;
   }
 
-  async #findSame(kind: "completion" | "batch", key: string): Promise<void> {
-    await this.#find({ same: { kind, key, settings: this.#options.settings } });
-  }
-
   async #find({ ids = [], batch = null, same = null }: Partial<Search>): Promise<void> {
     const question = { do: "find", ids, batch, same } as const;
     await this.#asked((link) => link.ask(question, foundSchema, (found) => this.#adopt(found)));
@@ -222,14 +219,16 @@ export class Keeping implements Kept {
     this.#client.batches.adopt(id, key, adopted);
   }
 
-  #opened({ state, isRegenerated }: FoundCompletion) {
+  #opened({ state, isRegenerated }: FoundCompletion): NonNullable<AdoptedItem["completion"]> {
     const { id, createdAt } = state;
-    const remote = new RemoteCompletion(state, () =>
-      this.#link?.send({ do: "cancel", completion: id }),
-    );
-    this.#remote.set(id, remote);
     if (isRegenerated) this.#regenerated.add(id);
-    return { createdAt, open: remote.open.bind(remote) };
+    const cancel = (): void => this.#link?.send({ do: "cancel", completion: id });
+    const open = (parts: OpenParts): RemoteCompletion => {
+      const remote = new RemoteCompletion(state, parts, cancel);
+      this.#remote.set(id, remote);
+      return remote;
+    };
+    return { createdAt, open };
   }
 
   /** Resolves when the keeper has what is promised, or the answer must not wait any longer. */

@@ -124,3 +124,6 @@ const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest
   prompt.length +
   system.length +
   messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
+
+export const interrupted = (message: string, action = "Ask again."): FoundryError =>
+  new FoundryError("STREAM_INTERRUPTED", message, { action, retryable: true });

@@ -17,6 +17,7 @@ function heldBy(client: FoundryClient) {
     now: () => time.now,
     onChange: () => {},
   });
+  held.follow(client);
   const stateOfHeld = (id = "c-before-1") => held.foundOne(id)?.state;
   const untilEnded = () => expect.poll(() => stateOfHeld()?.endedAt ?? null).not.toBeNull();
   return { held, time, stateOfHeld, untilEnded };
