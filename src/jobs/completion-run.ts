@@ -125,7 +125,7 @@ export class CompletionRun {
   /** Calls that requested it and did not abandon it. */
   #claims = 1;
   #isDetached = false;
-  /** How often a call has read, joined or left it. */
+  /** How often a call has read or joined it. */
   asked = 0;
 
   constructor({ id, batchId, key, isRepeatable, request, onEvent, open, log, ...own }: RunParts) {
@@ -187,7 +187,6 @@ export class CompletionRun {
   /** A host ended its call while the completion goes on. The next identical call joins it. */
   detach(): void {
     this.#isDetached = true;
-    this.asked += 1;
   }
 
   /** A call does not want it any more. Returns whether no other call does. */

@@ -138,21 +138,19 @@ export class Completions {
    * until its batch releases it. An invalid item becomes a completion that has failed.
    * @internal
    */
-  enlist(entry: BatchEntry, { id, batchId, gate, onEvent, trace }: EnlistOptions): void {
+  enlist(entry: BatchEntry, { gate, trace, ...own }: EnlistOptions): void {
     if (this.#isClosed) throw closedError();
     this.#add({
-      id,
-      batchId,
+      ...own,
       key: null,
       isRepeatable: false,
       request: entry instanceof FoundryError || typeof entry === "function" ? null : entry,
-      onEvent,
       open: (parts) => {
-        if (entry instanceof FoundryError) return refusedCompletion(parts.id, entry);
-        const own = { ...parts, caller: batchId, gate };
+        const more = { ...parts, caller: own.batchId, gate };
         try {
-          if (typeof entry === "function") return entry(own);
-          return this.stream(entry, { ...own, trace });
+          if (entry instanceof FoundryError) throw entry;
+          if (typeof entry === "function") return entry(more);
+          return this.stream(entry, { ...more, trace });
         } catch (thrown) {
           return refusedCompletion(parts.id, toFoundryError(thrown));
         }

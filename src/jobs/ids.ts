@@ -83,7 +83,7 @@ export function notFound(id: string, kind: IdKind, ids: Ids): FoundryError {
   const { kept, action } = WORDS[kind];
   const what = {
     expired: `The ${kind} ${shown(id)} is not kept any more: ${kept}.`,
-    other_run: `The ${kind} ${shown(id)} is from an earlier run of this program, which kept it no longer than it ran.`,
+    other_run: `The ${kind} ${shown(id)} is from an earlier run of this program, and was not kept after the end of that run.`,
     unknown: `There is no ${kind} ${shown(id)}.`,
   }[standing];
   return new FoundryError("COMPLETION_NOT_FOUND", what, { action });

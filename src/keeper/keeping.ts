@@ -269,7 +269,7 @@ export class Keeping implements Kept {
       if (link === null) return null;
       return await this.#replyOf(link, ask(link));
     } catch (error) {
-      this.#options.log.debug({ error: String(error) }, "the keeper was of no use");
+      this.#options.log.debug({ error: String(error) }, "the keeper did not answer as expected");
       return null;
     }
   }

@@ -306,7 +306,10 @@ describe("an identical completion", () => {
       get: (id) => completions.get(id),
       join: () => completions.start(asked("join")),
       wait: (id) => completions.wait(id, { withinMs: 0 }),
-      "another cancellation": (id) => completions.detach(id),
+      "another cancellation": (id) => {
+        completions.start(asked("another cancellation"));
+        completions.detach(id);
+      },
     };
     const stopped: string[] = [];
     for (const [kind, ask] of Object.entries(kinds)) {
@@ -319,6 +322,15 @@ describe("an identical completion", () => {
       await completions.cancel(id);
     }
     expect(stopped).toEqual(["nothing", "list"]);
+  });
+
+  it("is stopped after all calls that shared it were detached", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go", 0)).state;
+    completions.start(asked("Go", 0));
+    const abandons = [completions.detach(id), completions.detach(id)];
+    for (const abandonUnlessAsked of abandons) abandonUnlessAsked();
+    expect((await completions.wait(id, { withinMs: 10_000 })).status).toBe("cancelled");
   });
 
   it("is stopped when the last of its callers abandons it, and not earlier", async () => {
