@@ -15,20 +15,22 @@ export interface BatchPace extends OutagePace {
   readonly window: () => number;
 }
 
+export interface EndedItem {
+  readonly is: "ended";
+  readonly status: CompletionStatus;
+  readonly endedAt: number | null;
+  /** Of its text and its error, in characters. */
+  readonly length: number;
+  readonly isTaken: boolean;
+}
+
 /** A held item becomes active; an active one is held again if it did not reach the service; both end. */
 type BatchItemState =
   /** Waits for its turn. */
   | { readonly is: "held"; readonly go: () => void; readonly refuse: (why: FoundryError) => void }
   /** In the queue or running. */
   | { readonly is: "active" }
-  | {
-      readonly is: "ended";
-      readonly status: CompletionStatus;
-      readonly endedAt: number | null;
-      /** Of its text and its error, in characters. */
-      readonly length: number;
-      readonly isTaken: boolean;
-    };
+  | EndedItem;
 
 export interface BatchItem {
   readonly index: number;
@@ -115,7 +117,7 @@ export class BatchItems {
   }
 
   /** @param code Of the error that ended the item, if one did. */
-  end(item: BatchItem, state: Extract<BatchItemState, { is: "ended" }>, code: string | null): void {
+  end(item: BatchItem, state: EndedItem, code: string | null): void {
     item.state = state;
     if (code === null || !SHOW_NOTHING.has(code)) {
       this.noteService(code !== null && DIED.has(code) ? null : item);

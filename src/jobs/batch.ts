@@ -8,7 +8,7 @@ import {
   toFoundryError,
   waitFor,
 } from "../lib/index.js";
-import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
+import { type BatchItem, BatchItems, type BatchPace, type EndedItem } from "./batch-items.js";
 import type { AdoptOptions, BatchEntry } from "./completion-options.js";
 import type { CompletionState, RunEvent } from "./completion-run.js";
 import { refusedCompletion } from "./completion-stream.js";
@@ -21,19 +21,17 @@ export interface BatchResult {
   readonly state: CompletionState;
 }
 
-/** An item of a batch that another process began. */
-export interface AdoptedItem {
-  readonly id: string;
-  readonly status: CompletionStatus;
-  /** `null`: its result has been taken. */
-  readonly completion: Pick<AdoptOptions, "open" | "createdAt"> | null;
-}
-
 /** An item as another process needs it to go on. */
 interface BatchRecordItem {
   readonly id: string;
   readonly status: CompletionStatus;
   readonly isTaken: boolean;
+}
+
+/** An item of a batch that another process began. */
+export interface AdoptedItem extends Pick<BatchRecordItem, "id" | "status"> {
+  /** `null`: its result has been taken. */
+  readonly completion: Pick<AdoptOptions, "open" | "createdAt"> | null;
 }
 
 /** What a batch is made of: what it begins itself, or the items of a batch that another process began. */
@@ -145,16 +143,14 @@ export class Batch {
   /** How many items have which status. */
   counts(): Record<CompletionStatus, number> {
     const counts = { ...NONE };
-    for (const { id, state } of this.#items.all) {
-      // An ended completion may have been evicted.
-      counts[state.is === "ended" ? state.status : this.#completions.get(id).status] += 1;
-    }
+    for (const { status } of this.record) counts[status] += 1;
     return counts;
   }
 
   /** All items, as another process needs them to go on. */
   get record(): BatchRecordItem[] {
     return this.#items.all.map(({ id, state }) =>
+      // An ended completion may have been evicted.
       state.is === "ended"
         ? { id, status: state.status, isTaken: state.isTaken }
         : { id, status: this.#completions.get(id).status, isTaken: false },
@@ -165,7 +161,9 @@ export class Batch {
   *ready(): Generator<BatchResult> {
     for (const item of this.#items.all) {
       const { index, state } = item;
-      if (state.is === "ended" && !state.isTaken) yield { index, state: this.#stateOf(item) };
+      if (state.is === "ended" && !state.isTaken) {
+        yield { index, state: this.#stateOf(item, state) };
+      }
     }
   }
 
@@ -277,14 +275,14 @@ export class Batch {
     this.#onResult({ index: item.index, state });
   }
 
-  #stateOf({ id, state, createdAt }: BatchItem): CompletionState {
+  #stateOf({ id, createdAt }: BatchItem, { status, endedAt }: EndedItem): CompletionState {
     try {
       return this.#completions.get(id);
     } catch (thrown) {
       const error = toFoundryError(thrown);
-      const nothing = { ...refusedCompletion(id, error).snapshot(), place: null, etaMs: null };
-      const { status, endedAt } = state.is === "ended" ? state : { ...nothing, endedAt: null };
-      return { ...nothing, status, error, news: null, batchId: this.id, createdAt, endedAt };
+      const none = { place: null, etaMs: null, news: null };
+      const nothing = { ...refusedCompletion(id, error).snapshot(), ...none };
+      return { ...nothing, status, error, batchId: this.id, createdAt, endedAt };
     }
   }
 }
