@@ -243,22 +243,22 @@ export class Keeping implements Kept {
     for (let tries = 1; !this.#isClosed && this.#promises.isOpen; tries += 1) {
       const link = await this.#linkOrStart();
       if (link === null) return;
+      const { isTooMuch, ...parts } = this.#promises.unsent();
       try {
-        const { isTooMuch, ...parts } = this.#promises.unsent();
         const question = { do: "keep", settings, keptMs, ...parts } as const;
         const reply = await this.#replyOf(link, link.ask(question, keptSchema));
         if (isTooMuch || reply?.isKept === false)
           log.warn({}, "the keeper is full; this answer ends with its process");
         return;
       } catch (error) {
+        this.#promises.unsend(parts);
         if (tries === TRIES) throw error;
       }
     }
   }
 
   #release(what: { completions?: string[]; batches?: string[]; loads?: HeldLoad[] }): void {
-    const { completions = [], batches = [], loads = [] } = what;
-    this.#link?.send({ do: "release", completions, batches, loads });
+    this.#link?.send({ do: "release", completions: [], batches: [], loads: [], ...what });
   }
 
   /** `null` where no keeper runs, and for everything that goes wrong. */

@@ -122,6 +122,15 @@ export class Promises {
     return { completions: kept, batches, loads, isTooMuch: tooLarge.size > 0 };
   }
 
+  /** The keeper ended before it had these. What has ended is forgotten with the connection. */
+  unsend({ completions, batches }: Pick<Unsent, "completions" | "batches">): void {
+    for (const { id } of batches) {
+      const batch = this.#client.batches.get(id);
+      if (batch !== null) this.addBatch(batch);
+    }
+    for (const { state } of completions) this.add(state.id);
+  }
+
   /** Drops a completion, or a batch with its completions: it ends with this process. */
   #drop(group: string): void {
     const batch = this.#batches.get(group);

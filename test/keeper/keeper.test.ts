@@ -436,6 +436,33 @@ describe("a server", () => {
       .toMatchObject([{ batches: [batch.id] }, { completions: [cut] }]);
   });
 
+  it("hands over again what has ended, where the keeper ends before its reply", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const kept: Message[] = [];
+    await scriptedKeeper(address, (message, send) => {
+      kept.push(message);
+      // The first reply is none, so that the server closes the connection.
+      if (kept.length % 2 === 1) send({});
+      else send({ reply: message.n, value: { isKept: true } });
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const { id } = client.completions.start({ prompt: "Hi" }).state;
+    await client.completions.wait(id);
+    await keeping.answered({ promised: [id], delivered: [] });
+    const completions = [{ state: { id, text: ANSWER.text } }];
+    expect(kept).toMatchObject([{ completions }, { completions }]);
+
+    const batch = client.batches.start([{ prompt: "One" }]);
+    const { signal } = new AbortController();
+    await batch.wait({ withinMs: 10_000, signal, isEnough: () => false });
+    await keeping.answeredBatch(batch);
+    const batches = [{ id: batch.id }];
+    expect(kept.slice(2)).toMatchObject([{ batches }, { batches }]);
+  });
+
   it("rejects its questions when the keeper ends, and after that", async () => {
     const { client } = await talker(ANSWER);
     const address = await newAddress();
