@@ -67,7 +67,8 @@ export class Batch {
   #waits = 0;
   /** How often a call has waited for it. */
   #asked = 0;
-  #touchedAt = performance.now();
+  /** When it last changed or was read, by a monotonic clock. */
+  touchedAt = performance.now();
 
   constructor(parts: BatchParts) {
     const { id, key, content, completions, pace, onResult, trace } = parts;
@@ -128,11 +129,6 @@ export class Batch {
     return this.#items.outage;
   }
 
-  /** When the batch last changed or was read. */
-  get touchedAt(): number {
-    return this.#touchedAt;
-  }
-
   /** Ids of the completions whose result has not been taken, in the order of the input. */
   get pending(): string[] {
     return this.#items.all
@@ -172,7 +168,7 @@ export class Batch {
     const item = this.#items.all[index];
     if (item?.state.is !== "ended") return;
     item.state = { ...item.state, isTaken: true };
-    this.#touchedAt = performance.now();
+    this.touchedAt = performance.now();
   }
 
   /** A result that was taken did not reach its caller. */
@@ -199,7 +195,7 @@ export class Batch {
   }): Promise<void> {
     const { withinMs, signal, isEnough } = options;
     throwIfAborted(signal);
-    this.#touchedAt = performance.now();
+    this.touchedAt = performance.now();
     const isOver = (): boolean => this.hasEnded || isEnough();
     if (withinMs === 0 || isOver()) return;
     const over = deferred();
@@ -210,7 +206,7 @@ export class Batch {
     } finally {
       this.#waits -= 1;
       unsubscribe();
-      this.#touchedAt = performance.now();
+      this.touchedAt = performance.now();
     }
   }
 
@@ -266,7 +262,7 @@ export class Batch {
     const state = this.#completions.get(item.id);
     const { status, endedAt, error } = state;
     const length = lengthOf(state);
-    this.#touchedAt = performance.now();
+    this.touchedAt = performance.now();
     const ended = { is: "ended", status, endedAt, length, isTaken: false } as const;
     this.#items.end(item, ended, error?.code ?? null);
     if (this.#onResult === undefined) return;

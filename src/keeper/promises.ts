@@ -93,6 +93,7 @@ export class Promises {
 
   /** What the keeper does not know. It counts as known from now on. */
   unsent(): Unsent {
+    this.#flush();
     const completions: HeldCompletion[] = [];
     const tooLarge = new Set<string>();
     let room = MOST_HELD_CHARACTERS;
@@ -114,7 +115,6 @@ export class Promises {
     for (const group of tooLarge) this.#drop(group);
     const kept = completions.filter(({ state }) => this.#completions.has(state.id));
     for (const { state } of kept) this.#completions.set(state.id, state);
-    this.#flush();
     const batches = [...this.#batches.values()].map(({ id, key, record: items }) => {
       return { id, key, items };
     });
