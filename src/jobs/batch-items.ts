@@ -15,20 +15,22 @@ export interface BatchPace extends OutagePace {
   readonly window: () => number;
 }
 
+export interface EndedItem {
+  readonly is: "ended";
+  readonly status: CompletionStatus;
+  readonly endedAt: number | null;
+  /** Of its text and its error, in characters. */
+  readonly length: number;
+  readonly isTaken: boolean;
+}
+
 /** A held item becomes active; an active one is held again if it did not reach the service; both end. */
 type BatchItemState =
   /** Waits for its turn. */
   | { readonly is: "held"; readonly go: () => void; readonly refuse: (why: FoundryError) => void }
   /** In the queue or running. */
   | { readonly is: "active" }
-  | {
-      readonly is: "ended";
-      readonly status: CompletionStatus;
-      readonly endedAt: number | null;
-      /** Of its text and its error, in characters. */
-      readonly length: number;
-      readonly isTaken: boolean;
-    };
+  | EndedItem;
 
 export interface BatchItem {
   readonly index: number;
@@ -54,8 +56,8 @@ type Phase =
       pauseMs: number;
       timer: NodeJS.Timeout | null;
     }
-  /** No item begins any more: the batch was stopped, or its service did not come back. */
-  | { readonly is: "closed"; readonly reason: FoundryError | null };
+  /** No item begins any more: there is no service, or it did not come back. */
+  | { readonly is: "closed"; readonly reason: FoundryError };
 
 const PAUSES_MS = [1000, 15_000] as const;
 const PATIENCE_MS = 5 * 60_000;
@@ -115,17 +117,12 @@ export class BatchItems {
   }
 
   /** @param code Of the error that ended the item, if one did. */
-  end(item: BatchItem, state: Extract<BatchItemState, { is: "ended" }>, code: string | null): void {
+  end(item: BatchItem, state: EndedItem, code: string | null): void {
     item.state = state;
     if (code === null || !SHOW_NOTHING.has(code)) {
       this.noteService(code !== null && DIED.has(code) ? null : item);
     }
     this.feed();
-  }
-
-  /** No item begins any more. */
-  stop(): void {
-    this.#enter({ is: "closed", reason: null });
   }
 
   /**
@@ -156,7 +153,7 @@ export class BatchItems {
 
   #turn(item: BatchItem): Promise<void> {
     const phase = this.#phase;
-    if (phase.is === "closed" && phase.reason !== null) return Promise.reject(phase.reason);
+    if (phase.is === "closed") return Promise.reject(phase.reason);
     return new Promise((go, refuse) => {
       item.state = { is: "held", go, refuse };
       this.feed();
@@ -180,7 +177,7 @@ export class BatchItems {
   #enter(phase: Phase): void {
     if (this.#phase.is === "outage") clearTimeout(this.#phase.timer ?? undefined);
     this.#phase = phase;
-    if (phase.is !== "closed" || phase.reason === null) return;
+    if (phase.is !== "closed") return;
     for (const { state } of this.#all) if (state.is === "held") state.refuse(phase.reason);
   }
 

@@ -8,7 +8,7 @@ import {
   toFoundryError,
   waitFor,
 } from "../lib/index.js";
-import { type BatchItem, BatchItems, type BatchPace } from "./batch-items.js";
+import { type BatchItem, BatchItems, type BatchPace, type EndedItem } from "./batch-items.js";
 import type { AdoptOptions, BatchEntry } from "./completion-options.js";
 import type { CompletionState, RunEvent } from "./completion-run.js";
 import { refusedCompletion } from "./completion-stream.js";
@@ -21,19 +21,17 @@ export interface BatchResult {
   readonly state: CompletionState;
 }
 
-/** An item of a batch that another process began. */
-export interface AdoptedItem {
-  readonly id: string;
-  readonly status: CompletionStatus;
-  /** `null`: its result has been taken. */
-  readonly completion: Pick<AdoptOptions, "open" | "createdAt" | "hasEnded"> | null;
-}
-
 /** An item as another process needs it to go on. */
 interface BatchRecordItem {
   readonly id: string;
   readonly status: CompletionStatus;
   readonly isTaken: boolean;
+}
+
+/** An item of a batch that another process began. */
+export interface AdoptedItem extends Pick<BatchRecordItem, "id" | "status"> {
+  /** `null`: its result has been taken. */
+  readonly completion: Pick<AdoptOptions, "open" | "createdAt"> | null;
 }
 
 /** What a batch is made of: what it begins itself, or the items of a batch that another process began. */
@@ -69,7 +67,8 @@ export class Batch {
   #waits = 0;
   /** How often a call has waited for it. */
   #asked = 0;
-  #touchedAt = performance.now();
+  /** When it last changed or was read, by a monotonic clock. */
+  touchedAt = performance.now();
 
   constructor(parts: BatchParts) {
     const { id, key, content, completions, pace, onResult, trace } = parts;
@@ -130,11 +129,6 @@ export class Batch {
     return this.#items.outage;
   }
 
-  /** When the batch last changed or was read. */
-  get touchedAt(): number {
-    return this.#touchedAt;
-  }
-
   /** Ids of the completions whose result has not been taken, in the order of the input. */
   get pending(): string[] {
     return this.#items.all
@@ -145,16 +139,14 @@ export class Batch {
   /** How many items have which status. */
   counts(): Record<CompletionStatus, number> {
     const counts = { ...NONE };
-    for (const { id, state } of this.#items.all) {
-      // An ended completion may have been evicted.
-      counts[state.is === "ended" ? state.status : this.#completions.get(id).status] += 1;
-    }
+    for (const { status } of this.record) counts[status] += 1;
     return counts;
   }
 
   /** All items, as another process needs them to go on. */
   get record(): BatchRecordItem[] {
     return this.#items.all.map(({ id, state }) =>
+      // An ended completion may have been evicted.
       state.is === "ended"
         ? { id, status: state.status, isTaken: state.isTaken }
         : { id, status: this.#completions.get(id).status, isTaken: false },
@@ -165,7 +157,9 @@ export class Batch {
   *ready(): Generator<BatchResult> {
     for (const item of this.#items.all) {
       const { index, state } = item;
-      if (state.is === "ended" && !state.isTaken) yield { index, state: this.#stateOf(item) };
+      if (state.is === "ended" && !state.isTaken) {
+        yield { index, state: this.#stateOf(item, state) };
+      }
     }
   }
 
@@ -174,7 +168,7 @@ export class Batch {
     const item = this.#items.all[index];
     if (item?.state.is !== "ended") return;
     item.state = { ...item.state, isTaken: true };
-    this.#touchedAt = performance.now();
+    this.touchedAt = performance.now();
   }
 
   /** A result that was taken did not reach its caller. */
@@ -201,7 +195,7 @@ export class Batch {
   }): Promise<void> {
     const { withinMs, signal, isEnough } = options;
     throwIfAborted(signal);
-    this.#touchedAt = performance.now();
+    this.touchedAt = performance.now();
     const isOver = (): boolean => this.hasEnded || isEnough();
     if (withinMs === 0 || isOver()) return;
     const over = deferred();
@@ -212,7 +206,7 @@ export class Batch {
     } finally {
       this.#waits -= 1;
       unsubscribe();
-      this.#touchedAt = performance.now();
+      this.touchedAt = performance.now();
     }
   }
 
@@ -221,18 +215,12 @@ export class Batch {
     return this.#listeners.add(listener);
   }
 
-  /** No item begins any more. */
-  stop(): void {
-    this.#items.stop();
-  }
-
   /**
    * Stops the items that have not ended; their text so far stays.
    *
    * @returns whether the device is still busy; `null`: not known.
    */
   async cancel(): Promise<boolean | null> {
-    this.stop();
     const running = this.#items.all.filter(({ state }) => state.is !== "ended");
     const outcomes = await Promise.all(running.map(({ id }) => this.#completions.cancel(id)));
     if (outcomes.some(({ deviceBusy }) => deviceBusy === true)) return true;
@@ -254,7 +242,7 @@ export class Batch {
       return;
     }
     const onEvent = (event: RunEvent): void => this.#onEvent(item, event);
-    void this.#completions.adopt({ ...completion, id, batchId: this.id, key: null, onEvent });
+    this.#completions.adopt({ ...completion, id, batchId: this.id, key: null, onEvent });
   }
 
   #onEvent(item: BatchItem, { type }: RunEvent): void {
@@ -274,7 +262,7 @@ export class Batch {
     const state = this.#completions.get(item.id);
     const { status, endedAt, error } = state;
     const length = lengthOf(state);
-    this.#touchedAt = performance.now();
+    this.touchedAt = performance.now();
     const ended = { is: "ended", status, endedAt, length, isTaken: false } as const;
     this.#items.end(item, ended, error?.code ?? null);
     if (this.#onResult === undefined) return;
@@ -283,14 +271,14 @@ export class Batch {
     this.#onResult({ index: item.index, state });
   }
 
-  #stateOf({ id, state, createdAt }: BatchItem): CompletionState {
+  #stateOf({ id, createdAt }: BatchItem, { status, endedAt }: EndedItem): CompletionState {
     try {
       return this.#completions.get(id);
     } catch (thrown) {
       const error = toFoundryError(thrown);
-      const nothing = { ...refusedCompletion(id, error).snapshot(), place: null, etaMs: null };
-      const { status, endedAt } = state.is === "ended" ? state : { ...nothing, endedAt: null };
-      return { ...nothing, status, error, news: null, batchId: this.id, createdAt, endedAt };
+      const none = { place: null, etaMs: null, news: null };
+      const nothing = { ...refusedCompletion(id, error).snapshot(), ...none };
+      return { ...nothing, status, error, batchId: this.id, createdAt, endedAt };
     }
   }
 }

@@ -6,7 +6,6 @@ import {
   traceOption,
 } from "../foundry/index.js";
 import {
-  closedError,
   deferred,
   FoundryError,
   joinedSignal,
@@ -20,6 +19,7 @@ import type { OutagePace } from "./batch-items.js";
 import type { BatchEntry } from "./completion-options.js";
 import { STORE_LIMITS } from "./completion-store.js";
 import type { Completions } from "./completions.js";
+import { notFound, otherKind } from "./ids.js";
 
 /** How many completions a batch may have. */
 export const BATCH_LIMIT = 500;
@@ -29,7 +29,7 @@ const MOST_UNDER_WAY = 20;
 export const BATCH_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 interface BatchOptions {
-  /** Default: a new id. */
+  /** Of no other batch. Default: a new id. */
   readonly id?: string | undefined;
   /** Equal for identical batches. Default: no batch is identical. */
   readonly key?: string | undefined;
@@ -47,7 +47,6 @@ export class Batches {
   readonly #completions: Completions;
   readonly #pace: OutagePace;
   readonly #batches = new Map<string, Batch>();
-  #isClosed = false;
 
   /** @param pace For tests. */
   constructor(completions: Completions, pace: OutagePace = {}) {
@@ -58,22 +57,20 @@ export class Batches {
   /**
    * Starts a batch and returns at once.
    *
-   * @throws FoundryError `INVALID_ARGUMENT` for none or too many items, or an id that is in use;
-   *   `QUEUE_FULL` when too many batches are in progress.
+   * @param entries 1 to {@link BATCH_LIMIT}.
+   * @throws FoundryError `INVALID_ARGUMENT` for the id of a completion, `QUEUE_FULL` when too many batches are in progress.
    */
   start(entries: readonly BatchEntry[], options: BatchOptions = {}): Batch {
-    if (this.#isClosed) throw closedError();
-    assertSize(entries.length);
     this.#prune();
-    const id = options.id ?? this.#newId();
-    this.#assertFree(id);
+    const { ids } = this.#completions;
+    const id = options.id ?? ids.next("batch");
+    if (ids.standingOf(id, "batch") === "other_kind") throw otherKind(id, "batch");
     if (options.goesOn !== true) this.#assertRoom();
     return this.#make(id, { entries }, options);
   }
 
   /** A batch that another process began, and that goes on there. An identical call continues it. */
   adopt(id: string, key: string, items: readonly AdoptedItem[]): void {
-    if (this.#isClosed) throw closedError();
     this.#make(id, { adopted: items }, { key }).detach();
   }
 
@@ -86,7 +83,7 @@ export class Batches {
   /** @throws FoundryError `COMPLETION_NOT_FOUND`. */
   find(id: string): Batch {
     const batch = this.get(id);
-    if (batch === null) throw this.#notFound(id);
+    if (batch === null) throw notFound(id, "batch", this.#completions.ids);
     return batch;
   }
 
@@ -104,11 +101,6 @@ export class Batches {
     for (const each of pending) this.#completions.unpin(each);
     this.#batches.delete(id);
     this.#completions.ids.forget(id);
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    for (const batch of this.#batches.values()) batch.stop();
   }
 
   #make(
@@ -130,27 +122,6 @@ export class Batches {
     return batch;
   }
 
-  #newId(): string {
-    const id = this.#completions.ids.next("batch");
-    // A caller may have chosen this id.
-    return this.#batches.has(id) ? this.#newId() : id;
-  }
-
-  #assertFree(id: string): void {
-    if (this.#batches.has(id)) {
-      throw new FoundryError(
-        "INVALID_ARGUMENT",
-        `There is a batch ${JSON.stringify(id)} already.`,
-        {
-          action: "Choose another id, or leave it out.",
-        },
-      );
-    }
-    if (this.#completions.ids.standingOf(id, "batch") === "other_kind") {
-      throw otherKind(id);
-    }
-  }
-
   #assertRoom(): void {
     const underWay = [...this.#batches.values()].filter((batch) => !batch.hasEnded).length;
     if (underWay < MOST_UNDER_WAY) return;
@@ -160,42 +131,12 @@ export class Batches {
     });
   }
 
-  #notFound(id: string): FoundryError {
-    const shown = JSON.stringify(id.slice(0, 64).toWellFormed());
-    const standing = this.#completions.ids.standingOf(id, "batch");
-    if (standing === "other_kind") return otherKind(id);
-    const what = {
-      expired: `The batch ${shown} is not kept any more: they are kept for 30 minutes.`,
-      other_run: `The batch ${shown} is from an earlier run of this program, which kept it no longer than it ran.`,
-      unknown: `There is no batch ${shown}.`,
-    }[standing];
-    return new FoundryError("COMPLETION_NOT_FOUND", what, {
-      action: "Call `completeBatch` with prompts or requests to start one.",
-    });
-  }
-
   #prune(): void {
     for (const batch of this.#batches.values()) {
       const isOld = performance.now() - batch.touchedAt > STORE_LIMITS.keptMs;
       if (batch.hasEnded && isOld) this.forget(batch);
     }
   }
-}
-
-function otherKind(id: string): FoundryError {
-  const what = `${JSON.stringify(id.slice(0, 64).toWellFormed())} is the id of a completion, not of a batch.`;
-  return new FoundryError("INVALID_ARGUMENT", what, {
-    action: "Read it with `completions.get`, or give the batch_id that `completeBatch` answered.",
-  });
-}
-
-function assertSize(size: number): void {
-  if (size >= 1 && size <= BATCH_LIMIT) return;
-  throw new FoundryError(
-    "INVALID_ARGUMENT",
-    size === 0 ? "The batch is empty." : `The batch has ${size} items, which is too many.`,
-    { action: `Give 1 to ${BATCH_LIMIT} of them; divide what is more into several batches.` },
-  );
 }
 
 export interface CompleteBatchOptions {

@@ -341,7 +341,6 @@ export class FoundryClient {
 
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */
   async close(): Promise<void> {
-    this.batches.close();
     this.#closing ??= Promise.all([this.completions.close(), this.#service.close()]);
     await this.#closing;
   }

@@ -111,10 +111,10 @@ export interface OpenOptions extends StreamOptions, CacheOption {
 }
 
 /** A completion of another process. */
-export interface AdoptOptions
-  extends Pick<RunParts, "id" | "batchId" | "key" | "createdAt" | "onEvent" | "open"> {
-  readonly hasEnded: boolean;
-}
+export type AdoptOptions = Pick<
+  RunParts,
+  "id" | "batchId" | "key" | "createdAt" | "onEvent" | "open"
+>;
 
 /** What another process needs to go on with a completion. */
 export interface CompletionRecord {

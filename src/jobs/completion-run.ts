@@ -120,11 +120,12 @@ export class CompletionRun {
   /** The estimated time of its turn. */
   #turnAt: number | null = null;
   #news: StatusUpdate | null = null;
-  #watchers = 0;
+  /** Calls that wait for it, without those whose session has repeated the request. */
+  #watchers = new Set<symbol>();
   /** Calls that requested it and did not abandon it. */
   #claims = 1;
   #isDetached = false;
-  /** How often a call has read, joined or left it. */
+  /** How often a call has read or joined it. */
   asked = 0;
 
   constructor({ id, batchId, key, isRepeatable, request, onEvent, open, log, ...own }: RunParts) {
@@ -178,20 +179,20 @@ export class CompletionRun {
   join(isRepeat: boolean): void {
     this.asked += 1;
     // The new caller takes over the claim of one that is gone.
-    if (!this.#isDetached && !isRepeat) this.#claims += 1;
+    if (isRepeat) this.#watchers = new Set();
+    else if (!this.#isDetached) this.#claims += 1;
     this.#isDetached = false;
   }
 
   /** A host ended its call while the completion goes on. The next identical call joins it. */
   detach(): void {
     this.#isDetached = true;
-    this.asked += 1;
   }
 
   /** A call does not want it any more. Returns whether no other call does. */
   abandon(): boolean {
     this.#claims -= 1;
-    return this.#claims <= 0 && this.#watchers === 0;
+    return this.#claims <= 0 && this.#watchers.size === 0;
   }
 
   /** The state for a caller. A finished completion that was read is no longer detached. */
@@ -203,7 +204,7 @@ export class CompletionRun {
 
   /** Calls that wait for it now. After its end none does, though they may not have returned yet. */
   get watchers(): number {
-    return this.hasEnded ? 0 : this.#watchers;
+    return this.hasEnded ? 0 : this.#watchers.size;
   }
 
   /** Whether it waits for other work, such as the load of another model. */
@@ -245,7 +246,9 @@ export class CompletionRun {
         failed.reject(defect);
       }
     });
-    this.#watchers += 1;
+    const watchers = this.#watchers;
+    const watcher = Symbol("watcher");
+    watchers.add(watcher);
     try {
       await waitFor(Promise.race([this.ended, failed.promise]), { withinMs, signal });
     } catch (thrown) {
@@ -253,7 +256,7 @@ export class CompletionRun {
       throw thrown;
     } finally {
       unwatch();
-      this.#watchers -= 1;
+      watchers.delete(watcher);
     }
   }
 

@@ -75,13 +75,10 @@ export class CompletionStore {
   }
 
   #finish(run: CompletionRun): void {
-    const { text, reasoning, warnings, error } = run.state();
-    const lengths = [text, reasoning ?? "", error?.detail ?? "", ...warnings].map(
-      (each) => each.length,
-    );
-    const characters = lengths.reduce((sum, length) => sum + length, 0);
+    const { text, reasoning, data, toolCalls, details, warnings, error } = run.state();
+    const kept = [text, reasoning, data, toolCalls, details, warnings, error?.detail];
     // A string takes two bytes for a character.
-    const bytes = 2 * characters;
+    const bytes = 2 * JSON.stringify(kept).length;
     const finished = this.#pinnedIds.has(run.id) ? this.#pinned : this.#finished;
     finished.set(run.id, { bytes, since: this.#now() });
     this.#bytes += bytes;

@@ -33,7 +33,7 @@ import {
 } from "./completion-run.js";
 import { CompletionStore, STORE_LIMITS } from "./completion-store.js";
 import { CompletionStream, refusedCompletion } from "./completion-stream.js";
-import { completionNotFound, Ids, requestKey } from "./ids.js";
+import { Ids, notFound, requestKey } from "./ids.js";
 import { Listeners } from "./listeners.js";
 import { Queue } from "./queue.js";
 import { ResponseCache } from "./response-cache.js";
@@ -138,21 +138,19 @@ export class Completions {
    * until its batch releases it. An invalid item becomes a completion that has failed.
    * @internal
    */
-  enlist(entry: BatchEntry, { id, batchId, gate, onEvent, trace }: EnlistOptions): void {
+  enlist(entry: BatchEntry, { gate, trace, ...own }: EnlistOptions): void {
     if (this.#isClosed) throw closedError();
     this.#add({
-      id,
-      batchId,
+      ...own,
       key: null,
       isRepeatable: false,
       request: entry instanceof FoundryError || typeof entry === "function" ? null : entry,
-      onEvent,
       open: (parts) => {
-        if (entry instanceof FoundryError) return refusedCompletion(parts.id, entry);
-        const own = { ...parts, caller: batchId, gate };
+        const more = { ...parts, caller: own.batchId, gate };
         try {
-          if (typeof entry === "function") return entry(own);
-          return this.stream(entry, { ...own, trace });
+          if (entry instanceof FoundryError) throw entry;
+          if (typeof entry === "function") return entry(more);
+          return this.stream(entry, { ...more, trace });
         } catch (thrown) {
           return refusedCompletion(parts.id, toFoundryError(thrown));
         }
@@ -161,15 +159,14 @@ export class Completions {
   }
 
   /**
-   * A completion that another process runs, or ran. An identical request joins it. Resolves when its end
-   * is known here, if it has ended.
+   * A completion that another process runs, or ran. An identical request joins it. If it has ended, that is known
+   * here a moment later.
    * @internal
    */
-  async adopt({ hasEnded, ...parts }: AdoptOptions): Promise<void> {
+  adopt(parts: AdoptOptions): void {
     if (this.#isClosed) throw closedError();
     const run = this.#add({ ...parts, isRepeatable: false, request: null });
     if (parts.batchId === null) run.detach();
-    if (hasEnded) await run.ended;
   }
 
   /** @internal What another process needs to go on with a completion; `null` if it is not kept here. */
@@ -338,6 +335,6 @@ export class Completions {
   #find(id: string): CompletionRun {
     const run = this.#store.get(id);
     if (run !== null) return run;
-    throw completionNotFound(id, this.ids);
+    throw notFound(id, "completion", this.ids);
   }
 }

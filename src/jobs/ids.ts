@@ -64,23 +64,49 @@ const base36 = (bytes: Buffer, length: number): string =>
 
 const idArgument = z.object({ id: z.string("the id of a completion") });
 
+const WORDS = {
+  completion: {
+    kept: "finished ones are kept for 30 minutes, the latest 200",
+    action: "Call `completions.list` for those that are kept, or `complete` to ask again.",
+  },
+  batch: {
+    kept: "they are kept for 30 minutes",
+    action: "Call `completeBatch` with prompts or requests to start one.",
+  },
+} as const;
+
 /** @throws FoundryError `INVALID_ARGUMENT` if the id is not a string. */
-export function completionNotFound(id: string, ids: Ids): FoundryError {
+export function notFound(id: string, kind: IdKind, ids: Ids): FoundryError {
   parseArguments(idArgument, { id });
-  const shown = JSON.stringify(truncate(id, 60).toWellFormed());
-  const standing = ids.standingOf(id, "completion");
+  const standing = ids.standingOf(id, kind);
+  if (standing === "other_kind") return otherKind(id, kind);
+  const { kept, action } = WORDS[kind];
   const what = {
-    expired: `The completion ${shown} is not kept any more: finished ones are kept for 30 minutes, the latest 200.`,
-    other_kind: `${shown} is the id of a batch, not of a completion.`,
-    other_run: `The completion ${shown} is from an earlier run of this program, which kept it no longer than it ran.`,
-    unknown: `There is no completion ${shown}.`,
+    expired: `The ${kind} ${shown(id)} is not kept any more: ${kept}.`,
+    other_run: `The ${kind} ${shown(id)} is from an earlier run of this program, and was not kept after the end of that run.`,
+    unknown: `There is no ${kind} ${shown(id)}.`,
   }[standing];
-  const action =
-    standing === "other_kind"
-      ? "Read its results in the loop over `completeBatch`."
-      : "Call `completions.list` for those that are kept, or `complete` to ask again.";
   return new FoundryError("COMPLETION_NOT_FOUND", what, { action });
 }
+
+/** @param wanted What the id is not of. */
+export const otherKind = (id: string, wanted: IdKind): FoundryError =>
+  wanted === "completion"
+    ? new FoundryError(
+        "COMPLETION_NOT_FOUND",
+        `${shown(id)} is the id of a batch, not of a completion.`,
+        { action: "Read its results in the loop over `completeBatch`." },
+      )
+    : new FoundryError(
+        "INVALID_ARGUMENT",
+        `${shown(id)} is the id of a completion, not of a batch.`,
+        {
+          action:
+            "Read it with `completions.get`, or give the batch_id that `completeBatch` answered.",
+        },
+      );
+
+const shown = (id: string): string => JSON.stringify(truncate(id, 64).toWellFormed());
 
 /**
  * A key that is equal for identical requests. It is a hash, since a prompt may be megabytes long.

@@ -154,37 +154,16 @@ class LoadWork {
  * The load of one model, its download included. It runs to its end without waiters, too.
  * @internal
  */
-export class LoadJob {
+export interface LoadJob {
   readonly wish: LoadWish;
   readonly work: LoadWork;
-  /** The requests that it serves. */
-  readonly #runs = new Set<LoadRun>();
+  readonly waits: Waits;
+}
 
-  /** @param run The first request for it. */
-  constructor({ id }: KnownModel, { typed, wish, work }: LoadRun, context: LoadContext) {
-    this.wish = wish;
-    const load: LoadFunction = (signal, onStatus) =>
-      context.loader.loadModel(typed, { ...wish, signal, onStatus });
-    this.work = new LoadWork(id, context, load, work.startedAt);
-  }
-
-  /** Serves a request: resolves when the job has ended. */
-  async serve(run: LoadRun, onStatus: (update: StatusUpdate) => void): Promise<void> {
-    this.#runs.add(run);
-    const unwatch = this.work.watch(onStatus);
-    await this.work.ended;
-    unwatch();
-  }
-
-  get waits(): number {
-    return [...this.#runs].reduce((sum, { ownWaits }) => sum + ownWaits, 0);
-  }
-
-  /** Stops it unless a caller waits, or the service is loading: no service stops that. */
-  stop(): void {
-    const isWaitedFor = [...this.#runs].some(({ waiting }) => waiting > 0);
-    if (!isWaitedFor && this.work.step !== "loading") this.work.stop();
-  }
+/** Calls that wait for a load now, and that have begun to. All requests of a job share them. */
+interface Waits {
+  now: number;
+  begun: number;
 }
 
 /** A request for a load. It joins the job of its model when the model is resolved. */
@@ -192,32 +171,38 @@ export class LoadRun {
   readonly wish: LoadWish;
   /** Resolves when the load has ended, whether it succeeded or not. */
   readonly ended: Promise<void>;
-  /** @internal */
-  readonly typed: string;
-  /** Calls that wait for it now. @internal */
-  waiting = 0;
-  /** Calls that have begun to wait for it. @internal */
-  ownWaits = 0;
   readonly #resolution: LoadWork;
-  #job: LoadJob | null = null;
+  #job: LoadWork | null = null;
+  #waits: Waits = { now: 0, begun: 0 };
 
   /**
-   * @param jobOf The running job of a model, or a new one.
+   * @param jobOf The running job of a model, or the one that `start` begins.
    * @internal
    */
   constructor(
     typed: string,
     wish: LoadWish,
     context: LoadContext,
-    jobOf: (model: KnownModel, run: LoadRun) => LoadJob,
+    jobOf: (model: KnownModel, start: () => LoadJob) => LoadJob,
   ) {
-    this.typed = typed;
+    const { loader } = context;
     this.wish = wish;
     this.#resolution = new LoadWork(typed, context, async (signal, onStatus) => {
       const { device, trace } = wish;
-      const model = await context.loader.whichModel(typed, { device, signal, onStatus, trace });
-      this.#job = jobOf(model, this);
-      await this.#job.serve(this, onStatus);
+      const model = await loader.whichModel(typed, { device, signal, onStatus, trace });
+      const load: LoadFunction = (signal, onStatus) =>
+        loader.loadModel(typed, { ...wish, signal, onStatus });
+      const { startedAt } = this.#resolution;
+      const { work, waits } = jobOf(model, () => {
+        const work = new LoadWork(model.id, context, load, startedAt);
+        return { wish, work, waits: { now: 0, begun: 0 } };
+      });
+      waits.now += this.#waits.now;
+      waits.begun += this.#waits.begun;
+      this.#waits = waits;
+      this.#job = work;
+      work.watch(onStatus);
+      await work.ended;
       return null;
     });
     this.ended = this.#resolution.ended;
@@ -225,12 +210,12 @@ export class LoadRun {
 
   /** How many calls have begun to wait for this load, by whatever name of its model. @internal */
   get waits(): number {
-    return this.#job?.waits ?? this.ownWaits;
+    return this.#waits.begun;
   }
 
   /** Of the job; before that, of the resolution. @internal */
   get work(): LoadWork {
-    return this.#job?.work ?? this.#resolution;
+    return this.#job ?? this.#resolution;
   }
 
   get endedAt(): number | null {
@@ -250,8 +235,8 @@ export class LoadRun {
   async wait({ withinMs, signal, onStatus = () => {} }: LoadWaitOptions): Promise<LoadState> {
     throwIfAborted(signal);
     const unwatch = this.watch(onStatus);
-    this.waiting += 1;
-    this.ownWaits += 1;
+    this.#waits.now += 1;
+    this.#waits.begun += 1;
     try {
       if (this.endedAt === null && withinMs !== 0) await waitFor(this.ended, { withinMs, signal });
       if (this.endedAt !== null) this.work.isReported = true;
@@ -260,7 +245,7 @@ export class LoadRun {
       throwIfAborted(signal);
       throw thrown;
     } finally {
-      this.waiting -= 1;
+      this.#waits.now -= 1;
       unwatch();
     }
   }
@@ -270,7 +255,7 @@ export class LoadRun {
    * has begun (docs/foundry-local.md, section 3).
    */
   stop(): void {
-    if (this.#job !== null) this.#job.stop();
-    else if (this.waiting === 0) this.#resolution.stop();
+    const hasBegun = this.#job?.step === "loading";
+    if (this.#waits.now === 0 && !hasBegun) this.work.stop();
   }
 }

@@ -13,7 +13,7 @@ import {
 import { parseArguments } from "../lib/index.js";
 import {
   type LoadContext,
-  LoadJob,
+  type LoadJob,
   LoadRun,
   type LoadState,
   type LoadWaitOptions,
@@ -64,8 +64,8 @@ export class Loads {
     const key = loadKey(model, wish);
     const before = this.#runs.get(key);
     if (before?.work.isOpen === true) return before;
-    const run = new LoadRun(model, wish, this.#context, (resolved, own) =>
-      this.#jobOf(resolved, own),
+    const run = new LoadRun(model, wish, this.#context, (resolved, start) =>
+      this.#jobOf(resolved, wish, start),
     );
     this.#runs.set(key, run);
     return run;
@@ -92,13 +92,11 @@ export class Loads {
     load.stop();
   }
 
-  #jobOf(model: KnownModel, run: LoadRun): LoadJob {
+  #jobOf(model: KnownModel, wish: LoadWish, start: () => LoadJob): LoadJob {
     const key = modelKey(model);
     const running = this.#jobs.get(key);
-    if (running !== undefined && isJoinable(running, run.wish, model.loaded === true)) {
-      return running;
-    }
-    const job = new LoadJob(model, run, this.#context);
+    if (running !== undefined && isJoinable(running, wish, model.loaded === true)) return running;
+    const job = start();
     this.#jobs.set(key, job);
     return job;
   }

@@ -10,7 +10,7 @@ import {
   type StandardSchema,
   type ToolCall,
 } from "../foundry/index.js";
-import { parseArguments, throwIfAborted, truncate, untilAborted } from "../lib/index.js";
+import { counted, parseArguments, throwIfAborted, truncate, untilAborted } from "../lib/index.js";
 import type { CompleteOptions } from "./completion-options.js";
 
 /** A tool that `FoundryClient.run` runs itself. */
@@ -105,7 +105,7 @@ export async function runTools(
       return { ...completion, messages: [...messages, answer], rounds: round };
     }
     if (round === maxRounds) {
-      const warning = `The model still calls tools after ${round} rounds; these calls were not run.`;
+      const warning = `The model still calls tools after ${counted(round, "round")}; these calls were not run.`;
       return {
         ...completion,
         messages,

@@ -1,6 +1,11 @@
 import type { CompletionRequest } from "../foundry/index.js";
 import { type FoundryClient, hasEnded } from "../jobs/index.js";
-import { FoundryError, MOST_HELD, MOST_HELD_CHARACTERS, toFoundryError } from "../lib/index.js";
+import {
+  type FoundryError,
+  MOST_HELD,
+  MOST_HELD_CHARACTERS,
+  toFoundryError,
+} from "../lib/index.js";
 import type {
   Found,
   HeldBatch,
@@ -10,7 +15,7 @@ import type {
   SettingsSource,
   WireState,
 } from "./messages.js";
-import { continued, fromWire, patched, sizeOf, toWire } from "./states.js";
+import { continued, fromWire, interrupted, patched, sizeOf, toWire } from "./states.js";
 
 /** A process whose work is held. */
 export interface Owner {
@@ -46,6 +51,7 @@ interface Group extends HeldBatch {
 }
 
 interface HeldOptions {
+  /** A new client is given to {@link HeldCompletions.follow}. */
   readonly clientOf: (settings: SettingsSource) => FoundryClient;
   readonly now: () => number;
   /** Called with the ids of completions that changed. */
@@ -64,7 +70,6 @@ export class HeldCompletions {
   readonly #batches = new Map<string, Group>();
   /** By the ids that the clients of the keeper gave them. */
   readonly #again = new Map<string, string>();
-  readonly #followed = new Set<FoundryClient>();
   readonly #dirty = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
 
@@ -74,6 +79,14 @@ export class HeldCompletions {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Takes over what changes in the completions of a client. */
+  follow({ completions }: FoundryClient): void {
+    completions.onChange((id, what) => {
+      if (what === "ended") this.#update(id);
+      else this.#updateSoon(id);
+    });
   }
 
   /** @returns whether there was room. */
@@ -102,10 +115,11 @@ export class HeldCompletions {
   }
 
   release(completions: readonly string[], batches: readonly string[]): void {
-    for (const id of completions) this.#drop(id);
+    // A result that its batch has not returned yet is still promised by the batch.
+    for (const id of completions) if (!this.#isPending(id)) this.#drop(id);
     for (const id of batches) {
-      const batch = this.#batches.get(id);
-      for (const item of batch?.items ?? []) this.#drop(item.id);
+      // A result that was returned in part is promised for itself.
+      for (const item of this.#batches.get(id)?.items ?? []) if (!item.isTaken) this.#drop(item.id);
       this.#batches.delete(id);
     }
   }
@@ -191,6 +205,11 @@ export class HeldCompletions {
     return entry?.owner === owner && entry.request !== null && !hasEnded(entry.state);
   }
 
+  #isPending(id: string): boolean {
+    const batch = this.#batches.get(this.#entries.get(id)?.state.batchId ?? "");
+    return batch?.items.some((item) => item.id === id && !item.isTaken) === true;
+  }
+
   #keepBatch(batch: HeldBatch, settings: SettingsSource, owner: Owner): void {
     const known = this.#batches.get(batch.id);
     this.#batches.set(batch.id, {
@@ -208,7 +227,7 @@ export class HeldCompletions {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     // Other processes that follow it get nothing after this.
-    if (!hasEnded(entry.state)) this.#fail(entry, releasedRunning());
+    if (!hasEnded(entry.state)) this.#fail(entry, interrupted("Another call ended this answer."));
     const { again } = entry;
     this.#entries.delete(id);
     if (again === null) return;
@@ -239,8 +258,8 @@ export class HeldCompletions {
   #start(id: string, entry: Entry): void {
     const { request, settings } = entry;
     try {
-      if (request === null) throw lostRequest();
-      const client = this.#clientOf(settings);
+      if (request === null) throw interrupted("The process that generated this answer ended.");
+      const client = this.#options.clientOf(settings);
       // It was promised: the queues of its processes together may be longer than that of the keeper.
       const own = { join: false, goesOn: true };
       const { state } = client.completions.begin(sameModel(entry, request), own);
@@ -253,9 +272,11 @@ export class HeldCompletions {
   #startBatch(ids: readonly string[], { settings }: Group): void {
     const entries = ids.flatMap((id) => this.#entries.get(id) ?? []);
     try {
-      const client = this.#clientOf(settings);
+      const client = this.#options.clientOf(settings);
       const requests = entries.map((entry) =>
-        entry.request === null ? lostRequest() : sameModel(entry, entry.request),
+        entry.request === null
+          ? interrupted("The process that generated this answer ended.")
+          : sameModel(entry, entry.request),
       );
       const { pending } = client.batches.start(requests, { goesOn: true });
       for (const [index, again] of pending.entries()) {
@@ -278,18 +299,6 @@ export class HeldCompletions {
     const endedAt = Date.now();
     this.#set(entry, toWire({ ...fromWire(state), status: "interrupted", error, endedAt }));
     this.#options.onChange([state.id]);
-  }
-
-  #clientOf(settings: SettingsSource): FoundryClient {
-    const client = this.#options.clientOf(settings);
-    if (!this.#followed.has(client)) {
-      this.#followed.add(client);
-      client.completions.onChange((id, what) => {
-        if (what === "ended") this.#update(id);
-        else this.#updateSoon(id);
-      });
-    }
-    return client;
   }
 
   #updateSoon(again: string): void {
@@ -335,15 +344,3 @@ const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequ
 /** Equal for settings that are the same. */
 export const settingsKey = (settings: SettingsSource): string =>
   JSON.stringify(Object.entries(settings).sort());
-
-const releasedRunning = (): FoundryError =>
-  new FoundryError("STREAM_INTERRUPTED", "Another call ended this answer.", {
-    action: "Ask again.",
-    retryable: true,
-  });
-
-const lostRequest = (): FoundryError =>
-  new FoundryError("STREAM_INTERRUPTED", "The process that generated this answer ended.", {
-    action: "Ask again.",
-    retryable: true,
-  });

@@ -151,8 +151,11 @@ class Keeper {
 
   #clientOf(settings: SettingsSource): FoundryClient {
     const key = settingsKey(settings);
-    const client = this.#clients.get(key) ?? this.#options.clientOf(settings);
+    const known = this.#clients.get(key);
+    if (known !== undefined) return known;
+    const client = this.#options.clientOf(settings);
     this.#clients.set(key, client);
+    this.completions.follow(client);
     return client;
   }
 }

@@ -4,10 +4,10 @@ import {
   type AdoptedItem,
   type Batch,
   type FoundryClient,
-  hasEnded,
   type LoadRun,
   type LoadState,
   type LoadWish,
+  type OpenParts,
   requestKey,
 } from "../jobs/index.js";
 import { TIMED_OUT, waitFor } from "../lib/index.js";
@@ -97,7 +97,8 @@ export class Keeping implements Kept {
     // The search reads a file, in six steps of the thread pool.
     if (this.#link === null && performance.now() < this.#absentUntil) return;
     const key = requestKey(request);
-    if (key !== null) await this.#findSame("completion", key);
+    const { settings } = this.#options;
+    if (key !== null) await this.#find({ same: { kind: "completion", key, settings } });
   }
 
   async findBatch(id: string): Promise<void> {
@@ -106,12 +107,15 @@ export class Keeping implements Kept {
   }
 
   findSameBatch(key: string): Promise<void> {
-    return this.#findSame("batch", key);
+    return this.#find({ same: { kind: "batch", key, settings: this.#options.settings } });
   }
 
   async answered({ promised, delivered }: Answered): Promise<void> {
-    const over = delivered.filter((id) => this.#promises.delete(id) || this.#remote.delete(id));
-    if (over.length > 0) this.#release({ completions: over });
+    for (const id of delivered) {
+      this.#promises.delete(id);
+      this.#remote.delete(id);
+    }
+    if (delivered.length > 0) this.#release({ completions: [...delivered] });
     for (const id of promised) this.#promises.add(id);
     if (promised.some((id) => !this.#remote.has(id))) await this.#handOver();
   }
@@ -135,10 +139,9 @@ export class Keeping implements Kept {
     let state: LoadState | null = null;
     while (!signal.aborted) {
       const left = Math.max(0, end - performance.now());
-      const withinMs = Math.min(left, LOAD_POLL_MS);
-      const question = { do: "load", settings, load: { model, wish }, withinMs } as const;
+      const own = { settings, load: { model, wish }, withinMs: Math.min(left, LOAD_POLL_MS) };
       const asked = await this.#asked(async (link) => ({
-        reply: await link.ask(question, loadReplySchema),
+        reply: await link.ask({ do: "load", ...own }, loadReplySchema),
       }));
       // Without the keeper nothing new is known of the load.
       if (asked === null) return state;
@@ -189,10 +192,6 @@ export class Keeping implements Kept {
     return performance.now() < this.#pausedUntil;
   }
 
-  async #findSame(kind: "completion" | "batch", key: string): Promise<void> {
-    await this.#find({ same: { kind, key, settings: this.#options.settings } });
-  }
-
   async #find({ ids = [], batch = null, same = null }: Partial<Search>): Promise<void> {
     const question = { do: "find", ids, batch, same } as const;
     await this.#asked((link) => link.ask(question, foundSchema, (found) => this.#adopt(found)));
@@ -206,7 +205,7 @@ export class Keeping implements Kept {
     for (const [id, found] of byId) {
       if (this.#client.completions.recordOf(id) !== null) continue;
       const own = { id, key: found.key, batchId: null };
-      void this.#client.completions.adopt({ ...own, ...this.#opened(found) });
+      this.#client.completions.adopt({ ...own, ...this.#opened(found) });
     }
   }
 
@@ -220,14 +219,16 @@ export class Keeping implements Kept {
     this.#client.batches.adopt(id, key, adopted);
   }
 
-  #opened({ state, isRegenerated }: FoundCompletion) {
+  #opened({ state, isRegenerated }: FoundCompletion): NonNullable<AdoptedItem["completion"]> {
     const { id, createdAt } = state;
-    const remote = new RemoteCompletion(state, () =>
-      this.#link?.send({ do: "cancel", completion: id }),
-    );
-    this.#remote.set(id, remote);
     if (isRegenerated) this.#regenerated.add(id);
-    return { createdAt, hasEnded: hasEnded(state), open: remote.open.bind(remote) };
+    const cancel = (): void => this.#link?.send({ do: "cancel", completion: id });
+    const open = (parts: OpenParts): RemoteCompletion => {
+      const remote = new RemoteCompletion(state, parts, cancel);
+      this.#remote.set(id, remote);
+      return remote;
+    };
+    return { createdAt, open };
   }
 
   /** Resolves when the keeper has what is promised, or the answer must not wait any longer. */
@@ -242,22 +243,22 @@ export class Keeping implements Kept {
     for (let tries = 1; !this.#isClosed && this.#promises.isOpen; tries += 1) {
       const link = await this.#linkOrStart();
       if (link === null) return;
+      const { isTooMuch, ...parts } = this.#promises.unsent();
       try {
-        const { isTooMuch, ...parts } = this.#promises.unsent();
         const question = { do: "keep", settings, keptMs, ...parts } as const;
         const reply = await this.#replyOf(link, link.ask(question, keptSchema));
         if (isTooMuch || reply?.isKept === false)
           log.warn({}, "the keeper is full; this answer ends with its process");
         return;
       } catch (error) {
+        this.#promises.unsend(parts);
         if (tries === TRIES) throw error;
       }
     }
   }
 
   #release(what: { completions?: string[]; batches?: string[]; loads?: HeldLoad[] }): void {
-    const { completions = [], batches = [], loads = [] } = what;
-    this.#link?.send({ do: "release", completions, batches, loads });
+    this.#link?.send({ do: "release", completions: [], batches: [], loads: [], ...what });
   }
 
   /** `null` where no keeper runs, and for everything that goes wrong. */
@@ -268,7 +269,7 @@ export class Keeping implements Kept {
       if (link === null) return null;
       return await this.#replyOf(link, ask(link));
     } catch (error) {
-      this.#options.log.debug({ error: String(error) }, "the keeper was of no use");
+      this.#options.log.debug({ error: String(error) }, "the keeper did not answer as expected");
       return null;
     }
   }

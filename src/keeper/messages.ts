@@ -49,7 +49,7 @@ const factFields = {
   attempts: count,
   cached: z.boolean(),
   cacheAgeMs: z.number().optional(),
-  warnings: z.array(z.string()),
+  warnings: z.array(z.string()).readonly(),
   toolCalls: z
     .array(
       z.object({
@@ -59,9 +59,10 @@ const factFields = {
         error: z.string().optional(),
       }),
     )
+    .readonly()
     .optional(),
   details: z
-    .object({ members: z.record(z.string(), z.unknown()), notes: z.array(z.string()) })
+    .object({ members: z.record(z.string(), z.unknown()), notes: z.array(z.string()).readonly() })
     .optional(),
   isDraft: z.boolean().optional(),
   /** Of a value by a schema, which is not sent: the text is its JSON. */

@@ -64,8 +64,8 @@ export class Promises {
     if (!this.#isRemote(id) && !this.#completions.has(id)) this.#completions.set(id, null);
   }
 
-  delete(id: string): boolean {
-    return this.#completions.delete(id);
+  delete(id: string): void {
+    this.#completions.delete(id);
   }
 
   addBatch(batch: Batch): void {
@@ -93,6 +93,7 @@ export class Promises {
 
   /** What the keeper does not know. It counts as known from now on. */
   unsent(): Unsent {
+    this.#flush();
     const completions: HeldCompletion[] = [];
     const tooLarge = new Set<string>();
     let room = MOST_HELD_CHARACTERS;
@@ -114,12 +115,20 @@ export class Promises {
     for (const group of tooLarge) this.#drop(group);
     const kept = completions.filter(({ state }) => this.#completions.has(state.id));
     for (const { state } of kept) this.#completions.set(state.id, state);
-    this.#flush();
     const batches = [...this.#batches.values()].map(({ id, key, record: items }) => {
       return { id, key, items };
     });
     const loads = [...this.#loads.values()];
     return { completions: kept, batches, loads, isTooMuch: tooLarge.size > 0 };
+  }
+
+  /** The keeper ended before it had these. What has ended is forgotten with the connection. */
+  unsend({ completions, batches }: Pick<Unsent, "completions" | "batches">): void {
+    for (const { id } of batches) {
+      const batch = this.#client.batches.get(id);
+      if (batch !== null) this.addBatch(batch);
+    }
+    for (const { state } of completions) this.add(state.id);
   }
 
   /** Drops a completion, or a batch with its completions: it ends with this process. */

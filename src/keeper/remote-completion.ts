@@ -1,27 +1,25 @@
 import type { Completion, CompletionEvent } from "../foundry/index.js";
 import { hasEnded, type OpenedCompletion, type OpenParts } from "../jobs/index.js";
-import { closedError, deferred, FoundryError, onAbort } from "../lib/index.js";
+import { closedError, deferred, type FoundryError, onAbort } from "../lib/index.js";
 import type { Patch, WireState } from "./messages.js";
-import { fromWire, patched } from "./states.js";
+import { fromWire, interrupted, patched } from "./states.js";
 
 /** A completion that the keeper or another server runs, or that has ended there. */
 export class RemoteCompletion implements OpenedCompletion {
   readonly #cancel: () => void;
+  readonly #parts: OpenParts;
   #state: WireState;
-  #parts: Partial<OpenParts> = {};
   #left: FoundryError | null = null;
   #wake = (): void => {};
 
-  /** @param cancel Asks for its stop. */
-  constructor(state: WireState, cancel: () => void) {
+  /**
+   * @param parts Of the run that reads it.
+   * @param cancel Asks for its stop.
+   */
+  constructor(state: WireState, parts: OpenParts, cancel: () => void) {
     this.#state = state;
-    this.#cancel = cancel;
-  }
-
-  /** For the run that reads it. */
-  open(parts: OpenParts): this {
     this.#parts = parts;
-    return this;
+    this.#cancel = cancel;
   }
 
   update(patch: Patch): void {
@@ -93,7 +91,7 @@ function* eventsBetween(before: WireState | null, now: WireState): Generator<Com
 }
 
 const keeperEnded = (): FoundryError =>
-  new FoundryError("STREAM_INTERRUPTED", "The process that generated this answer ended.", {
-    action: "Ask again; the text so far is incomplete.",
-    retryable: true,
-  });
+  interrupted(
+    "The process that generated this answer ended.",
+    "Ask again; the text so far is incomplete.",
+  );

@@ -10,16 +10,10 @@ import {
   type WireState,
 } from "./messages.js";
 
-export function toWire(state: CompletionState): WireState {
-  const { error, warnings, data: _inText, toolCalls, details, ...rest } = state;
-  return {
-    ...rest,
-    ...(details === undefined ? {} : { details: { ...details, notes: [...details.notes] } }),
-    ...(toolCalls === undefined ? {} : { toolCalls: [...toolCalls] }),
-    warnings: [...warnings],
-    error: error === null ? null : errorSchema.parse(error.toJSON()),
-  };
-}
+export const toWire = ({ error, data: _inText, ...rest }: CompletionState): WireState => ({
+  ...rest,
+  error: error === null ? null : errorSchema.parse(error.toJSON()),
+});
 
 export function fromWire({ error, ...rest }: WireState): CompletionState {
   return {
@@ -124,3 +118,6 @@ const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest
   prompt.length +
   system.length +
   messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
+
+export const interrupted = (message: string, action = "Ask again."): FoundryError =>
+  new FoundryError("STREAM_INTERRUPTED", message, { action, retryable: true });

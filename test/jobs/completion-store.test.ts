@@ -32,6 +32,15 @@ function storeOf(limits: Partial<StoreLimits>) {
 
 function completionOf(id: string, text: string, until = Promise.resolve()): CompletionRun {
   const progress = new CompletionProgress(0, () => 0, id);
+  return runOf(id, progress, text, until);
+}
+
+function runOf(
+  id: string,
+  progress: CompletionProgress,
+  text: string,
+  until = Promise.resolve(),
+): CompletionRun {
   const open = () => ({
     snapshot: () => progress.snapshot(),
     async *[Symbol.asyncIterator]() {
@@ -75,6 +84,27 @@ it("keeps a limited number of bytes, but always the completion that ended last",
   await finished("c-2", "x".repeat(30));
   expect(idsIn(store)).toEqual(["c-2"]);
   await finished("c-3", "x".repeat(5000));
+  expect(idsIn(store)).toEqual(["c-3"]);
+});
+
+it("counts the calls of tools and the value of a schema among the bytes", async () => {
+  const { store } = storeOf({ mostBytes: 1000 });
+  const long = { text: "x".repeat(600) };
+  const calling = new CompletionProgress(0, () => 0, "c-1");
+  calling.called([{ id: "call-1", name: "save", arguments: long }]);
+  const valued = new CompletionProgress(0, () => 0, "c-2");
+  valued.isValue(long, "");
+  for (const [id, progress] of Object.entries({ "c-1": calling, "c-2": valued })) {
+    const run = runOf(id, progress, "");
+    store.add(run);
+    await run.ended;
+    await Promise.resolve();
+    expect(idsIn(store)).toEqual([id]);
+  }
+  const last = completionOf("c-3", "Text");
+  store.add(last);
+  await last.ended;
+  await Promise.resolve();
   expect(idsIn(store)).toEqual(["c-3"]);
 });
 

@@ -277,11 +277,11 @@ describe("an identical completion", () => {
     let now = 0;
     const completions = await timed(FOREVER, () => now);
     const { id } = completions.start(asked("Go"), { session: "one" }).state;
+    const first = completions.wait(id);
     now = 3001;
     expect(completions.start(asked("Go"), { session: "one" }).joined).toBe(true);
     expect(completions.abandon(id)).toBe(true);
-    await completions.wait(id);
-    expect(completions.get(id).status).toBe("cancelled");
+    expect((await first).status).toBe("cancelled");
   });
 
   it("is not joined as a repetition when it has ended or is being cancelled", async () => {
@@ -306,7 +306,10 @@ describe("an identical completion", () => {
       get: (id) => completions.get(id),
       join: () => completions.start(asked("join")),
       wait: (id) => completions.wait(id, { withinMs: 0 }),
-      "another cancellation": (id) => completions.detach(id),
+      "another cancellation": (id) => {
+        completions.start(asked("another cancellation"));
+        completions.detach(id);
+      },
     };
     const stopped: string[] = [];
     for (const [kind, ask] of Object.entries(kinds)) {
@@ -319,6 +322,15 @@ describe("an identical completion", () => {
       await completions.cancel(id);
     }
     expect(stopped).toEqual(["nothing", "list"]);
+  });
+
+  it("is stopped after all calls that shared it were detached", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go", 0)).state;
+    completions.start(asked("Go", 0));
+    const abandons = [completions.detach(id), completions.detach(id)];
+    for (const abandonUnlessAsked of abandons) abandonUnlessAsked();
+    expect((await completions.wait(id, { withinMs: 10_000 })).status).toBe("cancelled");
   });
 
   it("is stopped when the last of its callers abandons it, and not earlier", async () => {

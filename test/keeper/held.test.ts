@@ -17,6 +17,7 @@ function heldBy(client: FoundryClient) {
     now: () => time.now,
     onChange: () => {},
   });
+  held.follow(client);
   const stateOfHeld = (id = "c-before-1") => held.foundOne(id)?.state;
   const untilEnded = () => expect.poll(() => stateOfHeld()?.endedAt ?? null).not.toBeNull();
   return { held, time, stateOfHeld, untilEnded };
@@ -139,6 +140,40 @@ describe("a completion held by the keeper", () => {
     held.keep(cut, process);
     held.keep({ ...cut, completions: [] }, process);
     expect(held.foundOne("c-before-1")).not.toBeNull();
+  });
+
+  it("is kept if it was returned only in part before the rest of its batch was returned", async () => {
+    const { client } = await talker(ANSWER);
+    const { held } = heldBy(client);
+    const batchId = "b-before-1";
+    const items = [
+      { id: "c-before-1", status: "completed" as const, isTaken: true },
+      { id: "c-before-2", status: "running" as const, isTaken: false },
+    ];
+    const batches = [{ id: batchId, key: "same", items }];
+    const process = owner();
+    held.keep(
+      keepOf({ id: "c-before-1", batchId, status: "completed", endedAt: 5 }, { batches }),
+      process,
+    );
+    held.keep(keepOf({ id: "c-before-2", batchId }), process);
+    held.release([], [batchId]);
+    expect(held.foundOne("c-before-1")).not.toBeNull();
+    expect(held.foundOne("c-before-2")).toBeNull();
+  });
+
+  it("is kept for its batch if it was returned by itself", async () => {
+    const { client } = await talker(ANSWER);
+    const { held } = heldBy(client);
+    const batchId = "b-before-1";
+    const items = [{ id: "c-before-1", status: "running" as const, isTaken: false }];
+    const batches = [{ id: batchId, key: "same", items }];
+    const state = { batchId, status: "completed" as const, endedAt: 5 };
+    held.keep(keepOf(state, { batches }), owner());
+    held.release(["c-before-1"], []);
+    expect(held.find({ ids: [], batch: batchId, same: null }).completions).toHaveLength(1);
+    held.release([], [batchId]);
+    expect(held.size).toBe(0);
   });
 
   it("is joined by an identical request only after its process has ended", async () => {

@@ -374,6 +374,7 @@ describe("a server", () => {
     const address = await newAddress();
     const running = keeperAt(address, client);
     const link = await linkTo(address);
+    await link.ask(keepOf({ status: "completed", endedAt: 1 }), keptSchema);
     const ask = async () =>
       new WeakRef(await link.ask({ do: "find", ids: [], batch: null, same: null }, foundSchema));
     const reply = await ask();
@@ -383,7 +384,8 @@ describe("a server", () => {
     runInNewContext("gc")();
     expect(reply.deref()).toBeUndefined();
     // The connection itself was not collected.
-    expect(await link.holds()).toBe(0);
+    expect(await link.holds()).toBe(1);
+    link.send({ do: "release", completions: ["c-before-1"], batches: [], loads: [] });
     await running;
   });
 
@@ -406,6 +408,59 @@ describe("a server", () => {
     expect(await keeping.holds()).toBe(0);
     await keeping.answered({ promised: [id], delivered: [] });
     expect(kept).toMatchObject([{ completions: [{ state: { id } }] }]);
+  });
+
+  it("releases a result of a batch when its rest has been returned", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const released: unknown[] = [];
+    await scriptedKeeper(address, (message, send) => {
+      if (message.do === "release") released.push(message);
+      else send({ reply: message.n, value: { isKept: true } });
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const batch = client.batches.start([{ prompt: "One" }, { prompt: "Two" }]);
+    const { signal } = new AbortController();
+    await batch.wait({ withinMs: 10_000, signal, isEnough: () => false });
+    const [cut = ""] = batch.pending;
+    batch.take(0);
+    await keeping.answeredBatch(batch);
+    await keeping.answered({ promised: [cut], delivered: [] });
+    batch.take(1);
+    await keeping.answeredBatch(batch);
+    await keeping.answered({ promised: [], delivered: [cut] });
+    await expect
+      .poll(() => released)
+      .toMatchObject([{ batches: [batch.id] }, { completions: [cut] }]);
+  });
+
+  it("hands over again what has ended, where the keeper ends before its reply", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const kept: Message[] = [];
+    await scriptedKeeper(address, (message, send) => {
+      kept.push(message);
+      // The first reply is none, so that the server closes the connection.
+      if (kept.length % 2 === 1) send({});
+      else send({ reply: message.n, value: { isKept: true } });
+    });
+    const start = () => Promise.resolve();
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    const { id } = client.completions.start({ prompt: "Hi" }).state;
+    await client.completions.wait(id);
+    await keeping.answered({ promised: [id], delivered: [] });
+    const completions = [{ state: { id, text: ANSWER.text } }];
+    expect(kept).toMatchObject([{ completions }, { completions }]);
+
+    const batch = client.batches.start([{ prompt: "One" }]);
+    const { signal } = new AbortController();
+    await batch.wait({ withinMs: 10_000, signal, isEnough: () => false });
+    await keeping.answeredBatch(batch);
+    const batches = [{ id: batch.id }];
+    expect(kept.slice(2)).toMatchObject([{ batches }, { batches }]);
   });
 
   it("rejects its questions when the keeper ends, and after that", async () => {
