@@ -118,7 +118,8 @@ async function simulatedFoundry(keep: Keep) {
   // As flags, which outrank what the user has set; Windows starts the script with Node like all others.
   return {
     flags: ["--cli", cli.script, "--embedded", "false"],
-    environment: { HOME: home, USERPROFILE: home },
+    // The simulated service need not have the user's own default model.
+    environment: { HOME: home, USERPROFILE: home, FOUNDRY_MODEL: "" },
   };
 }
 

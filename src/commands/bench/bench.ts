@@ -86,7 +86,7 @@ async function measured(
       onNote: (sentence) => notes.say(sentence),
       rounds: flags.rounds,
       answerTokens: flags.tokens,
-      withinMs: flags.minutes * 60_000,
+      withinMs: Math.round(flags.minutes * 60_000),
       memory: memoryOf(health),
       onProgress: (percent, what) => {
         // The log of a script needs no line for each round.

@@ -238,9 +238,8 @@ class ModelBench {
           if (prompts !== null) cell.rounds.push(await roundOf(prompts, ask));
         } catch (thrown) {
           if (signal.aborted || !timeLimit.aborted) throw thrown;
-          const minutes = withinMs / 60_000;
           this.#notMeasured.push(
-            `The other rounds: ${minutes} min is their limit (\`--minutes\`).`,
+            `The other rounds: ${withinMs / 60_000} min is their limit (\`--minutes\`).`,
           );
           return;
         }

@@ -60,7 +60,7 @@ export async function setup(args: readonly string[]): Promise<number> {
   if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
-  const named = (await Promise.all(own.host.map(hostsNamed))).flat();
+  const named = [...new Set((await Promise.all(own.host.map(hostsNamed))).flat())];
   const screen = terminalScreen(process.stdout, process.env);
   if (own.print) return entriesPrinted(named.length === 0 ? hostsFor(thisMachine()) : named, flags);
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
@@ -146,9 +146,9 @@ async function hostsChanged(
     throw misuse("Nothing was written: there is no terminal to ask on.", "Add --yes to write.");
   }
   const chosen = questions === null ? open : await questions.choose(open);
-  if (chosen === null) {
+  if (chosen === null || chosen.length === 0) {
     screen.say("Nothing was written.");
-    return EXIT.interrupted;
+    return chosen === null ? EXIT.interrupted : code;
   }
   const written = await runAll(chosen, screen);
   return written ? code : EXIT.failed;
