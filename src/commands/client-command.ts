@@ -1,6 +1,6 @@
 import { SpeedMemory, withoutAttempts } from "../foundry/index.js";
 import { FoundryClient, type FoundryClientOptions } from "../jobs/index.js";
-import { type ErrorCode, type FoundryError, toFoundryError } from "../lib/index.js";
+import { type ErrorCode, type FoundryError, isAbortOf, toFoundryError } from "../lib/index.js";
 import { createLogger } from "../log.js";
 import { onTermination, ownDirectory, thisMachine } from "../platform/index.js";
 import { readSettings, type Settings } from "../settings.js";
@@ -55,7 +55,7 @@ export async function clientCommand(
   } catch (thrown) {
     notes.clear();
     const error = inTerminalWords(toFoundryError(thrown));
-    if (signal.aborted) {
+    if (isAbortOf(signal, thrown)) {
       // A download may go on in the service.
       if (!error.action.startsWith("Nothing to do")) {
         process.stderr.write(paragraph(error.action, process.stderr));

@@ -9,6 +9,7 @@ import { counted, FoundryError, jsonFrom, VERSION, withoutCredentials } from "..
 import type { ProgressUpdate } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
+import { readArguments } from "./arguments.js";
 import { EXIT } from "./command-line.js";
 import { printHelp, type Screen, terminalScreen } from "./terminal.js";
 
@@ -32,8 +33,9 @@ const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
  * Shows what the server does: as a host would, starts it and goes through health, models, a load and a
  * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
  */
-export async function demo(flags: readonly string[]): Promise<number> {
-  if (flags.some((flag) => flag === "--help" || flag === "-h")) return printHelp(HELP);
+export async function demo(args: readonly string[]): Promise<number> {
+  const { flags, asksForHelp } = readArguments("demo", args, z.object({}));
+  if (asksForHelp) return printHelp(HELP);
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
   const atEnd: (() => Promise<unknown>)[] = [];

@@ -4,7 +4,7 @@ import { FOUND_BY_WORDS, type FoundBy, type Health } from "../foundry/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import { formatDuration, inSnakeCase, VERSION } from "../lib/index.js";
 import { terminalWords } from "../terminal-words.js";
-import { misuse, readArguments } from "./arguments.js";
+import { readArguments } from "./arguments.js";
 import { type ClientCommand, clientCommand } from "./client-command.js";
 import { EXIT } from "./command-line.js";
 import { type RunningServer, runningServers } from "./running-servers.js";
@@ -38,9 +38,8 @@ const SEARCH_MS = 5000;
 
 /** `foundry-local-mcp monitor`: the service and the running servers, live, once or as JSON. */
 export async function monitor(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("monitor", args, schema);
+  const { own, flags, asksForHelp } = readArguments("monitor", args, schema);
   if (asksForHelp) return printHelp(HELP);
-  if (words.length > 0) throw misuse("monitor takes no argument.", "Leave it out.");
   return clientCommand({ flags }, (command) => watch(command, own));
 }
 

@@ -40,7 +40,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp ask`: one question to a model, for a person at a terminal or a script. */
 export async function ask(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema);
+  const accepted = { takesWords: true };
+  const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema, accepted);
   if (asksForHelp) return printHelp(HELP);
   const onFailure = (error: FoundryError): void => {
     if (own.json) writeJson({ ok: false, ...failureOf(error) });

@@ -49,7 +49,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp bench`: the speed of the user's own models. */
 export async function bench(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("bench", args, flagsSchema);
+  const accepted = { takesWords: true };
+  const { own, words, flags, asksForHelp } = readArguments("bench", args, flagsSchema, accepted);
   if (asksForHelp) return printHelp(HELP);
   if (words.length > MOST_MODELS) throw misuse("Too many models.", `At most ${MOST_MODELS}.`);
   if (own.html !== undefined) await assertWritable(own.html);

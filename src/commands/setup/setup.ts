@@ -53,11 +53,9 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp setup`: adds the server to the hosts of this machine. */
 export async function setup(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("setup", args, flagsSchema, {
-    yes: "y",
-  });
+  const short = { yes: "y" };
+  const { own, flags, asksForHelp } = readArguments("setup", args, flagsSchema, { short });
   if (asksForHelp) return printHelp(HELP);
-  if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
   const named = [...new Set((await Promise.all(own.host.map(hostsNamed))).flat())];
