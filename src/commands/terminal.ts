@@ -10,8 +10,16 @@ export interface Output {
   readonly columns?: number;
 }
 
+/** Where a text goes that comes bit by bit. */
+export interface TextOutput {
+  stream(piece: string): void;
+  /** Ends the last line. `true`: there was a text since the last end. */
+  endStream(): boolean;
+}
+
 /** How a command talks to a person in front of a terminal, or to whatever reads its output instead. */
-export interface Screen {
+export interface Screen extends TextOutput {
+  readonly isTerminal: boolean;
   title(name: string, what?: string): void;
   say(...lines: readonly string[]): void;
   /** Facts with their names before them, one below the other; those of `null` are left out. */
@@ -32,9 +40,6 @@ export interface Screen {
    * a line for each message, and one for each ten percent.
    */
   progress(news: News): void;
-  /** A piece of a text that comes bit by bit. */
-  stream(piece: string): void;
-  endStream(): void;
 }
 
 const CLEAR_LINE = "\r\u001b[2K";
@@ -72,6 +77,7 @@ export function terminalScreen(output: Output, environment: Environment): Screen
   const deeper = (text: string): string => indented(text).replaceAll("\n", `\n${INDENT}`);
 
   return {
+    isTerminal,
     title: (name, what) => {
       const beside =
         what === undefined ? "" : broken(what, name.length).replaceAll(/\n */g, `\n${INDENT}`);
@@ -108,9 +114,11 @@ export function terminalScreen(output: Output, environment: Environment): Screen
       isAtLineStart = false;
     },
     endStream: () => {
-      if (!isAtLineStart) write(`${streamed.end()}\n`);
+      const hasText = !isAtLineStart;
+      if (hasText) write(`${streamed.end()}\n`);
       streamed = new WrappedText(textColumns(output), INDENT);
       isAtLineStart = true;
+      return hasText;
     },
   };
 }

@@ -91,7 +91,7 @@ async function measured(
       memory: memoryOf(health),
       onProgress: (percent, what) => {
         // The log of a script needs no line for each round.
-        const message = process.stderr.isTTY ? `${measuring}: ${what}` : measuring;
+        const message = notes.isTerminal ? `${measuring}: ${what}` : measuring;
         notes.progress({ message, percent });
       },
       onEstimate: (ms) => {
