@@ -47,8 +47,9 @@ const INDENT = "  ";
 
 /** Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org). */
 export function terminalScreen(output: Output, environment: Environment): Screen {
-  const isTerminal = output.isTTY === true;
-  const hasColours = isTerminal && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
+  // A dumb terminal shows escape sequences as they are.
+  const isTerminal = output.isTTY === true && environment["TERM"] !== "dumb";
+  const hasColours = isTerminal && !environment["NO_COLOR"];
   const paint = (code: number, text: string): string =>
     hasColours ? `\u001b[${code}m${text}\u001b[0m` : text;
   let hasStatus = false;
