@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -39,25 +40,12 @@ export async function demo(args: readonly string[]): Promise<number> {
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
   const atEnd: (() => Promise<unknown>)[] = [];
-  let ending = Promise.resolve();
-  const end = (): Promise<void> => {
-    // After an interruption both it and the end of all below come here, and wait for the same.
-    ending = ending.then(async () => {
-      for (const step of atEnd.splice(0).reverse()) await step().catch(() => {});
-    });
-    return ending;
-  };
   const interruption = new AbortController();
   const { signal } = interruption;
-  let isReady = false;
-  onTermination(() => {
-    interruption.abort();
-    // Do not clean up while setup is running: setup would recreate files in a deleted folder.
-    if (isReady) void end();
-  });
+  onTermination(() => interruption.abort());
   const keep: Keep = (part, close) => {
     atEnd.push(() => close(part));
-    // What came up after the interruption is ended as well.
+    // What came up after the interruption is ended, too.
     signal.throwIfAborted();
     return part;
   };
@@ -65,7 +53,6 @@ export async function demo(args: readonly string[]): Promise<number> {
     const endpoint = settings.FOUNDRY_ENDPOINT;
     const isSimulated = endpoint === undefined;
     const place = isSimulated ? await simulatedFoundry(keep) : { flags: [], environment: {} };
-    isReady = true;
     screen.say(
       isSimulated
         ? "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its command line. The server has to find it, as it would find yours, and all else is real."
@@ -83,7 +70,9 @@ export async function demo(args: readonly string[]): Promise<number> {
       }),
       (started) => started.close(),
     );
-    await show(server, screen, isSimulated);
+    // The end of the server ends also what it still works on.
+    await Promise.race([show(server, screen, isSimulated), once(signal, "abort")]);
+    signal.throwIfAborted();
     screen.good("That was all. `foundry-local-mcp setup` adds the server to your MCP hosts.");
     return EXIT.done;
   } catch (thrown) {
@@ -92,7 +81,7 @@ export async function demo(args: readonly string[]): Promise<number> {
     screen.bad(thrown.message);
     return EXIT.failed;
   } finally {
-    await end();
+    for (const step of atEnd.reverse()) await step().catch(() => {});
   }
 }
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TelemetryExporter } from "../../../src/commands/telemetry/exporter.js";
-import { pairsIn } from "../../../src/commands/telemetry/otlp.js";
 import { telemetryOf } from "../../../src/commands/telemetry/index.js";
+import { pairsIn } from "../../../src/commands/telemetry/otlp.js";
 import { silentLogger } from "../../../src/log.js";
 import { MODEL, talker } from "../../jobs/fixtures.js";
 import { deadPort } from "../../ports.js";
