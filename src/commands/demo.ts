@@ -64,7 +64,7 @@ export async function demo(args: readonly string[]): Promise<number> {
         env: {
           ...environment(),
           ...place.environment,
-          // The server's log would stand in the middle of the demo; who wants it asks for it.
+          // The log of the server would interrupt the demo, so a level must be set for it.
           FOUNDRY_LOG_LEVEL: settings.FOUNDRY_LOG_LEVEL ?? "error",
         },
       }),
@@ -85,7 +85,7 @@ export async function demo(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Takes note of how a part is ended when all is over. */
+/** Registers how a part is closed at the end of the demo. */
 type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
 
 /**

@@ -216,7 +216,7 @@ async function answersOf(file: string | undefined): Promise<readonly ScriptedAns
   }
 }
 
-/** Which ports can be had, where that is why it could not be listened on one. */
+/** Which ports are allowed, if the error is about the port; else `null`. */
 export function allowedPort(error: unknown, platform: NodeJS.Platform): string | null {
   const code = systemCodeOf(error);
   if (code === "EADDRINUSE") return "a port that is free";

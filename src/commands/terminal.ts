@@ -25,11 +25,13 @@ export interface Screen extends TextOutput {
   /** Facts with their names before them, one below the other; those of `null` are left out. */
   table(rows: readonly (readonly [name: string, value: string | null])[]): void;
   faint(line: string): void;
+  /** Lines of {@link columnLines}, which fit. */
+  rows(lines: readonly string[]): void;
   /** Lines of a file, which are not broken. */
   verbatim(lines: string): void;
   good(line: string): void;
   bad(text: string): void;
-  /** That all in all it does not work. */
+  /** A last sentence that says that something does not work. */
   verdict(line: string): void;
   /** Takes a status line away. */
   clear(): void;
@@ -94,6 +96,7 @@ export function terminalScreen(output: Output, environment: Environment): Screen
       }
     },
     faint: (text) => write(`${INDENT}${paint(2, indented(broken(text)))}\n`),
+    rows: (lines) => write(lines.map((row) => `${INDENT}${row}\n`).join("")),
     verbatim: (text) => write(`${INDENT}${INDENT}${paint(2, deeper(text))}\n`),
     good: (text) => write(`\n${paint(32, withoutControls(asTyped(text)))}\n`),
     bad: (text) =>

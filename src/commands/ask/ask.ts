@@ -1,13 +1,13 @@
 import * as z from "zod";
-import type { Completion, CompletionRequest, JsonSchema } from "../../foundry/index.js";
+import type { Completion, CompletionRequest } from "../../foundry/index.js";
 import { counted, type FoundryError, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { showAnswer } from "../answer.js";
-import { misuse, readArguments } from "../arguments.js";
+import { readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import { printHelp, type TextOutput, textColumns, WrappedText } from "../terminal.js";
-import { jsonFile, requestOf } from "./input.js";
+import { requestOf, schemaIn } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
        PROGRAM | foundry-local-mcp ask [QUESTION] [flags]
@@ -49,16 +49,10 @@ export async function ask(args: readonly string[]): Promise<number> {
   return clientCommand({ flags, onFailure }, async (command) => {
     const { signal } = command;
     const asked = await requestOf({ words, files: own.file, input: process.stdin, signal });
-    const schema = own.schema === undefined ? undefined : await schemaOf(own.schema, signal);
+    const schema = own.schema === undefined ? undefined : await schemaIn(own.schema, signal);
     const { FOUNDRY_MODEL: model } = command.settings;
     return answered({ ...asked, system: own.system, schema, model }, own, command);
   });
-}
-
-async function schemaOf(file: string, signal: AbortSignal): Promise<JsonSchema> {
-  const schema = z.record(z.string(), z.unknown()).safeParse(await jsonFile(file, signal));
-  if (schema.success) return schema.data;
-  throw misuse(`${JSON.stringify(file)} is not a JSON Schema.`, "Give a file with a JSON object.");
 }
 
 async function answered(

@@ -78,7 +78,7 @@ async function measured(
     const report = await new ModelBench(name, context).measure();
     notes.clear();
     models.push(report);
-    if (!json) showModel(report, screen, (text) => process.stdout.write(text));
+    if (!json) showModel(report, screen);
   }
   const report = reportOf(settings, health, models, at);
   if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);

@@ -46,7 +46,7 @@ export function checkFoundry(
   });
 }
 
-/** `null` where there is no service; what to do then has been said. */
+/** `null` where there is no service; the error and its advice are then on the screen. */
 async function listed(
   { client, signal, notes }: ClientCommand,
   screen: Screen,

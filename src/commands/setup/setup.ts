@@ -1,5 +1,4 @@
 import * as z from "zod";
-import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { thisMachine } from "../../platform/index.js";
 import { isSecret, readSettings, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
@@ -82,8 +81,7 @@ async function hostsNamed(name: string): Promise<readonly HostKind[]> {
 
 /** The entry of a host: the program, and the settings that were given. What is secret goes into its variables. */
 function entryFor(host: HostKind, flags: readonly string[]) {
-  const machine = thisMachine();
-  const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
+  const program = programOf(thisMachine());
   const given = settingsOfFlags(flags);
   const isHidden = ({ name, raw }: (typeof given)[number]): boolean => isSecret(name, raw);
   return (before: unknown) =>

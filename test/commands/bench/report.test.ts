@@ -52,7 +52,7 @@ function shownOf(report = benchReport()): string {
     text += piece;
   };
   const screen = terminalScreen({ write, isTTY: true, columns: 80 }, { NO_COLOR: "1" });
-  for (const model of report.models) showModel(model, screen, write);
+  for (const model of report.models) showModel(model, screen);
   showEnd(report, screen);
   return text;
 }
