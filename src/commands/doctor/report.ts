@@ -27,7 +27,7 @@ const completionReportSchema = z.object({
     .nullable()
     .describe("0 where the model was in memory; null where it was not loaded"),
   first_token_ms: z.number().nullable(),
-  tokens_per_second: z.number().nullable().describe("null where the answer was too short to measure it"),
+  tokens_per_second: z.number().nullable().describe("null where the answer was too short"),
   error: problemSchema.extend({ code: z.string() }).nullable(),
 });
 
