@@ -17,7 +17,7 @@ import { missingHosts } from "../test/clients/hosts-page.js";
 import { outcomeTables } from "../test/faults/outcomes.js";
 import { GENERATED_FILES } from "./distribution/generated-files.js";
 import { INSTALL_LINKS } from "./distribution/install-links.js";
-import { table, withPart } from "./markdown.js";
+import { firstSentence, table, withPart } from "./markdown.js";
 import { missingFiles } from "./named-files.js";
 
 /** Whether the same call can succeed later without a change. `depends`: the error itself says it. */
@@ -69,8 +69,6 @@ const ERROR_NAMES = Object.keys(ERROR_CODES).filter(
 );
 
 const code = (text: string): string => `\`${text}\``;
-
-const firstSentence = (text: string): string => /^.*?\.(?=\s|$)/s.exec(text)?.[0] ?? text;
 
 const argumentSchema = z.object({
   type: z.string().optional(),

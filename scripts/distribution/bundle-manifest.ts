@@ -1,5 +1,6 @@
 import { TOOL_LISTINGS } from "../../src/mcp/listings.js";
 import { getPrompt, PROMPT_LISTINGS } from "../../src/mcp/prompts.js";
+import { firstSentence } from "../markdown.js";
 import { FIELDS, PRODUCT } from "./description.js";
 
 /** The file that a user of Claude Desktop opens. */
@@ -57,7 +58,7 @@ export const bundleManifest = () => ({
   },
   tools: TOOL_LISTINGS.map(({ name, description }) => ({
     name,
-    description: /^.*?\.(?=\s|$)/s.exec(description ?? "")?.[0] ?? description,
+    description: firstSentence(description ?? ""),
   })),
   prompts: PROMPT_LISTINGS.map(({ name, description, arguments: given = [] }) => {
     const names = given.map((argument) => argument.name);

@@ -4,7 +4,7 @@ import { FoundryError, meantName } from "../lib/index.js";
 import { folderSeparator } from "../platform/index.js";
 import { parsedFlags, SETTING_FLAGS } from "../settings.js";
 
-type Values = ReturnType<typeof parseArgs>["values"];
+type Flags = NonNullable<ParseArgsConfig["options"]>;
 
 /** What a command was started with. */
 interface CommandArguments<T> {
@@ -16,14 +16,22 @@ interface CommandArguments<T> {
   readonly asksForHelp: boolean;
 }
 
+/** What a command accepts besides its own flags. */
+interface Accepted {
+  /** One letter for some of its own flags, by their names. */
+  readonly short?: Readonly<Record<string, string>>;
+  /** Default: false. */
+  readonly takesWords?: boolean;
+  /** Default: true. */
+  readonly takesSettings?: boolean;
+}
+
 /**
  * The flags of a schema, and `--help`: a flag that takes `true` has no value, one that takes a list may be
  * given several times, and all others have a value.
- *
- * @param short One letter for some flags, by their names.
  */
-export function flagsOf({ shape }: z.ZodObject, short: Readonly<Record<string, string>> = {}) {
-  const flags: NonNullable<ParseArgsConfig["options"]> = { help: { type: "boolean", short: "h" } };
+function flagsOf({ shape }: z.ZodObject, short: NonNullable<Accepted["short"]>): Flags {
+  const flags: Flags = { help: { type: "boolean", short: "h" } };
   for (const [name, value] of Object.entries(shape)) {
     flags[name] = {
       type: z.safeParse(value, true).success ? "boolean" : "string",
@@ -38,17 +46,17 @@ export function flagsOf({ shape }: z.ZodObject, short: Readonly<Record<string, s
  * The arguments of a command: its own flags, those of the settings, and words.
  *
  * @param schema Of its own flags.
- * @param short One letter for some of them.
- * @throws FoundryError `INVALID_SETTING` for a flag that is unknown or does not fit.
+ * @throws FoundryError `INVALID_SETTING` for a flag that is unknown or does not fit, and for a word where
+ *   none is taken.
  */
 export function readArguments<S extends z.ZodObject>(
   command: string,
   args: readonly string[],
   schema: S,
-  short?: Readonly<Record<string, string>>,
+  { short = {}, takesWords = false, takesSettings = true }: Accepted = {},
 ): CommandArguments<z.output<S>> {
-  const help = `See \`foundry-local-mcp ${command} --help\`.`;
-  const options: ReturnType<typeof flagsOf> = { ...FLAGS, ...flagsOf(schema, short) };
+  const help = helpOf(command);
+  const options: Flags = { ...(takesSettings ? FLAGS : {}), ...flagsOf(schema, short) };
   const known = Object.keys(options);
   const end = args.indexOf("--");
   const unknown = (end === -1 ? args : args.slice(0, end))
@@ -59,32 +67,31 @@ export function readArguments<S extends z.ZodObject>(
     () => parseArgs({ args: [...args], options, strict: true, allowPositionals: true }),
     meant === null ? help : `Did you mean --${meant}? ${help}`,
   );
+  const asksForHelp = values["help"] === true;
   const own = schema.safeParse(values);
   if (!own.success) {
     const [issue] = own.error.issues;
-    throw misuse(
-      `Invalid value for --${String(issue?.path[0])}.`,
-      `Allowed: ${issue?.message ?? "something else"}. ${help}`,
-    );
+    const name = String(issue?.path[0]);
+    throw refused(command, name, values[name], issue?.message ?? "something else");
+  }
+  if (positionals.length > 0 && !takesWords && !asksForHelp) {
+    throw misuse(`${command} takes no argument.`, `Leave it out. ${help}`);
   }
   const flags = Object.keys(SETTING_FLAGS).flatMap((flag) => {
-    const value = flag in schema.shape ? null : settingOf(values[flag]);
+    const value = settingOf(values[flag]);
     return value === null ? [] : [`--${flag}=${value}`];
   });
-  return { own: own.data, words: positionals, flags, asksForHelp: values["help"] === true };
+  return { own: own.data, words: positionals, flags, asksForHelp };
 }
 
 /**
  * `--files` may be given several times, as for the server, but takes one folder each time: the words after
  * it are the command's own, where the server takes them as further folders.
  */
-const FLAGS: NonNullable<ParseArgsConfig["options"]> = {
-  ...SETTING_FLAGS,
-  files: { type: "string", multiple: true },
-};
+const FLAGS: Flags = { ...SETTING_FLAGS, files: { type: "string", multiple: true } };
 
 /** The value of a setting. `null`: it was not given. */
-function settingOf(value: Values[string]): string | null {
+function settingOf(value: ReturnType<typeof parseArgs>["values"][string]): string | null {
   if (!Array.isArray(value)) return typeof value === "string" ? value : null;
   return value.filter((each) => each !== "").join(folderSeparator(process.platform));
 }
@@ -92,3 +99,17 @@ function settingOf(value: Values[string]): string | null {
 /** A mistake in how a command was called, in words. */
 export const misuse = (message: string, action: string): FoundryError =>
   new FoundryError("INVALID_SETTING", message, { action });
+
+/** A value of a flag that does not fit. */
+export const refused = (
+  command: string,
+  flag: string,
+  value: unknown,
+  allowed: string,
+): FoundryError =>
+  misuse(
+    `Invalid value for --${flag}: ${JSON.stringify(value)}.`,
+    `Allowed: ${allowed}. ${helpOf(command)}`,
+  );
+
+const helpOf = (command: string): string => `See \`foundry-local-mcp ${command} --help\`.`;

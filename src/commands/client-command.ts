@@ -1,8 +1,8 @@
 import { SpeedMemory, withoutAttempts } from "../foundry/index.js";
 import { FoundryClient, type FoundryClientOptions } from "../jobs/index.js";
-import { type ErrorCode, type FoundryError, toFoundryError } from "../lib/index.js";
+import { type ErrorCode, type FoundryError, isAbortOf, toFoundryError } from "../lib/index.js";
 import { createLogger } from "../log.js";
-import { onTermination, ownDirectory, thisMachine } from "../platform/index.js";
+import { endProcess, onTermination, ownDirectory, thisMachine } from "../platform/index.js";
 import { readSettings, type Settings } from "../settings.js";
 import { terminalWords } from "../terminal-words.js";
 import { clientOptions, secretsOf } from "./client-options.js";
@@ -45,7 +45,10 @@ export async function clientCommand(
   const ending = new AbortController();
   const { signal } = ending;
   onTermination(() => {
-    if (signal.aborted) process.exit(EXIT.interrupted);
+    if (signal.aborted) {
+      process.exitCode = EXIT.interrupted;
+      endProcess();
+    }
     ending.abort();
   });
   const client = new FoundryClient({ ...clientOptions(settings, log), ...options });
@@ -55,7 +58,7 @@ export async function clientCommand(
   } catch (thrown) {
     notes.clear();
     const error = inTerminalWords(toFoundryError(thrown));
-    if (signal.aborted) {
+    if (isAbortOf(signal, thrown)) {
       // A download may go on in the service.
       if (!error.action.startsWith("Nothing to do")) {
         process.stderr.write(paragraph(error.action, process.stderr));

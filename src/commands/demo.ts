@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -9,6 +10,7 @@ import { counted, FoundryError, jsonFrom, VERSION, withoutCredentials } from "..
 import type { ProgressUpdate } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
+import { readArguments } from "./arguments.js";
 import { EXIT } from "./command-line.js";
 import { printHelp, type Screen, terminalScreen } from "./terminal.js";
 
@@ -32,30 +34,18 @@ const LAPTOP = { tokensPerSecond: 40, firstTokenMs: 400, loadMs: 1500 };
  * Shows what the server does: as a host would, starts it and goes through health, models, a load and a
  * completion. On a simulated Foundry Local that it has to find, or on the one at FOUNDRY_ENDPOINT.
  */
-export async function demo(flags: readonly string[]): Promise<number> {
-  if (flags.some((flag) => flag === "--help" || flag === "-h")) return printHelp(HELP);
+export async function demo(args: readonly string[]): Promise<number> {
+  const { flags, asksForHelp } = readArguments("demo", args, z.object({}));
+  if (asksForHelp) return printHelp(HELP);
   const settings = readSettings(flags, process.env);
   const screen = terminalScreen(process.stdout, process.env);
   const atEnd: (() => Promise<unknown>)[] = [];
-  let ending = Promise.resolve();
-  const end = (): Promise<void> => {
-    // After an interruption both it and the end of all below come here, and wait for the same.
-    ending = ending.then(async () => {
-      for (const step of atEnd.splice(0).reverse()) await step().catch(() => {});
-    });
-    return ending;
-  };
   const interruption = new AbortController();
   const { signal } = interruption;
-  let isReady = false;
-  onTermination(() => {
-    interruption.abort();
-    // Do not clean up while setup is running: setup would recreate files in a deleted folder.
-    if (isReady) void end();
-  });
+  onTermination(() => interruption.abort());
   const keep: Keep = (part, close) => {
     atEnd.push(() => close(part));
-    // What came up after the interruption is ended as well.
+    // What came up after the interruption is ended, too.
     signal.throwIfAborted();
     return part;
   };
@@ -63,7 +53,6 @@ export async function demo(flags: readonly string[]): Promise<number> {
     const endpoint = settings.FOUNDRY_ENDPOINT;
     const isSimulated = endpoint === undefined;
     const place = isSimulated ? await simulatedFoundry(keep) : { flags: [], environment: {} };
-    isReady = true;
     screen.say(
       isSimulated
         ? "FOUNDRY_ENDPOINT is not set, so this demo runs on a simulated Foundry Local: a service and its command line. The server has to find it, as it would find yours, and all else is real."
@@ -75,13 +64,15 @@ export async function demo(flags: readonly string[]): Promise<number> {
         env: {
           ...environment(),
           ...place.environment,
-          // The server's log would stand in the middle of the demo; who wants it asks for it.
+          // The log of the server would interrupt the demo, so a level must be set for it.
           FOUNDRY_LOG_LEVEL: settings.FOUNDRY_LOG_LEVEL ?? "error",
         },
       }),
       (started) => started.close(),
     );
-    await show(server, screen, isSimulated);
+    // The end of the server ends also what it still works on.
+    await Promise.race([show(server, screen, isSimulated), once(signal, "abort")]);
+    signal.throwIfAborted();
     screen.good("That was all. `foundry-local-mcp setup` adds the server to your MCP hosts.");
     return EXIT.done;
   } catch (thrown) {
@@ -90,11 +81,11 @@ export async function demo(flags: readonly string[]): Promise<number> {
     screen.bad(thrown.message);
     return EXIT.failed;
   } finally {
-    await end();
+    for (const step of atEnd.reverse()) await step().catch(() => {});
   }
 }
 
-/** Takes note of how a part is ended when all is over. */
+/** Registers how a part is closed at the end of the demo. */
 type Keep = <T>(part: T, close: (part: T) => Promise<unknown>) => T;
 
 /**
@@ -118,7 +109,8 @@ async function simulatedFoundry(keep: Keep) {
   // As flags, which outrank what the user has set; Windows starts the script with Node like all others.
   return {
     flags: ["--cli", cli.script, "--embedded", "false"],
-    environment: { HOME: home, USERPROFILE: home },
+    // The simulated service need not have the user's own default model.
+    environment: { HOME: home, USERPROFILE: home, FOUNDRY_MODEL: "" },
   };
 }
 

@@ -44,9 +44,8 @@ const listFlags = z.object({ json: z.boolean().default(false) });
 
 /** `foundry-local-mcp models`: the list of models, for a person or a script. */
 export async function models(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("models", args, listFlags);
+  const { own, flags, asksForHelp } = readArguments("models", args, listFlags);
   if (asksForHelp) return printHelp(HELP.models);
-  if (words.length > 0) throw misuse("models takes no argument.", "Leave it out.");
   return clientCommand({ flags }, async ({ client, signal, notes }) => {
     const list = await client.listModels({ signal, onStatus: notes.progress });
     notes.clear();
@@ -123,7 +122,8 @@ const commandOf =
     run: (client: FoundryClient, name: string, options: LoadOptions) => Promise<Done>,
   ) =>
   async (args: readonly string[]): Promise<number> => {
-    const { own, words, flags, asksForHelp } = readArguments(work, args, workFlags);
+    const accepted = { takesWords: true };
+    const { own, words, flags, asksForHelp } = readArguments(work, args, workFlags, accepted);
     if (asksForHelp) return printHelp(HELP[work]);
     const [name] = words;
     if (name === undefined || words.length > 1) {

@@ -4,7 +4,7 @@ import { FOUND_BY_WORDS, type FoundBy, type Health } from "../foundry/index.js";
 import type { FoundryClient } from "../jobs/index.js";
 import { formatDuration, inSnakeCase, VERSION } from "../lib/index.js";
 import { terminalWords } from "../terminal-words.js";
-import { misuse, readArguments } from "./arguments.js";
+import { readArguments } from "./arguments.js";
 import { type ClientCommand, clientCommand } from "./client-command.js";
 import { EXIT } from "./command-line.js";
 import { type RunningServer, runningServers } from "./running-servers.js";
@@ -38,9 +38,8 @@ const SEARCH_MS = 5000;
 
 /** `foundry-local-mcp monitor`: the service and the running servers, live, once or as JSON. */
 export async function monitor(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("monitor", args, schema);
+  const { own, flags, asksForHelp } = readArguments("monitor", args, schema);
   if (asksForHelp) return printHelp(HELP);
-  if (words.length > 0) throw misuse("monitor takes no argument.", "Leave it out.");
   return clientCommand({ flags }, (command) => watch(command, own));
 }
 
@@ -48,7 +47,7 @@ async function watch(
   { client, signal }: ClientCommand,
   { json, once }: z.output<typeof schema>,
 ): Promise<number> {
-  const service = new ServiceWatch(client, signal);
+  const newestHealth = healthWatch(client, signal);
   const { isTTY } = process.stdout;
   const isLive = !json && !once && isTTY && process.env["TERM"] !== "dumb";
   const isOnce = once || (!json && !isLive);
@@ -60,7 +59,7 @@ async function watch(
   try {
     for (;;) {
       const begin = performance.now();
-      const [health, servers] = await Promise.all([service.latest(), runningServers()]);
+      const [health, servers] = await Promise.all([newestHealth(), runningServers()]);
       if (signal.aborted) return EXIT.interrupted;
       const view: View = { version: VERSION, at: new Date(), health, servers };
       if (json) process.stdout.write(`${JSON.stringify(jsonOf(view))}\n`);
@@ -77,37 +76,33 @@ async function watch(
   }
 }
 
-/** The health of the service. A check that takes long does not hold up the view. */
-class ServiceWatch {
-  readonly #client: FoundryClient;
-  readonly #signal: AbortSignal;
-  #latest: Health | null = null;
-  #checking: Promise<Health> | null = null;
-  #dueAt = 0;
-
-  constructor(client: FoundryClient, signal: AbortSignal) {
-    this.#client = client;
-    this.#signal = signal;
-  }
-
-  /** The newest there is; the first one is waited for. */
-  async latest(): Promise<Health> {
-    if (this.#checking === null && performance.now() >= this.#dueAt) {
-      this.#checking = this.#client
-        .healthCheck({ signal: this.#signal })
-        .then((health) => {
-          this.#latest = health;
-          this.#dueAt = performance.now() + (health.endpoint === null ? SEARCH_MS : 0);
-          return health;
-        })
-        .finally(() => {
-          this.#checking = null;
-        });
+/**
+ * The newest health of the service. The first one is waited for; later, a check that takes long does not hold
+ * up the view.
+ */
+function healthWatch(client: FoundryClient, signal: AbortSignal): () => Promise<Health> {
+  let isChecking = false;
+  let dueAt = 0;
+  const check = (): Promise<Health> => {
+    isChecking = true;
+    const checked = client.healthCheck({ signal });
+    checked
+      .then(({ endpoint }) => {
+        latest = checked;
+        dueAt = performance.now() + (endpoint === null ? SEARCH_MS : 0);
+      })
       // Aborted by Ctrl+C while nothing waits for it.
-      this.#checking.catch(() => {});
-    }
-    return this.#latest ?? (await this.#checking) ?? this.latest();
-  }
+      .catch(() => {})
+      .finally(() => {
+        isChecking = false;
+      });
+    return checked;
+  };
+  let latest = check();
+  return () => {
+    if (!isChecking && performance.now() >= dueAt) void check();
+    return latest;
+  };
 }
 
 function exitCodeOf({ status }: Health): number {
@@ -153,9 +148,6 @@ const INDENT = 2;
 export function viewOf({ version, at, health, servers }: View, output: Output): void {
   const screen = terminalScreen(output, process.env);
   const width = widthOf(output) - INDENT;
-  const lines = (rows: readonly string[]): void => {
-    for (const row of rows) output.write(`${" ".repeat(INDENT)}${row}\n`);
-  };
   screen.title(`foundry-local-mcp ${version}`, at.toLocaleTimeString("en-GB"));
   const verdict = `The service is ${health.status}.`;
   if (health.status === "healthy") screen.good(verdict);
@@ -164,11 +156,11 @@ export function viewOf({ version, at, health, servers }: View, output: Output): 
   for (const { what, fix } of health.problems) screen.say(terminalWords(`${what} ${fix}`));
   screen.title("Running servers", servers.length === 0 ? undefined : String(servers.length));
   if (servers.length === 0) screen.faint("none that this user can see");
-  else lines(serverLines(servers, at, width));
+  else screen.rows(serverLines(servers, at, width));
   const calls = callRows(servers);
   if (calls.length === 0) return;
   screen.title("Calls");
-  lines(columnLines(CALLS, calls, width));
+  screen.rows(columnLines(CALLS, calls, width));
 }
 
 const foundByWords = (by: FoundBy): string => terminalWords(FOUND_BY_WORDS[by]);

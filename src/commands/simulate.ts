@@ -1,7 +1,6 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import {
   answersFromJson,
   C2_VERSIONS,
@@ -19,11 +18,11 @@ import {
   startSimulator,
 } from "foundry-local-simulator";
 import * as z from "zod";
-import { type FoundryError, systemCodeOf } from "../lib/index.js";
+import { systemCodeOf } from "../lib/index.js";
 import { onTermination } from "../platform/index.js";
 import { decimalNumber } from "../setting-schemas.js";
-import { parsedFlags } from "../settings.js";
-import { flagsOf, misuse } from "./arguments.js";
+import { misuse, readArguments, refused } from "./arguments.js";
+import { EXIT } from "./command-line.js";
 import { asTyped } from "./typed-command.js";
 
 /** A laptop, roughly. */
@@ -80,6 +79,8 @@ const flagsSchema = z.object({
   fault: z.array(z.string()).default([]),
 });
 
+type Flags = z.output<typeof flagsSchema>;
+
 /** What the command writes to. */
 interface SimulateOutput {
   readonly stdout: { write(text: string): unknown };
@@ -95,34 +96,27 @@ export async function simulate(
   args: readonly string[],
   output: SimulateOutput = process,
 ): Promise<number> {
-  const flags = readFlags(args);
-  if (flags === "help") {
+  const accepted = { takesSettings: false };
+  const { own: flags, asksForHelp } = readArguments("simulate", args, flagsSchema, accepted);
+  if (asksForHelp) {
     output.stdout.write(asTyped(HELP));
-    return 0;
+    return EXIT.done;
   }
   // As with a real service, facts that no route returns (aliases, sizes, downloads) are in files.
   const modelCachePath = await mkdtemp(join(tmpdir(), "foundry-local-mcp-simulate-"));
+  let simulator: Simulator | null = null;
+  let cli: FoundryCliStandIn | null = null;
   try {
-    await run(flags, modelCachePath, output);
+    simulator = await started(flags, modelCachePath);
+    cli = await commandLine(flags, simulator);
+    output.stdout.write(`${simulator.url}\n`);
+    output.stderr.write(`${introduction(flags, cli)}\n`);
+    await new Promise<void>((ended) => onTermination(() => ended()));
+    return EXIT.done;
   } finally {
+    await cli?.close();
+    await simulator?.close();
     await rm(modelCachePath, { recursive: true, force: true });
-  }
-  return 0;
-}
-
-async function run(flags: Flags, modelCachePath: string, output: SimulateOutput): Promise<void> {
-  const simulator = await started(flags, modelCachePath);
-  try {
-    const cli = await commandLine(flags, simulator);
-    try {
-      output.stdout.write(`${simulator.url}\n`);
-      output.stderr.write(`${introduction(flags, cli)}\n`);
-      await new Promise<void>((ended) => onTermination(() => ended()));
-    } finally {
-      await cli?.close();
-    }
-  } finally {
-    await simulator.close();
   }
 }
 
@@ -178,58 +172,37 @@ async function commandLine(flags: Flags, service: Simulator): Promise<FoundryCli
         "Name another directory with --cli, or end that simulator first.",
       );
     }
-    throw refused(
-      "--cli",
-      flags.cli,
-      "a directory that can be written to, without a foundry in it",
-    );
+    const allowed = "a directory that can be written to, without a foundry in it";
+    throw refused("simulate", "cli", flags.cli, allowed);
   }
-}
-
-type Flags = z.output<typeof flagsSchema>;
-
-function readFlags(args: readonly string[]): Flags | "help" {
-  const { help, ...values } = parsedFlags(
-    () => parseArgs({ args: [...args], options: flagsOf(flagsSchema) }),
-    "See foundry-local-mcp simulate --help.",
-  ).values;
-  if (help) return "help";
-  const parsed = flagsSchema.safeParse(values);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const name = String(issue?.path[0]);
-  throw refused(`--${name}`, String(values[name]), issue?.message ?? "see --help");
 }
 
 async function started(flags: Flags, modelCachePath: string): Promise<Simulator> {
   const answers = await answersOf(flags.answers);
+  const simulator = await startSimulator({
+    port: flags.port,
+    modelCachePath,
+    dialect: flags.dialect,
+    version: flags.version,
+    tokensPerSecond: flags["tokens-per-second"],
+    firstTokenMs: flags["first-token-ms"],
+    loadMs: flags["load-ms"],
+    downloadMs: flags["download-ms"],
+    answers,
+    // Otherwise the sample models, of which scripted answers need a loaded one.
+    ...(flags["nothing-downloaded"] && {
+      models: SAMPLE_CATALOG.map((model) => ({ ...model, downloaded: false })),
+    }),
+  }).catch((error: unknown) => {
+    const allowed = allowedPort(error, process.platform);
+    throw allowed === null ? error : refused("simulate", "port", String(flags.port), allowed);
+  });
   try {
-    const simulator = await startSimulator({
-      port: flags.port,
-      modelCachePath,
-      dialect: flags.dialect,
-      version: flags.version,
-      tokensPerSecond: flags["tokens-per-second"],
-      firstTokenMs: flags["first-token-ms"],
-      loadMs: flags["load-ms"],
-      downloadMs: flags["download-ms"],
-      answers,
-      // Otherwise the sample models, of which scripted answers need a loaded one.
-      ...(flags["nothing-downloaded"] && {
-        models: SAMPLE_CATALOG.map((model) => ({ ...model, downloaded: false })),
-      }),
-    });
-    try {
-      for (const fault of flags.fault) addFault(simulator, fault);
-    } catch (error) {
-      await simulator.close();
-      throw error;
-    }
+    for (const fault of flags.fault) addFault(simulator, fault);
     return simulator;
   } catch (error) {
-    const allowed = allowedPort(error, process.platform);
-    if (allowed === null) throw error;
-    throw refused("--port", String(flags.port), allowed);
+    await simulator.close();
+    throw error;
   }
 }
 
@@ -239,11 +212,11 @@ async function answersOf(file: string | undefined): Promise<readonly ScriptedAns
     return answersFromJson(JSON.parse(await readFile(file, "utf8")));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw refused("--answers", file, `a JSON file with a list of answers; ${why}`);
+    throw refused("simulate", "answers", file, `a JSON file with a list of answers; ${why}`);
   }
 }
 
-/** Which ports can be had, where that is why it could not be listened on one. */
+/** Which ports are allowed, if the error is about the port; else `null`. */
 export function allowedPort(error: unknown, platform: NodeJS.Platform): string | null {
   const code = systemCodeOf(error);
   if (code === "EADDRINUSE") return "a port that is free";
@@ -261,9 +234,6 @@ function addFault(simulator: Simulator, fault: string): void {
       error instanceof Error
         ? error.message.replace(/^fault: .*; allowed: |^fault [^:]*: /, "")
         : "";
-    throw refused("--fault", fault, `${FAULT_SYNTAX}; ${why}`);
+    throw refused("simulate", "fault", fault, `${FAULT_SYNTAX}; ${why}`);
   }
 }
-
-const refused = (name: string, value: string, allowed: string): FoundryError =>
-  misuse(`${name} is ${JSON.stringify(value)}.`, `Allowed: ${allowed}.`);

@@ -10,18 +10,28 @@ export interface Output {
   readonly columns?: number;
 }
 
+/** Where a text goes that comes bit by bit. */
+export interface TextOutput {
+  stream(piece: string): void;
+  /** Ends the last line. `true`: there was a text since the last end. */
+  endStream(): boolean;
+}
+
 /** How a command talks to a person in front of a terminal, or to whatever reads its output instead. */
-export interface Screen {
+export interface Screen extends TextOutput {
+  readonly isTerminal: boolean;
   title(name: string, what?: string): void;
   say(...lines: readonly string[]): void;
   /** Facts with their names before them, one below the other; those of `null` are left out. */
   table(rows: readonly (readonly [name: string, value: string | null])[]): void;
   faint(line: string): void;
+  /** Lines of {@link columnLines}, which fit. */
+  rows(lines: readonly string[]): void;
   /** Lines of a file, which are not broken. */
   verbatim(lines: string): void;
   good(line: string): void;
   bad(text: string): void;
-  /** That all in all it does not work. */
+  /** A last sentence that says that something does not work. */
   verdict(line: string): void;
   /** Takes a status line away. */
   clear(): void;
@@ -32,9 +42,6 @@ export interface Screen {
    * a line for each message, and one for each ten percent.
    */
   progress(news: News): void;
-  /** A piece of a text that comes bit by bit. */
-  stream(piece: string): void;
-  endStream(): void;
 }
 
 const CLEAR_LINE = "\r\u001b[2K";
@@ -42,8 +49,9 @@ const INDENT = "  ";
 
 /** Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org). */
 export function terminalScreen(output: Output, environment: Environment): Screen {
-  const isTerminal = output.isTTY === true;
-  const hasColours = isTerminal && !environment["NO_COLOR"] && environment["TERM"] !== "dumb";
+  // A dumb terminal shows escape sequences as they are.
+  const isTerminal = output.isTTY === true && environment["TERM"] !== "dumb";
+  const hasColours = isTerminal && !environment["NO_COLOR"];
   const paint = (code: number, text: string): string =>
     hasColours ? `\u001b[${code}m${text}\u001b[0m` : text;
   let hasStatus = false;
@@ -72,6 +80,7 @@ export function terminalScreen(output: Output, environment: Environment): Screen
   const deeper = (text: string): string => indented(text).replaceAll("\n", `\n${INDENT}`);
 
   return {
+    isTerminal,
     title: (name, what) => {
       const beside =
         what === undefined ? "" : broken(what, name.length).replaceAll(/\n */g, `\n${INDENT}`);
@@ -87,6 +96,7 @@ export function terminalScreen(output: Output, environment: Environment): Screen
       }
     },
     faint: (text) => write(`${INDENT}${paint(2, indented(broken(text)))}\n`),
+    rows: (lines) => write(lines.map((row) => `${INDENT}${row}\n`).join("")),
     verbatim: (text) => write(`${INDENT}${INDENT}${paint(2, deeper(text))}\n`),
     good: (text) => write(`\n${paint(32, withoutControls(asTyped(text)))}\n`),
     bad: (text) =>
@@ -108,9 +118,11 @@ export function terminalScreen(output: Output, environment: Environment): Screen
       isAtLineStart = false;
     },
     endStream: () => {
-      if (!isAtLineStart) write(`${streamed.end()}\n`);
+      const hasText = !isAtLineStart;
+      if (hasText) write(`${streamed.end()}\n`);
       streamed = new WrappedText(textColumns(output), INDENT);
       isAtLineStart = true;
+      return hasText;
     },
   };
 }

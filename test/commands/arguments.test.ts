@@ -14,7 +14,7 @@ const schema = z.object({
 it("reads the flags of a command by their schema, and leaves those of the settings", () => {
   const args = ["-j", "--file", "a", "--file=b", "--rounds", "7", "word", "--model", "m"];
 
-  expect(readArguments("bench", args, schema, { json: "j" })).toEqual({
+  expect(readArguments("bench", args, schema, { short: { json: "j" }, takesWords: true })).toEqual({
     own: { json: true, file: ["a", "b"], rounds: 7 },
     words: ["word"],
     flags: ["--model=m"],
@@ -38,7 +38,8 @@ it.each([
   [["--jsn"], "--jsn", "Did you mean --json?"],
   [["--json=1"], "--json", "See `"],
   [["--html"], "--html", "See `"],
-  [["--rounds", "x"], "--rounds", "Allowed: a whole number from 1 to 20."],
+  [["--rounds", "x"], '--rounds: "x".', "Allowed: a whole number from 1 to 20."],
+  [["word"], "bench takes no argument.", "See `"],
 ])("refuses %j in words", (args, flag, action) => {
   expect(() => readArguments("bench", args, schema)).toThrow(
     expect.objectContaining({

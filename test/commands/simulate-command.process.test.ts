@@ -101,8 +101,8 @@ describe("foundry-local-mcp simulate", () => {
     const refused = simulate(["--cli", directory], collected().output);
     await expect(refused).rejects.toMatchObject({
       code: "INVALID_SETTING",
-      message: `--cli is ${JSON.stringify(directory)}.`,
-      action: "Allowed: a directory that can be written to, without a foundry in it.",
+      message: `Invalid value for --cli: ${JSON.stringify(directory)}.`,
+      action: expect.stringContaining("a directory that can be written to, without a foundry"),
     });
     expect(await readFile(join(directory, "foundry.mjs"), "utf8")).toBe("the real one");
   });
@@ -175,7 +175,7 @@ describe("foundry-local-mcp simulate", () => {
     const file = await answersFile(text);
     await expect(simulate(["--answers", file], collected().output)).rejects.toMatchObject({
       code: "INVALID_SETTING",
-      message: `--answers is ${JSON.stringify(file)}.`,
+      message: `Invalid value for --answers: ${JSON.stringify(file)}.`,
       action: expect.stringContaining(why),
     });
   });
@@ -194,28 +194,48 @@ describe("foundry-local-mcp simulate", () => {
   });
 
   const wrong: [string[], string, string][] = [
-    [["--port", "70000"], '--port is "70000".', "Allowed: a whole number from 0 to 65535."],
-    [["--port", "x"], '--port is "x".', "Allowed: a whole number from 0 to 65535."],
-    [["--dialect", "C3"], '--dialect is "C3".', "Allowed: one of S, C1, C2, openai."],
-    [["--version", "9"], '--version is "9".', "Allowed: one of 2.0.0, 2.0.1, 2.1.0, 2.2.1."],
+    [
+      ["--port", "70000"],
+      'Invalid value for --port: "70000".',
+      "Allowed: a whole number from 0 to 65535.",
+    ],
+    [["--port", "x"], 'Invalid value for --port: "x".', "Allowed: a whole number from 0 to 65535."],
+    [
+      ["--dialect", "C3"],
+      'Invalid value for --dialect: "C3".',
+      "Allowed: one of S, C1, C2, openai.",
+    ],
+    [
+      ["--version", "9"],
+      'Invalid value for --version: "9".',
+      "Allowed: one of 2.0.0, 2.0.1, 2.1.0, 2.2.1.",
+    ],
     [
       ["--tokens-per-second", "0"],
-      '--tokens-per-second is "0".',
+      'Invalid value for --tokens-per-second: "0".',
       "Allowed: a number above 0, or infinity.",
     ],
-    [["--load-ms", "soon"], '--load-ms is "soon".', "Allowed: milliseconds, 0 or more."],
+    [
+      ["--load-ms", "soon"],
+      'Invalid value for --load-ms: "soon".',
+      "Allowed: milliseconds, 0 or more.",
+    ],
     [
       ["--fault", "explode"],
-      '--fault is "explode".',
+      'Invalid value for --fault: "explode".',
       "times=N][,method=M][,path=P]; reset, close, ",
     ],
     [
       ["--fault", "stall,after=2"],
-      '--fault is "stall,after=2".',
+      'Invalid value for --fault: "stall,after=2".',
       "there is no setting after; the settings of stall: [afterEvents=N] [ms=N].",
     ],
-    [["--download-ms", "x"], '--download-ms is "x".', "Allowed: milliseconds, 0 or more."],
-    [["--speed", "1"], "Unknown option '--speed'.", "See foundry-local-mcp simulate --help."],
+    [
+      ["--download-ms", "x"],
+      'Invalid value for --download-ms: "x".',
+      "Allowed: milliseconds, 0 or more.",
+    ],
+    [["--speed", "1"], "Unknown option '--speed'.", "See `foundry-local-mcp simulate --help`."],
   ];
 
   it.each(wrong)("refuses %j with name, value and allowed values", async (...row) => {

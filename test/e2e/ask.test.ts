@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -71,6 +72,22 @@ test.skipIf(isWindows).for([
 
   expect({ code, stdout: ask.stdout }).toEqual({ code: 130, stdout: "" });
   expect(ask.stderr).not.toContain("    at ");
+});
+
+test.skipIf(isWindows)("ask ends at a second Ctrl+C while a file does not answer", async () => {
+  const folder = await temporaryFolder("ask-");
+  const pipe = join(folder, "pipe");
+  // A thread that opens a pipe without a writer blocks like one that accesses a dead share.
+  execFileSync("mkfifo", [pipe]);
+  const ask = started(["ask", "Hello", "--file", pipe], { FOUNDRY_ENDPOINT: "http://127.0.0.1:9" });
+  ask.endInput();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+
+  ask.signal("SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  ask.signal("SIGINT");
+
+  expect(await ask.ended).toBeDefined();
 });
 
 test("ask reads the question, or what it is about, from stdin and from files", async () => {

@@ -127,6 +127,16 @@ test("bench keeps to its time limit, and names what was not measured", async () 
   expect(report.models[0]?.not_measured.join(" ")).toContain("--minutes");
 });
 
+test("bench takes minutes that are no whole number of milliseconds", async () => {
+  const { url } = await service();
+  // 4.1 * 60000 is 245999.99999999997.
+  const { code, report } = await reported(url, ["bench", "--minutes", "4.1"]);
+
+  expect(code).toBe(0);
+  expect(report.models[0]?.error).toBeNull();
+  expect(report.models[0]?.cases).toHaveLength(6);
+});
+
 test.for([
   ["an unknown flag", ["--quick"], 2],
   ["too many rounds", ["--rounds", "1000"], 2],

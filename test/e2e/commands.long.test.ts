@@ -150,7 +150,7 @@ async function folderOfSettings(): Promise<{ path: string; settings: Settings }>
   return { path, settings: { TMPDIR: path, TEMP: path, TMP: path } };
 }
 
-test("demo changes none of the user's files, and leaves none behind", async () => {
+test("demo uses none of the user's files and settings, and leaves no file behind", async () => {
   const { path, settings } = await folderOfSettings();
   const users = await simulated();
   const home = join(path, "home");
@@ -164,6 +164,7 @@ test("demo changes none of the user's files, and leaves none behind", async () =
     USERPROFILE: home,
     FOUNDRY_CLI: join(path, "foundry"),
     FOUNDRY_EMBEDDED: "true",
+    FOUNDRY_MODEL: "a-model-of-the-user",
   });
 
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

@@ -325,13 +325,12 @@ test("doctor refuses an invalid setting with exit code 2, and prints no report",
   expect(stderr).toContain("FOUNDRY_RETRIES");
 });
 
-test("doctor refuses an unknown flag, and names its own", async () => {
+test("doctor refuses an unknown flag, and names the one that was probably meant", async () => {
   const { code, stdout, stderr } = await run(["doctor", "--jsno"]);
 
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain("--jsno");
-  expect(stderr).toContain("--json");
-  expect(stderr).toContain("--no-completion");
+  expect(stderr).toContain("Did you mean --json?");
 });
 
 test("doctor --help explains the command and its exit codes", async () => {
@@ -360,7 +359,6 @@ test("doctor ends at once when interrupted, without half a report", async () => 
   expect(doctor.stdout).toBe("");
   // Windows has no signals: the process is terminated.
   if (process.platform !== "win32") {
-    expect(code).toBe(130);
-    expect(doctor.stderr).toBe("  Ended before it was done.\n");
+    expect({ code, stderr: doctor.stderr }).toEqual({ code: 130, stderr: "" });
   }
 });

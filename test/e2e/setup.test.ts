@@ -135,6 +135,16 @@ test("setup finds only installed hosts, and also one that is named", async () =>
   await expect(lstat(home.file("codex"))).rejects.toThrow("ENOENT");
 });
 
+test("setup changes the file of a host once that is named twice", async () => {
+  const home = await newHome();
+
+  const { code, stdout } = await home.setup("--yes", "--host", "lm-studio", "--host", "LM Studio");
+
+  expect(code).toBe(0);
+  expect(stdout.match(/LM Studio: /g)).toHaveLength(2);
+  expect(stdout).toContain("LM Studio: done");
+});
+
 test("setup keeps later changes of other programs when it removes the entry", async () => {
   const home = await newHome();
   await home.write("cursor", FILES["claude-desktop"] ?? "");

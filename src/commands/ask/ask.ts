@@ -1,13 +1,13 @@
 import * as z from "zod";
-import type { Completion, CompletionRequest, JsonSchema } from "../../foundry/index.js";
-import type { CompletionStream } from "../../jobs/index.js";
+import type { Completion, CompletionRequest } from "../../foundry/index.js";
 import { counted, type FoundryError, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
-import { misuse, readArguments } from "../arguments.js";
+import { showAnswer } from "../answer.js";
+import { readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
-import { printHelp, type Screen, textColumns, WrappedText } from "../terminal.js";
-import { jsonFile, requestOf } from "./input.js";
+import { printHelp, type TextOutput, textColumns, WrappedText } from "../terminal.js";
+import { requestOf, schemaIn } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
        PROGRAM | foundry-local-mcp ask [QUESTION] [flags]
@@ -40,7 +40,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp ask`: one question to a model, for a person at a terminal or a script. */
 export async function ask(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema);
+  const accepted = { takesWords: true };
+  const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema, accepted);
   if (asksForHelp) return printHelp(HELP);
   const onFailure = (error: FoundryError): void => {
     if (own.json) writeJson({ ok: false, ...failureOf(error) });
@@ -48,16 +49,10 @@ export async function ask(args: readonly string[]): Promise<number> {
   return clientCommand({ flags, onFailure }, async (command) => {
     const { signal } = command;
     const asked = await requestOf({ words, files: own.file, input: process.stdin, signal });
-    const schema = own.schema === undefined ? undefined : await schemaOf(own.schema, signal);
+    const schema = own.schema === undefined ? undefined : await schemaIn(own.schema, signal);
     const { FOUNDRY_MODEL: model } = command.settings;
     return answered({ ...asked, system: own.system, schema, model }, own, command);
   });
-}
-
-async function schemaOf(file: string, signal: AbortSignal): Promise<JsonSchema> {
-  const schema = z.record(z.string(), z.unknown()).safeParse(await jsonFile(file, signal));
-  if (schema.success) return schema.data;
-  throw misuse(`${JSON.stringify(file)} is not a JSON Schema.`, "Give a file with a JSON object.");
 }
 
 async function answered(
@@ -72,73 +67,46 @@ async function answered(
     signal: AbortSignal.any([signal, unread.signal]),
     onStatus: (news) => {
       // Searching takes a moment; in the log of a script it is of no use.
-      if (news.step !== "finding" || process.stderr.isTTY) notes.progress(news);
+      if (news.step !== "finding" || notes.isTerminal) notes.progress(news);
     },
   });
-  const isStreamed = !flags.json && flags.schema === undefined;
-  const answer = new AnswerText(isStreamed);
+  const answer = flags.json || flags.schema !== undefined ? null : new AnswerText();
   try {
-    await written(stream, answer, notes);
+    await showAnswer(stream, answer, notes);
   } catch (thrown) {
-    answer.end();
+    answer?.endStream();
     if (unread.signal.aborted) return EXIT.done;
     throw thrown;
   }
   notes.clear();
   const completion = stream.snapshot();
   if (flags.json) writeJson({ ok: true, ...resultOf(completion), error: null });
-  else if (!isStreamed) process.stdout.write(`${harmless(completion.text)}\n`);
-  answer.end();
+  else if (answer === null) process.stdout.write(`${harmless(completion.text)}\n`);
+  else answer.endStream();
   for (const warning of warningsOf(completion)) notes.faint(`Note: ${warning}`);
   return EXIT.done;
 }
 
-async function written(stream: CompletionStream, answer: AnswerText, notes: Screen): Promise<void> {
-  for await (const event of stream) {
-    if (event.type === "status") {
-      const isLoading = event.status === "loading";
-      const message = isLoading ? `Loading ${event.model}` : "Waiting for the answer";
-      if (isLoading || process.stderr.isTTY) notes.progress({ message });
-    } else if (event.type === "reasoning") {
-      if (process.stderr.isTTY && !answer.hasBegun) notes.progress({ message: "Thinking" });
-    } else if (event.type === "text") {
-      if (answer.isShown) notes.clear();
-      answer.add(event.text);
-    } else if (event.type === "text_was_reasoning" || event.type === "text_dropped") {
-      const isThinking = event.type === "text_was_reasoning";
-      if (answer.end()) {
-        notes.faint(isThinking ? "Note: the text above was thinking." : "Note: answering again.");
-      }
-    }
-  }
-}
-
 /** The answer on stdout as it comes. */
-class AnswerText {
-  readonly isShown: boolean;
+class AnswerText implements TextOutput {
   readonly #wrapped = new WrappedText(textColumns(process.stdout));
   #isAtLineStart = true;
-  hasBegun = false;
+  #hasText = false;
 
-  constructor(isShown: boolean) {
-    this.isShown = isShown;
+  stream(piece: string): void {
+    if (piece === "") return;
+    this.#hasText = true;
+    process.stdout.write(process.stdout.isTTY ? this.#wrapped.add(harmless(piece)) : piece);
+    this.#isAtLineStart = piece.endsWith("\n");
   }
 
-  add(text: string): void {
-    if (!this.isShown || text === "") return;
-    this.hasBegun = true;
-    process.stdout.write(process.stdout.isTTY ? this.#wrapped.add(harmless(text)) : text);
-    this.#isAtLineStart = text.endsWith("\n");
-  }
-
-  /** Ends the last line; `true` where there was any text. */
-  end(): boolean {
-    const { hasBegun } = this;
+  endStream(): boolean {
+    const hasText = this.#hasText;
     process.stdout.write(this.#wrapped.end());
     if (!this.#isAtLineStart) process.stdout.write(this.#wrapped.add("\n"));
     this.#isAtLineStart = true;
-    this.hasBegun = false;
-    return hasBegun;
+    this.#hasText = false;
+    return hasText;
   }
 }
 

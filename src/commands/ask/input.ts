@@ -1,13 +1,15 @@
 import { createReadStream } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
+import * as z from "zod";
 import { requestWithImages, type SourceImage } from "../../documents/index.js";
 import { decode } from "../../files/index.js";
-import type { CompletionRequest } from "../../foundry/index.js";
+import type { CompletionRequest, JsonSchema } from "../../foundry/index.js";
 import {
   cancelledError,
   FoundryError,
   imageTypeOf,
+  jsonFrom,
   LONGEST_ASK_BYTES,
   LONGEST_IMAGE_BYTES,
   systemCodeOf,
@@ -67,15 +69,13 @@ export async function requestOf({
   return requestWithImages(images, { prompt: given.join("\n\n") });
 }
 
-/** @throws FoundryError `INVALID_SETTING` for a file that cannot be read or is not JSON. */
-export async function jsonFile(file: string, signal: AbortSignal): Promise<unknown> {
+/** @throws FoundryError `INVALID_SETTING` for a file that cannot be read or is no JSON object. */
+export async function schemaIn(file: string, signal: AbortSignal): Promise<JsonSchema> {
   const name = JSON.stringify(file);
   const text = decoded(await bytesOf(createReadStream(file), { name, signal }), name);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw misuse(`${JSON.stringify(file)} is not JSON.`, "Give a file with a JSON Schema.");
-  }
+  const schema = z.record(z.string(), z.unknown()).safeParse(jsonFrom(text));
+  if (schema.success) return schema.data;
+  throw misuse(`${name} is not a JSON Schema.`, "Give a file with a JSON object.");
 }
 
 const isImage = (bytes: Buffer): boolean => imageTypeOf(bytes) !== null;

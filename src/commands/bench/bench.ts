@@ -3,16 +3,16 @@ import { access, stat, writeFile } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import * as z from "zod";
-import { type Health, spelledName } from "../../foundry/index.js";
-import { FoundryError, formatWait, isLoopback, VERSION } from "../../lib/index.js";
-import { machineMemory, processFigures } from "../../platform/index.js";
+import type { Health } from "../../foundry/index.js";
+import { FoundryError, VERSION } from "../../lib/index.js";
+import { machineMemory } from "../../platform/index.js";
 import { decimalNumber, wholeNumber } from "../../setting-schemas.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import { printHelp, terminalScreen } from "../terminal.js";
 import { chooseForAll } from "./choice.js";
-import { AT_ONCE, type BenchContext, benchModel } from "./model-bench.js";
+import { ANSWERS_A_ROUND, AT_ONCE, ModelBench } from "./model-bench.js";
 import { type BenchReport, type ModelReport, PROMPT_KINDS } from "./report.js";
 import { htmlReport } from "./report-html.js";
 import { showEnd, showModel } from "./report-text.js";
@@ -49,7 +49,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp bench`: the speed of the user's own models. */
 export async function bench(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("bench", args, flagsSchema);
+  const accepted = { takesWords: true };
+  const { own, words, flags, asksForHelp } = readArguments("bench", args, flagsSchema, accepted);
   if (asksForHelp) return printHelp(HELP);
   if (words.length > MOST_MODELS) throw misuse("Too many models.", `At most ${MOST_MODELS}.`);
   if (own.html !== undefined) await assertWritable(own.html);
@@ -60,55 +61,31 @@ export async function bench(args: readonly string[]): Promise<number> {
 
 async function measured(
   given: readonly string[],
-  flags: Flags,
-  command: ClientCommand,
+  { json, html, rounds, tokens, minutes }: Flags,
+  { client, signal, notes }: ClientCommand,
 ): Promise<number> {
-  const { client, signal, notes } = command;
-  const onStatus = notes.progress;
-  const list = await client.listModels({ signal, onStatus });
+  const list = await client.listModels({ signal, onStatus: notes.progress });
   const names = given.length > 0 ? [...new Set(given)] : [list.defaultModel ?? noModel()];
   const health = await client.healthCheck({ signal });
+  const settings = { rounds, answer_tokens: tokens, minutes };
   notes.clear();
-  notes.faint(planOf(names.length, flags));
+  notes.faint(planOf(names.length, settings));
   const screen = terminalScreen(process.stdout, process.env);
   const at = new Date().toISOString();
   const models: ModelReport[] = [];
   for (const name of names) {
-    const known = list.models.find(({ id }) => id === name);
-    const shown = known === undefined ? name : spelledName(known);
-    const measuring = `Measuring ${shown}`;
-    const report = await benchModel(name, {
-      client,
-      list,
-      signal,
-      isOnThisMachine: health.endpoint !== null && isLoopback(health.endpoint),
-      onStatus,
-      onNote: (sentence) => notes.say(sentence),
-      rounds: flags.rounds,
-      answerTokens: flags.tokens,
-      withinMs: flags.minutes * 60_000,
-      memory: memoryOf(health),
-      onProgress: (percent, what) => {
-        // The log of a script needs no line for each round.
-        const message = process.stderr.isTTY ? `${measuring}: ${what}` : measuring;
-        notes.progress({ message, percent });
-      },
-      onEstimate: (ms) => {
-        notes.clear();
-        const about = ms === null ? "an unknown time" : `about ${durationWords(ms)}`;
-        notes.faint(`${shown} takes ${about} (estimated).`);
-      },
-    });
+    const context = { client, signal, notes, settings, list, health };
+    const report = await new ModelBench(name, context).measure();
     notes.clear();
     models.push(report);
-    if (!flags.json) showModel(report, screen, (text) => process.stdout.write(text));
+    if (!json) showModel(report, screen);
   }
-  const report = reportOf(flags, health, models, at);
-  if (flags.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+  const report = reportOf(settings, health, models, at);
+  if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   else showEnd(report, screen);
-  if (flags.html !== undefined) {
-    await writeFile(flags.html, htmlReport(report)).catch(notWritable(flags.html));
-    notes.faint(`The report is in ${flags.html}`);
+  if (html !== undefined) {
+    await writeFile(html, htmlReport(report)).catch(notWritable(html));
+    notes.faint(`The report is in ${html}`);
   }
   return exitCode(models);
 }
@@ -134,26 +111,17 @@ function noModel(): never {
   });
 }
 
-function planOf(models: number, { rounds, minutes, tokens }: Flags): string {
-  const answers = rounds * PROMPT_KINDS.length * AT_ONCE.reduce((sum, each) => sum + each, 0);
+function planOf(
+  models: number,
+  { rounds, minutes, answer_tokens: tokens }: BenchReport["settings"],
+): string {
+  const answers = rounds * PROMPT_KINDS.length * ANSWERS_A_ROUND;
   const which = models === 1 ? "" : ` for each of ${models} models`;
   return `${answers} answers of at most ${tokens} tokens${which}: at most ${minutes} min${models === 1 ? "" : " for each"}, loads aside. An estimate follows the first answers.`;
 }
 
-/** `50 s`, `3 min`. */
-const durationWords = (ms: number): string =>
-  ms < 90_000 ? formatWait(ms) : `${Math.round(ms / 60_000)} min`;
-
-/** Of a process on this machine. */
-function memoryOf({ pid, memory }: Health): BenchContext["memory"] {
-  return async () => {
-    if (pid === null || memory === null || memory.processMb === null) return null;
-    return (await processFigures(pid))?.memoryMb ?? null;
-  };
-}
-
 function reportOf(
-  { rounds, tokens, minutes }: Flags,
+  settings: BenchReport["settings"],
   { endpoint, service, version }: Health,
   models: readonly ModelReport[],
   at: string,
@@ -176,7 +144,7 @@ function reportOf(
       memory_mb: machineMemory().totalMb,
     },
     service: { endpoint, name: service, version },
-    settings: { rounds, answer_tokens: tokens, minutes },
+    settings,
     models,
     simulated: models.some(({ simulated }) => simulated),
     concurrency: chooseForAll(choices),

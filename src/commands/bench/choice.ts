@@ -1,14 +1,10 @@
-import type { ConcurrencyChoice, PromptKind } from "./report.js";
+import type { CaseReport, ConcurrencyChoice } from "./report.js";
 
 /** What is known of one kind of prompt, so many at once. */
-export interface Throughput {
-  readonly prompt: PromptKind;
-  readonly atOnce: number;
-  /** Of all answers of a round together; `null`: not measured. */
-  readonly tokensPerSecond: number | null;
-  readonly answers: number;
-  readonly failed: number;
-}
+type Throughput = Pick<
+  CaseReport,
+  "prompt" | "at_once" | "total_tokens_per_second" | "answers" | "failed"
+>;
 
 /** More at once have to give so much of the best throughput; a smaller number answers each sooner. */
 const NEAR_BEST = 0.9;
@@ -66,11 +62,11 @@ interface Gain {
 
 /** In ascending order; empty where one at a time was not measured. */
 function gainsOf(measured: readonly Throughput[]): Gain[] {
-  const bases = measured.filter((each) => each.atOnce === 1 && usable(each) !== null);
-  const numbers = [...new Set(measured.map(({ atOnce }) => atOnce))].sort((a, b) => a - b);
+  const bases = measured.filter((each) => each.at_once === 1 && usable(each) !== null);
+  const numbers = [...new Set(measured.map((each) => each.at_once))].sort((a, b) => a - b);
   return numbers.flatMap((atOnce) => {
     const ratios = bases.map((base) => {
-      const same = measured.find((each) => each.prompt === base.prompt && each.atOnce === atOnce);
+      const same = measured.find((each) => each.prompt === base.prompt && each.at_once === atOnce);
       const value = same === undefined ? null : usable(same);
       const one = usable(base);
       return value === null || one === null ? null : value / one;
@@ -82,14 +78,15 @@ function gainsOf(measured: readonly Throughput[]): Gain[] {
   });
 }
 
-const usable = ({ tokensPerSecond, failed }: Throughput): number | null =>
-  failed > 0 || tokensPerSecond === null || tokensPerSecond <= 0 ? null : tokensPerSecond;
+function usable({ total_tokens_per_second: speed, failed }: Throughput): number | null {
+  return failed > 0 || speed === null || speed.median <= 0 ? null : speed.median;
+}
 
 function failuresOf(measured: readonly Throughput[]): string[] {
   return measured
     .filter(({ failed }) => failed > 0)
     .map(
-      ({ prompt, atOnce, failed, answers }) =>
+      ({ prompt, at_once: atOnce, failed, answers }) =>
         `With ${prompt} prompts, ${atOnce} at once, ${failed} of ${answers} answers failed.`,
     );
 }

@@ -1,39 +1,37 @@
 import { randomInt } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import {
+  type Health,
   isSimulatedText,
   type KnownModel,
   type ModelListResult,
-  type StatusUpdate,
+  spelledName,
 } from "../../foundry/index.js";
-import type { FoundryClient } from "../../jobs/index.js";
-import { type FoundryError, toFoundryError } from "../../lib/index.js";
+import { type FoundryError, formatWait, isLoopback, toFoundryError } from "../../lib/index.js";
+import { processFigures } from "../../platform/index.js";
 import { terminalWords } from "../../terminal-words.js";
+import type { ClientCommand } from "../client-command.js";
 import { chooseConcurrency } from "./choice.js";
 import { promptOf } from "./prompts.js";
-import { type CaseReport, type ModelReport, PROMPT_KINDS, type PromptKind } from "./report.js";
+import {
+  type BenchReport,
+  type CaseReport,
+  type ModelReport,
+  PROMPT_KINDS,
+  type PromptKind,
+} from "./report.js";
 import { type Ask, caseOf, type Round, roundOf, type Sample } from "./rounds.js";
 
 /** How many answers are requested at once. */
 export const AT_ONCE = [1, 2, 4] as const;
+/** The answers of one round to one kind of prompt. */
+export const ANSWERS_A_ROUND = AT_ONCE.reduce<number>((sum, atOnce) => sum + atOnce, 0);
 
-export interface BenchContext {
-  readonly rounds: number;
-  readonly answerTokens: number;
-  /** Of the rounds of one model, in milliseconds; its load does not count. */
-  readonly withinMs: number;
-  readonly client: FoundryClient;
+interface BenchContext extends Pick<ClientCommand, "client" | "signal" | "notes"> {
+  /** The time limit is of the rounds of one model; its load does not count. */
+  readonly settings: BenchReport["settings"];
   readonly list: ModelListResult;
-  readonly signal: AbortSignal;
-  readonly isOnThisMachine: boolean;
-  /** The memory of the service in MB; `null`: unknown. */
-  readonly memory: () => Promise<number | null>;
-  readonly onStatus: (news: StatusUpdate) => void;
-  readonly onNote: (sentence: string) => void;
-  /** @param percent Of the answers of this model. */
-  readonly onProgress: (percent: number, what: string) => void;
-  /** How long the rounds take, in milliseconds; `null`: not known. */
-  readonly onEstimate: (ms: number | null) => void;
+  readonly health: Health;
 }
 
 /** An unload may have to wait for a generation that was left. */
@@ -41,45 +39,19 @@ const UNLOAD_MS = 30_000;
 /** Between two tries to unload a model that is in use. */
 const BUSY_MS = 200;
 
-/**
- * Measures one model: its load where it is not in memory, then rounds of answers. A model that was loaded
- * here is unloaded afterwards, also after a failure. Rejects only if it is aborted.
- */
-export const benchModel = (name: string, context: BenchContext): Promise<ModelReport> =>
-  new ModelBench(name, context).measure();
-
-/**
- * A service that refuses to unload a model in use notices the end of an aborted generation a moment after
- * its request has ended. Other clients may use the model, too, so the unload is not forced.
- */
-async function unloadWhenFree(
-  client: FoundryClient,
-  id: string,
-  signal: AbortSignal,
-): Promise<void> {
-  for (;;) {
-    try {
-      await client.unloadModel(id, { signal });
-      return;
-    } catch (thrown) {
-      if (toFoundryError(thrown).code !== "MODEL_BUSY") throw thrown;
-      await setTimeout(BUSY_MS, undefined, { signal });
-    }
-  }
-}
-
 interface Cell {
   readonly prompt: PromptKind;
   readonly atOnce: number;
   readonly rounds: Round[];
 }
 
-class ModelBench {
+/** The measurement of one model: its load where it is not in memory, then rounds of answers. */
+export class ModelBench {
   readonly #context: BenchContext;
+  readonly #name: string;
   #id: string;
   #load: ModelReport["load"] = { ms: null, status: "failed", unloaded: false };
-  #isLoadedHere = false;
-  #memory: { before_load: number | null; loaded: number | null; highest: number | null } = {
+  readonly #memory: { -readonly [Figure in keyof ModelReport["memory_mb"]]: number | null } = {
     before_load: null,
     loaded: null,
     highest: null,
@@ -94,8 +66,10 @@ class ModelBench {
   constructor(name: string, context: BenchContext) {
     this.#id = name;
     this.#context = context;
+    this.#name = this.#known === undefined ? name : spelledName(this.#known);
   }
 
+  /** A model that was loaded here is unloaded afterwards, also after a failure. Rejects only if it is aborted. */
   async measure(): Promise<ModelReport> {
     try {
       await this.#loadModel();
@@ -112,16 +86,32 @@ class ModelBench {
   }
 
   async #unload(): Promise<void> {
-    if (!this.#isLoadedHere) return;
-    const { client, onStatus, onNote } = this.#context;
-    onStatus({ step: "waiting", message: `Unloading ${this.#id}`, percent: null });
+    if (this.#load.status !== "measured") return;
+    const { notes } = this.#context;
+    notes.progress({ message: `Unloading ${this.#id}` });
     try {
-      await unloadWhenFree(client, this.#id, AbortSignal.timeout(UNLOAD_MS));
+      await this.#unloadWhenFree(AbortSignal.timeout(UNLOAD_MS));
       this.#load = { ...this.#load, unloaded: true };
     } catch {
-      onNote(
+      notes.say(
         `${this.#id} stays in memory: it could not be unloaded. \`foundry-local-mcp unload ${this.#id}\` tries it again.`,
       );
+    }
+  }
+
+  /**
+   * A service that refuses to unload a model in use notices the end of an aborted generation a moment after
+   * its request has ended. Other clients may use the model, too, so the unload is not forced.
+   */
+  async #unloadWhenFree(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.#context.client.unloadModel(this.#id, { signal });
+        return;
+      } catch (thrown) {
+        if (toFoundryError(thrown).code !== "MODEL_BUSY") throw thrown;
+        await setTimeout(BUSY_MS, undefined, { signal });
+      }
     }
   }
 
@@ -140,15 +130,7 @@ class ModelBench {
       memory_mb: this.#memory,
       cases,
       not_measured: [...this.#notMeasured, ...missingOf(this.#cells, cases)],
-      concurrency: chooseConcurrency(
-        cases.map((each) => ({
-          prompt: each.prompt,
-          atOnce: each.at_once,
-          tokensPerSecond: each.total_tokens_per_second?.median ?? null,
-          answers: each.answers,
-          failed: each.failed,
-        })),
-      ),
+      concurrency: chooseConcurrency(cases),
       error:
         failure === null
           ? null
@@ -165,36 +147,36 @@ class ModelBench {
   }
 
   async #loadModel(): Promise<void> {
-    const { client, signal, onStatus, memory } = this.#context;
-    this.#memory.before_load = await memory();
+    const { client, signal, notes } = this.#context;
+    this.#memory.before_load = await this.#memoryOfService();
     try {
-      const { model, status, elapsedMs } = await client.loadModel(this.#id, { signal, onStatus });
+      const options = { signal, onStatus: notes.progress };
+      const { model, status, elapsedMs } = await client.loadModel(this.#id, options);
       this.#id = model;
-      this.#isLoadedHere = status === "loaded";
-      this.#load = this.#isLoadedHere
-        ? { ms: elapsedMs, status: "measured", unloaded: false }
-        : { ms: null, status: "already_loaded", unloaded: false };
+      if (status === "loaded") {
+        this.#load = { ms: elapsedMs, status: "measured", unloaded: false };
+      } else {
+        this.#noLoad("already_loaded", "the model was in memory already, and stays there");
+      }
     } catch (thrown) {
       const error = toFoundryError(thrown);
       if (error.code !== "UNSUPPORTED_BY_SERVER") throw error;
-      this.#load = { ms: null, status: "by_service", unloaded: false };
-    }
-    if (!this.#isLoadedHere) {
-      this.#memory.before_load = null;
-      const why =
-        this.#load.status === "by_service"
-          ? "this service loads models by itself"
-          : "the model was in memory already, and stays there";
-      this.#notMeasured.push(`The load: ${why}.`);
+      this.#noLoad("by_service", "this service loads models by itself");
     }
     this.#memory.loaded = await this.#readMemory();
   }
 
+  #noLoad(status: "already_loaded" | "by_service", why: string): void {
+    this.#load = { ms: null, status, unloaded: false };
+    this.#memory.before_load = null;
+    this.#notMeasured.push(`The load: ${why}.`);
+  }
+
   /** One answer of each kind, which does not count. */
   async #warmUp(): Promise<PromptKind[]> {
-    const { signal, onEstimate, rounds } = this.#context;
+    const { signal, notes, settings } = this.#context;
     const kinds: PromptKind[] = [];
-    let roundMs: number | null = 0;
+    let warmUpMs = 0;
     for (const kind of PROMPT_KINDS) {
       const prompts = this.#promptsOf(kind, 1);
       if (prompts === null) {
@@ -210,35 +192,37 @@ class ModelBench {
       this.#isSimulated ||= isSimulated(sample);
       this.#id = sample.completion.model ?? this.#id;
       kinds.push(kind);
-      // As if the service worked on one after the other.
-      const answers = AT_ONCE.reduce((sum, atOnce) => sum + atOnce, 0);
-      roundMs = roundMs === null || !Number.isFinite(ms) ? null : roundMs + ms * answers;
+      warmUpMs += ms;
     }
-    onEstimate(roundMs === null ? null : roundMs * rounds);
+    notes.clear();
+    // As if the service worked on one after the other.
+    const about = durationWords(warmUpMs * ANSWERS_A_ROUND * settings.rounds);
+    notes.faint(`${this.#name} takes about ${about} (estimated).`);
     return kinds;
   }
 
   /** Each number at once in each round, so that all have some where the time is over early. */
   async #rounds(kinds: readonly PromptKind[]): Promise<void> {
-    const { rounds, withinMs, signal, onProgress } = this.#context;
+    const { settings, signal } = this.#context;
+    const { rounds, minutes } = settings;
     this.#cells = kinds.flatMap((prompt) =>
       AT_ONCE.map((atOnce) => ({ prompt, atOnce, rounds: [] })),
     );
-    const timeLimit = AbortSignal.timeout(withinMs);
+    // 4.1 * 60000 is no whole number, which a timer does not take.
+    const timeLimit = AbortSignal.timeout(Math.round(minutes * 60_000));
     const ask = this.#ask(AbortSignal.any([signal, timeLimit]));
-    const all = rounds * this.#cells.reduce((sum, { atOnce }) => sum + atOnce, 0);
+    const all = rounds * kinds.length * ANSWERS_A_ROUND;
     let done = 0;
     for (let round = 1; round <= rounds; round += 1) {
       for (const cell of this.#cells) {
         const { prompt, atOnce } = cell;
         const what = `${prompt} prompt, ${atOnce} at once, round ${round} of ${rounds}`;
-        onProgress((100 * done) / all, what);
+        this.#progress((100 * done) / all, what);
         const prompts = this.#promptsOf(prompt, atOnce);
         try {
           if (prompts !== null) cell.rounds.push(await roundOf(prompts, ask));
         } catch (thrown) {
           if (signal.aborted || !timeLimit.aborted) throw thrown;
-          const minutes = withinMs / 60_000;
           this.#notMeasured.push(
             `The other rounds: ${minutes} min is their limit (\`--minutes\`).`,
           );
@@ -248,7 +232,14 @@ class ModelBench {
         await this.#readMemory();
       }
     }
-    onProgress(100, "done");
+    this.#progress(100, "done");
+  }
+
+  #progress(percent: number, what: string): void {
+    const { notes } = this.#context;
+    const measuring = `Measuring ${this.#name}`;
+    // The log of a script needs no line for each round.
+    notes.progress({ message: notes.isTerminal ? `${measuring}: ${what}` : measuring, percent });
   }
 
   /** For the estimates of the server. */
@@ -258,8 +249,10 @@ class ModelBench {
       cases.find((each) => each.prompt === prompt && each.at_once === 1);
     const { input_tokens: tokens, first_token_ms: first } = one("long") ?? {};
     const hasFirst = tokens != null && first != null && first.median > 0;
-    if (this.#isSimulated || !this.#context.isOnThisMachine) return;
-    await this.#context.client.speeds?.measured(
+    const { client, health } = this.#context;
+    const isHere = health.endpoint !== null && isLoopback(health.endpoint);
+    if (this.#isSimulated || !isHere) return;
+    await client.speeds?.measured(
       { id, device },
       {
         tokensPerSecond: one("short")?.tokens_per_second?.median ?? null,
@@ -269,12 +262,12 @@ class ModelBench {
   }
 
   #ask(signal: AbortSignal): Ask {
-    const { client, answerTokens } = this.#context;
-    return { client, model: this.#id, maxTokens: answerTokens, signal };
+    const { client, settings } = this.#context;
+    return { client, model: this.#id, maxTokens: settings.answer_tokens, signal };
   }
 
   #promptsOf(kind: PromptKind, count: number): string[] | null {
-    const { answerTokens } = this.#context;
+    const { answer_tokens: answerTokens } = this.#context.settings;
     const prompts: string[] = [];
     while (prompts.length < count) {
       this.#prompts += 1;
@@ -287,11 +280,22 @@ class ModelBench {
   }
 
   async #readMemory(): Promise<number | null> {
-    const memory = await this.#context.memory();
+    const memory = await this.#memoryOfService();
     if (memory !== null) this.#memory.highest = Math.max(this.#memory.highest ?? 0, memory);
     return memory;
   }
+
+  /** In MB, of a process on this machine; `null`: unknown. */
+  async #memoryOfService(): Promise<number | null> {
+    const { pid, memory } = this.#context.health;
+    if (pid === null || memory === null || memory.processMb === null) return null;
+    return (await processFigures(pid))?.memoryMb ?? null;
+  }
 }
+
+/** `50 s`, `3 min`. */
+const durationWords = (ms: number): string =>
+  ms < 90_000 ? formatWait(ms) : `${Math.round(ms / 60_000)} min`;
 
 const isSimulated = ({ completion: { text, reasoning } }: Sample): boolean =>
   isSimulatedText(`${reasoning ?? ""}\n${text}`);

@@ -27,17 +27,13 @@ const LEGEND =
   "FIRST TOKEN is the time until it. EACH is the tokens per second of one answer after its first token, TOGETHER those of all answers at once, and the bar.";
 
 /** One model as soon as it has been measured. */
-export function showModel(
-  report: ModelReport,
-  screen: Screen,
-  write: (text: string) => void,
-): void {
+export function showModel(report: ModelReport, screen: Screen): void {
   const { model, alias, device, cases, error } = report;
   const variant = alias === null || alias === model ? "" : model;
   screen.title(alias ?? model, [variant, device].filter(Boolean).join(", ") || undefined);
   if (report.simulated) screen.say(SIMULATED);
   screen.table([...loadRows(report), ...memoryRows(report), ...choiceRows(report)]);
-  if (cases.length > 0) for (const line of caseLines(cases)) write(`  ${line}\n`);
+  if (cases.length > 0) screen.rows(caseLines(cases));
   for (const sentence of report.not_measured) screen.faint(`Not measured: ${sentence}`);
   if (error !== null) screen.say(`${error.message} ${error.action}`);
 }

@@ -106,8 +106,10 @@ export function spreadOf(values: readonly (number | null)[]): Spread | null {
   if (last < 0) return null;
   const at = (index: number): number => sorted[Math.floor(index)] ?? 0;
   const median = (at(last / 2) + at((last + 1) / 2)) / 2;
-  return { median: Math.round(median * 10) / 10, min: at(0), max: at(last) };
+  return { median: tenths(median), min: tenths(at(0)), max: tenths(at(last)) };
 }
+
+const tenths = (value: number): number => Math.round(value * 10) / 10;
 
 export const recommendation = ({ value }: ConcurrencyChoice): string =>
   value === null ? "No FOUNDRY_CONCURRENCY is recommended" : `FOUNDRY_CONCURRENCY=${value}`;

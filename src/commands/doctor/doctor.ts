@@ -1,15 +1,10 @@
-import { FoundryClient } from "../../jobs/index.js";
+import * as z from "zod";
+import type { FoundryClient } from "../../jobs/index.js";
 import { keeperHolds } from "../../keeper/index.js";
-import { FoundryError, isAbortOf, toFoundryError, VERSION } from "../../lib/index.js";
-import { createLogger } from "../../log.js";
-import { onTermination } from "../../platform/index.js";
-import {
-  misspelledSettings,
-  readSettings,
-  type Settings,
-  settingsInForce,
-} from "../../settings.js";
-import { clientOptions, secretsOf } from "../client-options.js";
+import { FoundryError, throwIfAborted, toFoundryError, VERSION } from "../../lib/index.js";
+import { misspelledSettings, settingsInForce } from "../../settings.js";
+import { readArguments } from "../arguments.js";
+import { clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import { ownKeeperAddress } from "../keeping.js";
 import { type HostEntry, hostEntries, reasonOf, repaired } from "../setup/index.js";
@@ -33,37 +28,28 @@ Exit code 0 when it works, 1 when it does not, 2 for a setting that does not fit
 Settings are those of the server, as environment variables or flags: see foundry-local-mcp --help.
 `;
 
-const OWN_FLAGS: ReadonlySet<string> = new Set(["--json", "--no-completion", "--fix"]);
+const flag = z.boolean().default(false);
+const flagsSchema = z.object({ json: flag, "no-completion": flag, fix: flag });
 
 const PROMPT = "Say hello in five words.";
 const MAX_TOKENS = 48;
 
 /** Checks what the server would meet on this machine, for the person in front of it. */
 export async function doctor(args: readonly string[]): Promise<number> {
-  if (args.includes("--help") || args.includes("-h")) return printHelp(HELP);
-  const flags = args.filter((arg) => !OWN_FLAGS.has(arg));
-  const settings = settingsFrom(flags);
-  const ending = new AbortController();
-  onTermination(() => ending.abort());
-  const { signal } = ending;
-  // The report itself says what is wrong; who wants the log besides asks for it.
-  const log = createLogger(settings.FOUNDRY_LOG_LEVEL ?? "silent", secretsOf(settings));
-  const client = new FoundryClient(clientOptions(settings, log));
-  const waiting = terminalScreen(process.stderr, process.env);
-  const onStatus = ({ message }: { readonly message: string }) => waiting.status(`${message} …`);
-  try {
+  const { own, flags, asksForHelp } = readArguments("doctor", args, flagsSchema);
+  if (asksForHelp) return printHelp(HELP);
+  return clientCommand({ flags }, async ({ client, signal, notes }) => {
+    const onStatus: OnStatus = ({ message }) => notes.status(`${message} …`);
     const listed = await client.listModels({ signal, onStatus }).catch(toFoundryError);
     const [list, failure] = listed instanceof FoundryError ? [null, listed] : [listed, null];
-    const asks = !args.includes("--no-completion") && list !== null;
+    const asks = !own["no-completion"] && list !== null;
     const completion = asks ? await testCompletion(client, signal, onStatus) : null;
-    signal.throwIfAborted();
+    throwIfAborted(signal);
     const diagnosis = await client.diagnose({ signal });
-    signal.throwIfAborted();
+    throwIfAborted(signal);
     const holds = await keeperHolds(ownKeeperAddress());
     let hosts = await hostEntries();
-    if (args.includes("--fix") && (await fixed(hosts, waiting))) {
-      hosts = await hostEntries();
-    }
+    if (own.fix && (await fixed(hosts, notes))) hosts = await hostEntries();
     const report = reportOf({
       version: VERSION,
       diagnosis,
@@ -75,19 +61,14 @@ export async function doctor(args: readonly string[]): Promise<number> {
       settings: settingsInForce(flags, process.env),
       misspelled: misspelledSettings(process.env),
     });
-    waiting.clear();
-    if (args.includes("--json")) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    notes.clear();
+    if (own.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
     else showReport(report, terminalScreen(process.stdout, process.env));
     return report.ok ? EXIT.done : EXIT.failed;
-  } catch (thrown) {
-    if (!isAbortOf(signal, thrown)) throw thrown;
-    waiting.clear();
-    waiting.say("Ended before it was done.");
-    return EXIT.interrupted;
-  } finally {
-    await client.close();
-  }
+  });
 }
+
+type OnStatus = (news: { readonly message: string }) => void;
 
 /** Repairs the entries of hosts that start what is not there; `true` where there were any. */
 async function fixed(hosts: readonly HostEntry[], screen: Screen): Promise<boolean> {
@@ -105,22 +86,10 @@ async function fixed(hosts: readonly HostEntry[], screen: Screen): Promise<boole
   return broken.length > 0;
 }
 
-function settingsFrom(flags: readonly string[]): Settings {
-  try {
-    return readSettings(flags, process.env);
-  } catch (thrown) {
-    const { code, message, action } = toFoundryError(thrown);
-    // Only for an unknown flag: the flags of `doctor` may have been meant.
-    if (!message.includes("Unknown option")) throw thrown;
-    const own = [...OWN_FLAGS].join(", ");
-    throw new FoundryError(code, message, { action: `${action} Of doctor itself: ${own}.` });
-  }
-}
-
 async function testCompletion(
   client: FoundryClient,
   signal: AbortSignal,
-  onStatus: (news: { readonly message: string }) => void,
+  onStatus: OnStatus,
 ): Promise<CompletionReport> {
   onStatus({ message: "Asking a model" });
   const stream = client.streamComplete(

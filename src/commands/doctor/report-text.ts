@@ -1,5 +1,5 @@
 import { FOUND_BY_WORDS } from "../../foundry/index.js";
-import { counted } from "../../lib/index.js";
+import { counted, formatDuration } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { type Screen, TIE } from "../terminal.js";
 import type { CompletionReport, DoctorReport } from "./report.js";
@@ -141,8 +141,7 @@ function showVerdict({ ok, problems, completion }: DoctorReport, screen: Screen)
 
 /** `12 ms`, `1.5 s`, `3 min`, `2 h`. */
 function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms)} ms`;
-  if (ms < 60_000) return `${Math.round(ms / 100) / 10} s`;
-  if (ms < 3_600_000) return `${Math.round(ms / 60_000)} min`;
-  return `${Math.round(ms / 3_600_000)} h`;
+  if (ms < 60_000) return formatDuration(ms);
+  const minutes = Math.round(ms / 60_000);
+  return minutes < 60 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
 }

@@ -27,7 +27,7 @@ const completionReportSchema = z.object({
     .nullable()
     .describe("0 where the model was in memory; null where it was not loaded"),
   first_token_ms: z.number().nullable(),
-  tokens_per_second: z.number().nullable().describe("null where the answer was too short to tell"),
+  tokens_per_second: z.number().nullable().describe("null where the answer was too short"),
   error: problemSchema.extend({ code: z.string() }).nullable(),
 });
 
@@ -153,8 +153,8 @@ function problemsOf(
   if (failure !== null) add(withoutAttempts(failure.message), failure.action);
   const error = completion?.error ?? null;
   const hasNoModel = models !== null && (models.listed === 0 || models.downloaded === 0);
-  const isTold = error?.code === "MODEL_NOT_CACHED" && hasNoModel && problems.length > 0;
-  if (error !== null && !isTold) add(error.what, error.fix);
+  const isReported = error?.code === "MODEL_NOT_CACHED" && hasNoModel && problems.length > 0;
+  if (error !== null && !isReported) add(error.what, error.fix);
   for (const { variable, meant } of misspelled) {
     add(`${variable} is set, but there is no such setting.`, `Did you mean ${meant}?`);
   }

@@ -5,8 +5,9 @@ import {
   shortName,
   withoutAttempts,
 } from "../../foundry/index.js";
-import { formatMegabytes, toFoundryError, withoutControls } from "../../lib/index.js";
+import { formatMegabytes, toFoundryError } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
+import { showAnswer } from "../answer.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import type { Screen } from "../terminal.js";
@@ -45,7 +46,7 @@ export function checkFoundry(
   });
 }
 
-/** `null` where there is no service; what to do then has been said. */
+/** `null` where there is no service; the error and its advice are then on the screen. */
 async function listed(
   { client, signal, notes }: ClientCommand,
   screen: Screen,
@@ -119,27 +120,8 @@ export async function answer(
     { prompt: QUESTION, maxTokens: MAX_TOKENS },
     { signal, onStatus: notes.progress },
   );
-  let hasBegun = false;
   try {
-    for await (const event of stream) {
-      if (event.type === "status") {
-        const isLoading = event.status === "loading";
-        notes.progress({
-          message: isLoading ? `Loading ${event.model}` : "Waiting for the answer",
-        });
-      } else if (event.type === "text") {
-        notes.clear();
-        screen.stream(withoutControls(event.text));
-        hasBegun ||= event.text !== "";
-      } else if (event.type === "text_was_reasoning" || event.type === "text_dropped") {
-        const isThinking = event.type === "text_was_reasoning";
-        screen.endStream();
-        if (hasBegun) {
-          notes.faint(isThinking ? "Note: the text above was thinking." : "Note: answering again.");
-        }
-        hasBegun = false;
-      }
-    }
+    await showAnswer(stream, screen, notes);
     notes.clear();
   } finally {
     // A failure, or Ctrl+C, comes after the text so far.
@@ -147,12 +129,9 @@ export async function answer(
   }
   const { text, finishReason, model } = stream.snapshot();
   if (text.trim() === "") {
-    const isCut = finishReason === "length";
-    screen.say(
-      isCut
-        ? `The answer has no text: thinking may have used up its ${MAX_TOKENS} tokens.`
-        : "The answer has no text.",
-    );
+    const reason =
+      finishReason === "length" ? `: thinking may have used up its ${MAX_TOKENS} tokens.` : ".";
+    screen.say(`The answer has no text${reason}`);
   }
   screen.faint(`${model ?? "A model"} on this machine.`);
 }

@@ -1,6 +1,5 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
 import { readConfigFile, Unusable } from "./config-file.js";
 import { serverIn } from "./edit.js";
@@ -53,11 +52,8 @@ async function missingIn(entry: Entry): Promise<string | null> {
  */
 export async function repaired(host: HostKind): Promise<void> {
   const machine = thisMachine();
-  const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
-  const given = { flags: [], env: {}, names: [] };
-  const plan = await additionTo(host, machine, (before) =>
-    mergedEntry(host, before, program, given),
-  );
+  const program = programOf(machine);
+  const plan = await additionTo(host, machine, (before) => mergedEntry(host, before, program));
   if (plan.action === "refused") throw new Unusable(plan.reason ?? "was left as it is");
   await plan.run();
 }

@@ -7,6 +7,9 @@ import type { Entry, HostKind, ServerCommand } from "./hosts.js";
 export const ENTRY_NAME = "foundry-local";
 const PACKAGE = "foundry-local-mcp";
 
+/** What an entry starts, without the flags behind it. */
+type Program = Pick<ServerCommand, "command" | "args">;
+
 interface Installation {
   /** The folder of this package. */
   readonly packageFolder: string;
@@ -19,9 +22,9 @@ interface Installation {
  * Node and the file, since most hosts have another PATH than a terminal.
  */
 export function programOf(
-  { packageFolder, node }: Installation,
   { platform }: Pick<Machine, "platform">,
-): Pick<ServerCommand, "command" | "args"> {
+  { packageFolder, node }: Installation = { packageFolder: PACKAGE_FOLDER, node: process.execPath },
+): Program {
   const isInCache = packageFolder.split(/[\\/]/).includes("_npx");
   if (!isInCache) {
     const { join } = pathsOf(platform);
@@ -99,13 +102,13 @@ function flagsWithout(flags: readonly string[], names: readonly string[]): strin
 export function mergedEntry(
   host: HostKind,
   before: unknown,
-  program: Pick<ServerCommand, "command" | "args">,
+  program: Program,
   given: {
     readonly flags: readonly string[];
     readonly env: Readonly<Record<string, string>>;
     /** The flags of all settings that are given, also of those in `env`: a flag outranks its variable. */
     readonly names: readonly string[];
-  },
+  } = { flags: [], env: {}, names: [] },
 ): Entry {
   const flags = [...flagsWithout(flagsIn(before), given.names), ...given.flags];
   const wanted = host.entry({

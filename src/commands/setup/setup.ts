@@ -1,16 +1,17 @@
 import * as z from "zod";
-import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { thisMachine } from "../../platform/index.js";
 import { isSecret, readSettings, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
 import { EXIT } from "../command-line.js";
-import { printHelp, type Screen, terminalScreen } from "../terminal.js";
+import { printHelp, type Screen, terminalScreen, wrapped } from "../terminal.js";
 import { FORMATS } from "./edit.js";
 import { checkFoundry } from "./foundry-check.js";
 import { HOSTS, type HostKind, hostsFor } from "./hosts.js";
 import { additionTo, hostsOn, type Plan, reasonOf, removalFrom } from "./plan.js";
 import { type Questions, terminalQuestions } from "./questions.js";
 import { ENTRY_NAME, mergedEntry, programOf } from "./server-command.js";
+
+const HOST_NAMES = [...new Set(HOSTS.map(({ id }) => id))].join(", ");
 
 const HELP = `Usage: foundry-local-mcp setup [flags]
 
@@ -19,7 +20,7 @@ file it changes (NAME.before-foundry-local-mcp), and changes nothing but its own
 Foundry Local, offers a first model, and asks it a question.
 
   --host NAME    only this host, also if it was not found; may be given several times:
-${listOf([...new Set(HOSTS.map(({ id }) => id))])}
+${wrapped(HOST_NAMES, 70).join("\n").replace(/^/gm, " ".repeat(17))}
   --yes          ask nothing: write for all hosts that were found; downloads nothing
   --dry-run      show what would be written, and write nothing
   --print        print the entry and the file of each host, and write nothing
@@ -29,16 +30,6 @@ ${listOf([...new Set(HOSTS.map(({ id }) => id))])}
 Settings such as --endpoint URL or --model NAME are written into the entry.
 Exit code 0 if all is done, 1 if a file was left as it is, 2 for a wrong argument, 130 after Ctrl+C.
 `;
-
-function listOf(names: readonly string[]): string {
-  const lines: string[] = [];
-  for (const name of names) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + name.length < 60) lines.push(`${lines.pop()}, ${name}`);
-    else lines.push(name);
-  }
-  return lines.map((line) => `                 ${line}`).join(",\n");
-}
 
 const flag = z.boolean().default(false);
 const flagsSchema = z.object({
@@ -53,14 +44,12 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp setup`: adds the server to the hosts of this machine. */
 export async function setup(args: readonly string[]): Promise<number> {
-  const { own, words, flags, asksForHelp } = readArguments("setup", args, flagsSchema, {
-    yes: "y",
-  });
+  const short = { yes: "y" };
+  const { own, flags, asksForHelp } = readArguments("setup", args, flagsSchema, { short });
   if (asksForHelp) return printHelp(HELP);
-  if (words.length > 0) throw misuse("setup takes no argument.", "Name a host with --host.");
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
-  const named = (await Promise.all(own.host.map(hostsNamed))).flat();
+  const named = [...new Set((await Promise.all(own.host.map(hostsNamed))).flat())];
   const screen = terminalScreen(process.stdout, process.env);
   if (own.print) return entriesPrinted(named.length === 0 ? hostsFor(thisMachine()) : named, flags);
   const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
@@ -87,14 +76,12 @@ async function hostsNamed(name: string): Promise<readonly HostKind[]> {
     const found = await hostsOn(hosts, machine);
     return found.length > 0 ? found : hosts.slice(-1);
   }
-  const known = [...new Set(HOSTS.map((each) => each.id))].join(", ");
-  throw misuse(`There is no host ${JSON.stringify(name)}.`, `Known hosts: ${known}.`);
+  throw misuse(`There is no host ${JSON.stringify(name)}.`, `Known hosts: ${HOST_NAMES}.`);
 }
 
 /** The entry of a host: the program, and the settings that were given. What is secret goes into its variables. */
 function entryFor(host: HostKind, flags: readonly string[]) {
-  const machine = thisMachine();
-  const program = programOf({ packageFolder: PACKAGE_FOLDER, node: process.execPath }, machine);
+  const program = programOf(thisMachine());
   const given = settingsOfFlags(flags);
   const isHidden = ({ name, raw }: (typeof given)[number]): boolean => isSecret(name, raw);
   return (before: unknown) =>
@@ -146,9 +133,9 @@ async function hostsChanged(
     throw misuse("Nothing was written: there is no terminal to ask on.", "Add --yes to write.");
   }
   const chosen = questions === null ? open : await questions.choose(open);
-  if (chosen === null) {
+  if (chosen === null || chosen.length === 0) {
     screen.say("Nothing was written.");
-    return EXIT.interrupted;
+    return chosen === null ? EXIT.interrupted : code;
   }
   const written = await runAll(chosen, screen);
   return written ? code : EXIT.failed;

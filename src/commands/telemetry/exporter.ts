@@ -32,8 +32,7 @@ export class TelemetryExporter {
   readonly #parts: ExporterParts;
   readonly #spans: Span[] = [];
   readonly #timers: readonly NodeJS.Timeout[];
-  /** Ends what is in flight, so that the last of it can be sent. */
-  #ending = new AbortController();
+  readonly #ending = new AbortController();
   #sending: Promise<void> | null = null;
   /** Until the collector takes such a message again, its failures are not logged once more. */
   readonly #failing = new Set<Signal>();
@@ -51,7 +50,7 @@ export class TelemetryExporter {
     };
     this.#timers = [
       setInterval(() => void this.#flush(), SPANS_MS).unref(),
-      setInterval(() => void this.#sendMetrics(ANSWER_MS), METRICS_MS).unref(),
+      setInterval(() => void this.#sendMetrics(), METRICS_MS).unref(),
     ];
   }
 
@@ -59,28 +58,27 @@ export class TelemetryExporter {
   async close(): Promise<void> {
     this.#parts.client.recorder.onEnded = null;
     for (const timer of this.#timers) clearInterval(timer);
-    this.#ending.abort();
-    await this.#sending;
-    this.#ending = new AbortController();
-    const { lastMs = LAST_MS } = this.#parts;
-    // One limit for all batches of spans together.
-    const limit = setTimeout(() => this.#ending.abort(), lastMs);
-    await Promise.all([this.#sendSpans(lastMs), this.#sendMetrics(lastMs)]);
+    // One limit for all that is sent, also for what is in flight: it may have arrived already.
+    const limit = setTimeout(() => this.#ending.abort(), this.#parts.lastMs ?? LAST_MS);
+    const lastSpans = async (): Promise<void> => {
+      await this.#sending;
+      await this.#sendSpans();
+    };
+    await Promise.all([lastSpans(), this.#sendMetrics()]);
     clearTimeout(limit);
   }
 
   async #flush(): Promise<void> {
-    this.#sending ??= this.#sendSpans(ANSWER_MS).finally(() => {
+    this.#sending ??= this.#sendSpans().finally(() => {
       this.#sending = null;
     });
     await this.#sending;
   }
 
-  async #sendSpans(withinMs: number): Promise<void> {
-    const { environment } = this.#parts;
+  async #sendSpans(): Promise<void> {
     while (this.#spans.length > 0) {
       const spans = this.#spans.splice(0, SPANS_AT_ONCE);
-      const outcome = await this.#send("traces", traceRequest(spans, environment), withinMs);
+      const outcome = await this.#send("traces", traceRequest(spans, this.#parts.environment));
       if (outcome === "sent") continue;
       // A refusal is the same for the same spans.
       if (outcome === "later") {
@@ -95,17 +93,13 @@ export class TelemetryExporter {
     this.#spans.splice(0, Math.max(0, this.#spans.length - MOST_SPANS));
   }
 
-  async #sendMetrics(withinMs: number): Promise<void> {
+  async #sendMetrics(): Promise<void> {
     const { client, environment } = this.#parts;
     const { queue } = client.metrics();
-    await this.#send("metrics", metricsRequest(client.recorder, queue, environment), withinMs);
+    await this.#send("metrics", metricsRequest(client.recorder, queue, environment));
   }
 
-  async #send(
-    signal: Signal,
-    message: object,
-    withinMs: number,
-  ): Promise<"sent" | "refused" | "later"> {
+  async #send(signal: Signal, message: object): Promise<"sent" | "refused" | "later"> {
     const { endpoint, environment } = this.#parts;
     try {
       const { url, authorization } = addressOf(endpoint, signal);
@@ -119,7 +113,7 @@ export class TelemetryExporter {
         headers,
         body: JSON.stringify(message),
         redirect: "error",
-        signal: AbortSignal.any([AbortSignal.timeout(withinMs), this.#ending.signal]),
+        signal: AbortSignal.any([AbortSignal.timeout(ANSWER_MS), this.#ending.signal]),
       });
       await answer.body?.cancel();
       if (answer.ok) {

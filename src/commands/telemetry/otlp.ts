@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import {
   type Calls,
   type EndedCall,
@@ -67,10 +67,7 @@ function resourceOf(environment: Environment) {
 }
 
 const started = Date.now();
-const INSTANCE = createHash("sha256")
-  .update(`${process.pid} ${started}`)
-  .digest("hex")
-  .slice(0, 32);
+const INSTANCE = randomUUID();
 
 const SCOPE = { name: SERVICE, version: VERSION };
 
@@ -132,16 +129,19 @@ export function metricsRequest(
   const times = { startTimeUnixNano: nanoseconds(started), timeUnixNano: nanoseconds(Date.now()) };
   const { all } = recorder;
   const completions = all.filter(({ operation }) => operation === "complete");
-  const commonOf = ({ operation, model }: Calls): Attributes => common(operation, model);
+  const of = ({ operation, model }: Calls, more: Attributes = {}): Attributes => ({
+    ...common(operation, model),
+    ...more,
+  });
   const sum = (name: string, unit: string, points: readonly (readonly [Attributes, number])[]) => ({
     name,
     unit,
     sum: {
       aggregationTemporality: CUMULATIVE,
       isMonotonic: true,
-      dataPoints: points.map(([of, value]) => ({
+      dataPoints: points.map(([given, value]) => ({
         ...times,
-        attributes: attributes(of),
+        attributes: attributes(given),
         asInt: String(value),
       })),
     },
@@ -153,79 +153,53 @@ export function metricsRequest(
   });
   const histogram = (
     name: string,
-    unit: string,
-    range: Range,
+    scale: Scale,
     points: readonly (readonly [Attributes, Histogram])[],
   ) => ({
     name,
-    unit,
+    unit: scale.unit,
     histogram: {
       aggregationTemporality: CUMULATIVE,
       dataPoints: points
         .filter(([, { count }]) => count > 0)
-        .map(([of, measured]) => ({
+        .map(([given, measured]) => ({
           ...times,
-          attributes: attributes(of),
-          ...bucketsOf(measured, range),
+          attributes: attributes(given),
+          ...bucketsOf(measured, scale),
         })),
     },
   });
+  const seconds = (name: string, from: readonly Calls[], timesOf: (calls: Calls) => Histogram) =>
+    histogram(
+      name,
+      SECONDS,
+      from.map((calls) => [of(calls), timesOf(calls)]),
+    );
+  const tokens = completions.flatMap((calls): [Attributes, Histogram][] => [
+    [of(calls, { "gen_ai.token.type": "input" }), calls.promptTokens],
+    [of(calls, { "gen_ai.token.type": "output" }), calls.answerTokens],
+  ]);
+  const outcomes = all.flatMap((calls) =>
+    Object.entries(calls.outcomes).map(([outcome, n]) => [of(calls, { outcome }), n] as const),
+  );
+  const errors = all.flatMap((calls) =>
+    [...calls.errors].map(([code, n]) => [of(calls, { "error.type": code }), n] as const),
+  );
+  const retries = all.map((calls) => [of(calls), calls.traffic.retries] as const);
+  const cacheHits = completions.map((calls) => [of(calls), calls.cacheHits] as const);
   const metrics = [
-    histogram(
-      "gen_ai.client.operation.duration",
-      "s",
-      SECONDS,
-      all.map((calls) => [commonOf(calls), calls.latencyMs]),
-    ),
-    histogram(
-      "gen_ai.client.token.usage",
-      "{token}",
-      TOKENS,
-      completions.flatMap((calls) => [
-        [{ ...commonOf(calls), "gen_ai.token.type": "input" }, calls.promptTokens] as const,
-        [{ ...commonOf(calls), "gen_ai.token.type": "output" }, calls.answerTokens] as const,
-      ]),
-    ),
-    histogram(
+    seconds("gen_ai.client.operation.duration", all, ({ latencyMs }) => latencyMs),
+    histogram("gen_ai.client.token.usage", TOKENS, tokens),
+    seconds(
       "gen_ai.client.operation.time_to_first_chunk",
-      "s",
-      SECONDS,
-      completions.map((calls) => [commonOf(calls), calls.firstTokenMs]),
+      completions,
+      ({ firstTokenMs }) => firstTokenMs,
     ),
-    histogram(
-      "foundry_local_mcp.queue",
-      "s",
-      SECONDS,
-      completions.map((calls) => [commonOf(calls), calls.queueMs]),
-    ),
-    sum(
-      "foundry_local_mcp.calls",
-      "{call}",
-      all.flatMap((calls) =>
-        Object.entries(calls.outcomes).map(
-          ([outcome, count]) => [{ ...commonOf(calls), outcome }, count] as const,
-        ),
-      ),
-    ),
-    sum(
-      "foundry_local_mcp.errors",
-      "{call}",
-      all.flatMap((calls) =>
-        [...calls.errors].map(
-          ([code, count]) => [{ ...commonOf(calls), "error.type": code }, count] as const,
-        ),
-      ),
-    ),
-    sum(
-      "foundry_local_mcp.retries",
-      "{request}",
-      all.map((calls) => [commonOf(calls), calls.traffic.retries]),
-    ),
-    sum(
-      "foundry_local_mcp.cache_hits",
-      "{completion}",
-      completions.map((calls) => [commonOf(calls), calls.cacheHits]),
-    ),
+    seconds("foundry_local_mcp.queue", completions, ({ queueMs }) => queueMs),
+    sum("foundry_local_mcp.calls", "{call}", outcomes),
+    sum("foundry_local_mcp.errors", "{call}", errors),
+    sum("foundry_local_mcp.retries", "{request}", retries),
+    sum("foundry_local_mcp.cache_hits", "{completion}", cacheHits),
     gauge("foundry_local_mcp.completions.running", queue.running),
     gauge("foundry_local_mcp.completions.waiting", queue.waiting),
   ];
@@ -233,17 +207,18 @@ export function metricsRequest(
   return { resourceMetrics: [{ resource: resourceOf(environment), scopeMetrics }] };
 }
 
-interface Range {
+interface Scale {
+  readonly unit: string;
   readonly from: number;
   readonly to: number;
   /** How many of the measured unit are one of the exported. */
   readonly per: number;
 }
 
-const SECONDS: Range = { from: 8, to: 2 ** 20, per: 1000 };
-const TOKENS: Range = { from: 1, to: 2 ** 20, per: 1 };
+const SECONDS: Scale = { unit: "s", from: 8, to: 2 ** 20, per: 1000 };
+const TOKENS: Scale = { unit: "{token}", from: 1, to: 2 ** 20, per: 1 };
 
-function bucketsOf(measured: Histogram, { from, to, per }: Range) {
+function bucketsOf(measured: Histogram, { from, to, per }: Scale) {
   const cumulative = measured.buckets(from, to);
   const counts = cumulative.map(({ count }, index) => count - (cumulative[index - 1]?.count ?? 0));
   const above = measured.count - (cumulative.at(-1)?.count ?? 0);

@@ -1,25 +1,20 @@
 import { describe, expect, it } from "vitest";
-import {
-  chooseConcurrency,
-  chooseForAll,
-  type Throughput,
-} from "../../../src/commands/bench/choice.js";
+import { chooseConcurrency, chooseForAll } from "../../../src/commands/bench/choice.js";
+import type { PromptKind } from "../../../src/commands/bench/report.js";
 
 /** Tokens per second together at 1, 2 and 4 at once; `null`: not measured. */
 type Speeds = readonly (number | null)[];
 
 const AT_ONCE = [1, 2, 4];
 
-const measured = (prompt: Throughput["prompt"], speeds: Speeds, failed: readonly number[] = []) =>
-  speeds.map(
-    (tokensPerSecond, index): Throughput => ({
-      prompt,
-      atOnce: AT_ONCE[index] ?? 0,
-      tokensPerSecond,
-      answers: 12,
-      failed: failed[index] ?? 0,
-    }),
-  );
+const measured = (prompt: PromptKind, speeds: Speeds, failed: readonly number[] = []) =>
+  speeds.map((speed, index) => ({
+    prompt,
+    at_once: AT_ONCE[index] ?? 0,
+    total_tokens_per_second: speed === null ? null : { median: speed, min: speed, max: speed },
+    answers: 12,
+    failed: failed[index] ?? 0,
+  }));
 
 describe("the number of concurrent answers", () => {
   it.each<[what: string, short: Speeds, long: Speeds, value: number | null]>([

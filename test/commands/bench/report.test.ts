@@ -11,6 +11,7 @@ describe("the spread of values", () => {
     ["the middle one of an odd number", [3, 1, 2], { median: 2, min: 1, max: 3 }],
     ["between the middle ones of an even number", [4, 1, 2, 3], { median: 2.5, min: 1, max: 4 }],
     ["the only one", [7], { median: 7, min: 7, max: 7 }],
+    ["tenths, like the lowest and the highest", [41.66], { median: 41.7, min: 41.7, max: 41.7 }],
     ["without unknown ones", [null, 5, null, 9], { median: 7, min: 5, max: 9 }],
     ["unknown without values", [], null],
     ["unknown where all are", [null, null], null],
@@ -51,7 +52,7 @@ function shownOf(report = benchReport()): string {
     text += piece;
   };
   const screen = terminalScreen({ write, isTTY: true, columns: 80 }, { NO_COLOR: "1" });
-  for (const model of report.models) showModel(model, screen, write);
+  for (const model of report.models) showModel(model, screen);
   showEnd(report, screen);
   return text;
 }

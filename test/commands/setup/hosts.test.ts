@@ -115,7 +115,7 @@ describe("the command that a host starts", () => {
   ] as const)(
     "is Node with the file of an installation on %s",
     (platform, packageFolder, node, args) => {
-      expect(programOf({ packageFolder, node }, { platform })).toEqual({ command: node, args });
+      expect(programOf({ platform }, { packageFolder, node })).toEqual({ command: node, args });
     },
   );
 
@@ -135,7 +135,7 @@ describe("the command that a host starts", () => {
   ] as const)(
     "is npx where setup was started by npx on %s",
     (platform, packageFolder, command, args) => {
-      expect(programOf({ packageFolder, node: "node" }, { platform })).toEqual({ command, args });
+      expect(programOf({ platform }, { packageFolder, node: "node" })).toEqual({ command, args });
     },
   );
 

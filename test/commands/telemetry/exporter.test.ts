@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TelemetryExporter } from "../../../src/commands/telemetry/exporter.js";
+import { telemetryOf } from "../../../src/commands/telemetry/index.js";
 import { pairsIn } from "../../../src/commands/telemetry/otlp.js";
-import { telemetryOf } from "../../../src/commands/telemetry/telemetry.js";
 import { silentLogger } from "../../../src/log.js";
 import { MODEL, talker } from "../../jobs/fixtures.js";
 import { deadPort } from "../../ports.js";
@@ -149,6 +149,15 @@ describe("the export to a collector", () => {
     await refusing.exporter.close();
     expect(refusing.receiver.spans).toEqual([]);
     expect(refusing.receiver.faults).toEqual([]);
+  });
+
+  it("is sent once where the end comes while it is being sent", async () => {
+    const { client, receiver, warnings, exporter } = await exporting();
+    // As many as are sent at once.
+    for (let call = 0; call < 512; call += 1) await client.listModels();
+    await exporter.close();
+    expect(warnings).toEqual([]);
+    expect(receiver.spans).toHaveLength(512);
   });
 
   it("delays neither calls nor the end where no collector answers", async () => {

@@ -1,6 +1,11 @@
 import { expect, it } from "vitest";
 import { tableOf } from "../../../src/commands/models.js";
-import { progressBar, shortened, statusLine } from "../../../src/commands/terminal.js";
+import {
+  progressBar,
+  shortened,
+  statusLine,
+  terminalScreen,
+} from "../../../src/commands/terminal.js";
 import type { KnownModel } from "../../../src/foundry/index.js";
 
 const model = (id: string, facts: Partial<KnownModel> = {}): KnownModel => ({
@@ -78,4 +83,16 @@ it.each([20, 40, 80, 120])("keeps a status line shorter than %i columns", (colum
     "Downloading deepseek-r1-distill-qwen-14b-instruct-quantized-generic-cpu:12 (11 GB)";
   expect(statusLine(message, 42, columns).length).toBeLessThan(Math.max(columns - 2, 28));
   expect(statusLine(message, null, columns).length).toBeLessThan(columns - 2);
+});
+
+it("writes lines and no escape sequences to a dumb terminal", () => {
+  let written = "";
+  const write = (text: string): void => {
+    written += text;
+  };
+  const screen = terminalScreen({ isTTY: true, columns: 80, write }, { TERM: "dumb" });
+  screen.progress({ message: "Loading phi-4-mini" });
+  screen.clear();
+  screen.say("Loaded.");
+  expect(written).toBe("  Loading phi-4-mini ...\n  Loaded.\n");
 });
