@@ -22,7 +22,6 @@ import {
 import {
   ASSUMED_CONTEXT,
   answerTokens,
-  isOverflow,
   mostTokensIn,
   packed,
   partTokens,
@@ -64,7 +63,7 @@ async function* answered(
       yield* answerWithin(composed, whole, Math.floor(limit - size));
       return;
     } catch (thrown) {
-      if (!isOverflow(thrown)) throw thrown;
+      if (!composed.mayShorten(thrown)) throw thrown;
     }
   }
   // An overflow may have shown the limit.
@@ -100,12 +99,12 @@ async function* answerWithin(
     yield* composed.answer(request);
     return;
   } catch (thrown) {
-    if (!isOverflow(thrown) || maxTokens <= tokens) throw thrown;
+    if (!composed.mayShorten(thrown) || maxTokens <= tokens) throw thrown;
   }
+  yield* composed.answer({ ...request, maxTokens: tokens });
   composed.warn(
     `The answer had at most ${tokens} tokens instead of ${maxTokens}, which do not fit into the context of the model.`,
   );
-  yield* composed.answer({ ...request, maxTokens: tokens });
 }
 
 /** A request for this model, where another text could make "auto" choose another one. */
@@ -126,8 +125,9 @@ async function modelFor(
 ): Promise<KnownModel> {
   try {
     return await composed.model(whole);
-  } catch {
-    // Another reason than the length of the text fails here, too.
+  } catch (thrown) {
+    // "auto" found no model that holds all of the text.
+    if (!(thrown instanceof FoundryError && thrown.code.startsWith("MODEL_"))) throw thrown;
     return composed.model(request);
   }
 }
@@ -158,7 +158,7 @@ async function* joined(
         return text;
       });
     } catch (thrown) {
-      if (!isOverflow(thrown) || room < LEAST_PART) throw thrown;
+      if (!composed.mayShorten(thrown) || room < LEAST_PART) throw thrown;
       room /= 2;
     }
   }
@@ -174,7 +174,7 @@ async function answerPart(
     const { text } = await composed.ask(requestFor(parts));
     return text;
   } catch (thrown) {
-    const halves = isOverflow(thrown) ? halved(parts) : [];
+    const halves = composed.mayShorten(thrown) ? halved(parts) : [];
     if (halves.length < 2) throw thrown;
     const answers: string[] = [];
     for (const half of halves) answers.push(await answerPart(composed, half, requestFor));
