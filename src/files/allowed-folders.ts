@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   ALLOWED_FILE_MS,
   FoundryError,
@@ -16,16 +17,8 @@ import {
 import { inPool, LATE } from "../platform/index.js";
 import { type FileImage, type FileText, imageIn, namesEndingOf, textIn } from "./content.js";
 import { GlobWalk } from "./glob-walk.js";
-import { freePlace, type NewFile, type WriteFault, writeNew } from "./new-file.js";
-import {
-  isOfSystem,
-  NoPlace,
-  type PlaceFault,
-  placeOf,
-  type ReadOutcome,
-  readInside,
-  rootOf,
-} from "./opened-file.js";
+import { freePlace, type NewFile, writeNew } from "./new-file.js";
+import { PathError, type PathFault, placeOf, readInside, rootOf } from "./opened-file.js";
 import { isWritableName, namesOf, type Root, type Target, targetsOf } from "./paths.js";
 import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
 import * as refusals from "./refusals.js";
@@ -88,7 +81,8 @@ export class AllowedFolders {
     const wanted = new Map<string, Wanted>();
     for (const pattern of patterns.map((given) => patternOf(given, platform))) {
       for (const file of await this.#wantedBy(pattern, roots, walk, signal)) {
-        const key = JSON.stringify([file.root.real, file.parts, file.lines]);
+        // One allowed folder may lie in another.
+        const key = JSON.stringify([join(file.root.real, ...file.parts), file.lines]);
         wanted.set(key, clearerOf(file, wanted.get(key)));
         if (wanted.size > MOST_FILES) throw refusals.tooMany(MOST_FILES);
       }
@@ -142,12 +136,14 @@ export class AllowedFolders {
     if (files.length === 0) throw refusals.notWritable(given);
     let refusal: FoundryError | null = null;
     for (const file of files) {
-      const free = () => freePlace(file, roots).catch(writeFaultIn);
-      const place = await this.#onDisk(free, given);
-      if (typeof place !== "string") return file;
+      const fault = await this.#onDisk(
+        () => freePlace(file, roots).then(() => null, faultIn),
+        given,
+      );
+      if (fault === null) return file;
       // A name that is taken is not looked for elsewhere: the repeated call would write a second file.
-      if (place === "exists") throw this.#writeRefusal(place, given);
-      refusal ??= this.#writeRefusal(place, given);
+      if (fault === "exists") throw this.#writeRefusal(fault, given);
+      refusal ??= this.#writeRefusal(fault, given);
     }
     throw refusal ?? refusals.outside(given, this.#names);
   }
@@ -160,7 +156,8 @@ export class AllowedFolders {
   async write(file: NewFile, text: string): Promise<{ readonly path: string }> {
     const path = this.#shownPath({ root: file.root, parts: [...file.parent, file.name] });
     const roots = await this.#roots();
-    const fault = await this.#onDisk(() => writeNew(file, text, roots).catch(writeFaultIn), path);
+    const write = () => writeNew(file, text, roots).then(() => null, faultIn);
+    const fault = await this.#onDisk(write, path);
     if (fault !== null) throw this.#writeRefusal(fault, path);
     return { path };
   }
@@ -171,7 +168,7 @@ export class AllowedFolders {
     return outcome;
   }
 
-  #writeRefusal(fault: WriteFault | PlaceFault, path: string): FoundryError {
+  #writeRefusal(fault: PathFault, path: string): FoundryError {
     switch (fault) {
       case "outside":
         return refusals.outside(path, this.#names);
@@ -250,19 +247,18 @@ export class AllowedFolders {
     const path = this.#shownPath(wanted);
     const given = isMatch ? path : wanted.given;
     const most = takesImage ? Math.max(MOST_FILE_BYTES, LONGEST_IMAGE_BYTES) : MOST_FILE_BYTES;
-    const read = () =>
-      readInside(root, parts, roots, most).catch((thrown) => ({ fault: faultIn(thrown) }));
-    const outcome = await this.#onDisk(read, given);
-    if ("fault" in outcome) throw this.#refusal(outcome, given, most);
-    const { bytes } = outcome;
+    const read = () => readInside(root, parts, roots, most);
+    const bytes = await this.#onDisk(read, given).catch((thrown: unknown) => {
+      throw thrown instanceof PathError ? this.#refusal(thrown, given, most) : thrown;
+    });
     if (bytes.length > MOST_FILE_BYTES && imageTypeOf(bytes) === null) {
       throw refusals.tooLargeFile(given, bytes.length, MOST_FILE_BYTES);
     }
     return { bytes, path, given, lines };
   }
 
-  #refusal(outcome: Fault, path: string, maxBytes: number): FoundryError {
-    switch (outcome.fault) {
+  #refusal({ fault, size }: PathError, path: string, maxBytes: number): FoundryError {
+    switch (fault) {
       case "outside":
         return refusals.outside(path, this.#names);
       case "absent":
@@ -274,9 +270,9 @@ export class AllowedFolders {
       case "changed":
         return refusals.changed(path);
       case "too_large":
-        return refusals.tooLargeFile(path, outcome.size, maxBytes);
+        return refusals.tooLargeFile(path, size, maxBytes);
       default:
-        return refusals.unreadable(path, outcome.fault === "forbidden");
+        return refusals.unreadable(path, fault === "forbidden");
     }
   }
 
@@ -293,14 +289,7 @@ function clearerOf(one: Wanted, other: Wanted | undefined): Wanted {
   return rank(one) > rank(other) ? one : other;
 }
 
-type Fault = Exclude<ReadOutcome, { readonly bytes: Buffer }> | { readonly fault: PlaceFault };
-
-function faultIn(thrown: unknown): PlaceFault {
-  if (thrown instanceof NoPlace) return thrown.fault;
+function faultIn(thrown: unknown): PathFault {
+  if (thrown instanceof PathError) return thrown.fault;
   throw thrown;
-}
-
-/** What the system says of a write is no defect of ours: a full disk, a folder without rights. */
-function writeFaultIn(thrown: unknown): PlaceFault {
-  return isOfSystem(thrown) ? "unreadable" : faultIn(thrown);
 }

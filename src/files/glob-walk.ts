@@ -1,7 +1,7 @@
 import { opendir } from "node:fs/promises";
 import { GLOB_DEPTH, GLOB_ENTRIES, GLOB_MS, throwIfAborted } from "../lib/index.js";
 import { inPool, LATE } from "../platform/index.js";
-import { isOfSystem, NoPlace, placeOf } from "./opened-file.js";
+import { asPathError, PathError, placeOf } from "./opened-file.js";
 import type { Root } from "./paths.js";
 import type { Matcher } from "./pattern.js";
 import { lateDisk, tooWide } from "./refusals.js";
@@ -64,34 +64,35 @@ export class GlobWalk {
     throwIfAborted(this.#signal);
     const leftMs = this.#until - performance.now();
     if (leftMs <= 0) throw tooWide(given);
-    const listed = await inPool(() => this.#read(root, parts), leftMs);
+    // What cannot be listed has no names, as for a shell.
+    const read = () =>
+      this.#read(root, parts, given)
+        .catch(asPathError)
+        .catch((thrown: unknown) => {
+          if (thrown instanceof PathError) return [];
+          throw thrown;
+        });
+    const listed = await inPool(read, leftMs);
     if (listed === LATE) throw lateDisk(given);
-    if (listed === "too many") throw tooWide(given);
     return listed;
   }
 
-  /** What cannot be listed has no names, as for a shell. */
-  async #read(root: Root, parts: readonly string[]): Promise<readonly Entry[] | "too many"> {
-    try {
-      const before = await placeOf(root, parts, this.#roots);
-      if (!before.stats.isDirectory()) return [];
-      const entries: Entry[] = [];
-      for await (const entry of await opendir(before.path, { bufferSize: AT_ONCE })) {
-        this.#entriesLeft -= 1;
-        if (this.#entriesLeft < 0 || performance.now() > this.#until) return "too many";
-        // A link to a file may match; whether it leads outside shows when it is read.
-        const isLinkOrFile = entry.isFile() || entry.isSymbolicLink();
-        if (isLinkOrFile || entry.isDirectory()) {
-          entries.push({ name: entry.name, isFolder: !isLinkOrFile });
-        }
+  async #read(root: Root, parts: readonly string[], given: string): Promise<readonly Entry[]> {
+    const before = await placeOf(root, parts, this.#roots);
+    if (!before.stats.isDirectory()) return [];
+    const entries: Entry[] = [];
+    for await (const entry of await opendir(before.path, { bufferSize: AT_ONCE })) {
+      this.#entriesLeft -= 1;
+      if (this.#entriesLeft < 0 || performance.now() > this.#until) throw tooWide(given);
+      // A link to a file may match; whether it leads outside shows when it is read.
+      const isLinkOrFile = entry.isFile() || entry.isSymbolicLink();
+      if (isLinkOrFile || entry.isDirectory()) {
+        entries.push({ name: entry.name, isFolder: !isLinkOrFile });
       }
-      const after = await placeOf(root, parts, this.#roots);
-      const isSame = after.path === before.path && after.stats.ino === before.stats.ino;
-      return isSame ? entries : [];
-    } catch (thrown) {
-      if (thrown instanceof NoPlace || isOfSystem(thrown)) return [];
-      throw thrown;
     }
+    const after = await placeOf(root, parts, this.#roots);
+    const isSame = after.path === before.path && after.stats.ino === before.stats.ino;
+    return isSame ? entries : [];
   }
 }
 
