@@ -18,7 +18,14 @@ import { inPool, LATE } from "../platform/index.js";
 import { type FileImage, type FileText, imageIn, namesEndingOf, textIn } from "./content.js";
 import { GlobWalk } from "./glob-walk.js";
 import { freePlace, type NewFile, writeNew } from "./new-file.js";
-import { PathError, type PathFault, placeOf, readInside, rootOf } from "./opened-file.js";
+import {
+  asPathError,
+  PathError,
+  type PathFault,
+  placeOf,
+  readInside,
+  rootOf,
+} from "./opened-file.js";
 import { isWritableName, namesOf, type Root, type Target, targetsOf } from "./paths.js";
 import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
 import * as refusals from "./refusals.js";
@@ -80,7 +87,7 @@ export class AllowedFolders {
     const walk = new GlobWalk(roots, signal);
     const wanted = new Map<string, Wanted>();
     for (const pattern of patterns.map((given) => patternOf(given, platform))) {
-      for (const file of await this.#wantedBy(pattern, roots, walk, signal)) {
+      for (const file of await this.#wantedBy(pattern, roots, walk)) {
         // One allowed folder may lie in another.
         const key = JSON.stringify([join(file.root.real, ...file.parts), file.lines]);
         wanted.set(key, clearerOf(file, wanted.get(key)));
@@ -132,14 +139,14 @@ export class AllowedFolders {
       .filter(
         ({ parts }) => parts.length > 0 && parts.every((part) => isWritableName(part, platform)),
       )
-      .map(({ root, parts }) => ({ root, parent: parts.slice(0, -1), name: parts.at(-1) ?? "" }));
+      .map(({ root, parts }) => ({
+        folder: { root, parts: parts.slice(0, -1) },
+        name: parts.at(-1) ?? "",
+      }));
     if (files.length === 0) throw refusals.notWritable(given);
     let refusal: FoundryError | null = null;
     for (const file of files) {
-      const fault = await this.#onDisk(
-        () => freePlace(file, roots).then(() => null, faultIn),
-        given,
-      );
+      const fault = await this.#faultOf(() => freePlace(file, roots), given);
       if (fault === null) return file;
       // A name that is taken is not looked for elsewhere: the repeated call would write a second file.
       if (fault === "exists") throw this.#writeRefusal(fault, given);
@@ -154,18 +161,29 @@ export class AllowedFolders {
    * @throws FoundryError as {@link newFile}
    */
   async write(file: NewFile, text: string): Promise<{ readonly path: string }> {
-    const path = this.#shownPath({ root: file.root, parts: [...file.parent, file.name] });
+    const { root, parts } = file.folder;
+    const path = this.#shownPath({ root, parts: [...parts, file.name] });
     const roots = await this.#roots();
-    const write = () => writeNew(file, text, roots).then(() => null, faultIn);
-    const fault = await this.#onDisk(write, path);
+    const fault = await this.#faultOf(() => writeNew(file, text, roots), path);
     if (fault !== null) throw this.#writeRefusal(fault, path);
     return { path };
   }
 
   async #onDisk<T>(work: () => Promise<T>, given: string): Promise<T> {
-    const outcome = await inPool(work, ALLOWED_FILE_MS);
+    const outcome = await inPool(() => work().catch(asPathError), ALLOWED_FILE_MS);
     if (outcome === LATE) throw refusals.lateDisk(given);
     return outcome;
+  }
+
+  /** Why work on the disk was not done; `null` where it was. */
+  async #faultOf(work: () => Promise<unknown>, given: string): Promise<PathFault | null> {
+    try {
+      await this.#onDisk(work, given);
+      return null;
+    } catch (thrown) {
+      if (thrown instanceof PathError) return thrown.fault;
+      throw thrown;
+    }
   }
 
   #writeRefusal(fault: PathFault, path: string): FoundryError {
@@ -200,21 +218,19 @@ export class AllowedFolders {
     { given, path, lines }: Pattern,
     roots: readonly Root[],
     walk: GlobWalk,
-    signal: AbortSignal | undefined,
   ): Promise<readonly Wanted[]> {
     const asWritten = await this.#pathAsWritten(path, given, roots);
     if (asWritten !== null) {
       return [{ ...asWritten, lines, given, isMatch: false, isImageMeant: lines === null }];
     }
-    throwIfAborted(signal);
     const { base, rest } = baseOf(path);
     if (rest.split("/").includes("..")) throw refusals.outside(given, this.#names);
     const matcher = matcherOf(rest, given, platform);
     const matches: Wanted[] = [];
-    for (const { root, parts: from } of this.#placesOf(base, given, roots)) {
-      for (const parts of await walk.matches(root, from, matcher, given)) {
-        const isImageMeant = lines === null && namesEndingOf(parts.at(-1) ?? "", rest);
-        matches.push({ root, parts, lines, given, isMatch: true, isImageMeant });
+    for (const folder of this.#placesOf(base, given, roots)) {
+      for (const match of await walk.matches(folder, matcher, given)) {
+        const isImageMeant = lines === null && namesEndingOf(match.parts.at(-1) ?? "", rest);
+        matches.push({ ...match, lines, given, isMatch: true, isImageMeant });
       }
     }
     if (matches.length === 0) throw refusals.noMatch(given, this.#names);
@@ -229,8 +245,7 @@ export class AllowedFolders {
   ): Promise<Target | null> {
     const targets = isGlob(path) && path.includes("*") ? [] : this.#placesOf(path, given, roots);
     for (const target of targets) {
-      const place = () => placeOf(target.root, target.parts, roots).then(() => null, faultIn);
-      const fault = await this.#onDisk(place, given);
+      const fault = await this.#faultOf(() => placeOf(target, roots), given);
       if (isGlob(path) ? fault === null : fault !== "absent") return target;
     }
     return isGlob(path) ? null : (targets[0] ?? null);
@@ -243,11 +258,11 @@ export class AllowedFolders {
   }
 
   async #read(wanted: Wanted, roots: readonly Root[], takesImage: boolean) {
-    const { root, parts, lines, isMatch } = wanted;
+    const { lines, isMatch } = wanted;
     const path = this.#shownPath(wanted);
     const given = isMatch ? path : wanted.given;
     const most = takesImage ? Math.max(MOST_FILE_BYTES, LONGEST_IMAGE_BYTES) : MOST_FILE_BYTES;
-    const read = () => readInside(root, parts, roots, most);
+    const read = () => readInside(wanted, roots, most);
     const bytes = await this.#onDisk(read, given).catch((thrown: unknown) => {
       throw thrown instanceof PathError ? this.#refusal(thrown, given, most) : thrown;
     });
@@ -287,9 +302,4 @@ function clearerOf(one: Wanted, other: Wanted | undefined): Wanted {
   if (other === undefined) return one;
   const rank = ({ isMatch, isImageMeant }: Wanted): number => (isMatch ? Number(isImageMeant) : 2);
   return rank(one) > rank(other) ? one : other;
-}
-
-function faultIn(thrown: unknown): PathFault {
-  if (thrown instanceof PathError) return thrown.fault;
-  throw thrown;
 }

@@ -3,27 +3,21 @@ import { type BigIntStats, constants } from "node:fs";
 import { link, lstat, open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCodeOf } from "../lib/index.js";
-import { asPathError, isSameFile, PathError, type Place, placeOf } from "./opened-file.js";
-import type { Root } from "./paths.js";
+import { isSameFile, PathError, type Place, placeOf } from "./opened-file.js";
+import type { Root, Target } from "./paths.js";
 
-/** A file that is to be made, inside an allowed folder. */
+/** A file that is to be made in a folder, which must exist. */
 export interface NewFile {
-  readonly root: Root;
-  /** Of its folder, which must exist. */
-  readonly parent: readonly string[];
+  readonly folder: Target;
   readonly name: string;
 }
 
-/** The folder of a new file, where nothing has its name. @throws PathError */
-export async function freePlace(
-  { root, parent, name }: NewFile,
-  roots: readonly Root[],
-): Promise<Place> {
-  const folder = await placeOf(root, parent, roots);
+/** The folder of a new file, where nothing has its name. @throws PathError, and what the system says. */
+export async function freePlace(file: NewFile, roots: readonly Root[]): Promise<Place> {
+  const folder = await placeOf(file.folder, roots);
   if (!folder.stats.isDirectory()) throw new PathError("no_folder");
   // A link that leads nowhere is a name that is taken, too.
-  const taken = await ownStats(join(folder.path, name)).catch(asPathError);
-  if (taken !== null) throw new PathError("exists");
+  if ((await ownStats(join(folder.path, file.name))) !== null) throw new PathError("exists");
   return folder;
 }
 
@@ -35,12 +29,9 @@ const PRIVATE = 0o600;
  * Writes a file under another name beside its own, and gives it its name when it is whole. Nothing is
  * written before it is certain that the file lies in the allowed folder, and no file is replaced.
  *
- * @throws PathError
+ * @throws PathError, and what the system says.
  */
-export const writeNew = (file: NewFile, text: string, roots: readonly Root[]): Promise<void> =>
-  written(file, text, roots).catch(asPathError);
-
-async function written(file: NewFile, text: string, roots: readonly Root[]): Promise<void> {
+export async function writeNew(file: NewFile, text: string, roots: readonly Root[]): Promise<void> {
   const folder = await freePlace(file, roots);
   const temporary = join(folder.path, `.${randomUUID()}.tmp`);
   const target = join(folder.path, file.name);
@@ -65,13 +56,13 @@ async function written(file: NewFile, text: string, roots: readonly Root[]): Pro
 
 /** Whether the folder is still the same place, and what lies at the path is this file. */
 async function isStillThere(
-  { root, parent }: NewFile,
+  file: NewFile,
   folder: Place,
   path: string,
   made: BigIntStats,
   roots: readonly Root[],
 ): Promise<boolean> {
-  const now = await placeOf(root, parent, roots);
+  const now = await placeOf(file.folder, roots);
   if (now.path !== folder.path || !isSameFile(now.stats, folder.stats)) return false;
   const stats = await ownStats(path);
   return stats !== null && isSameFile(stats, made);

@@ -2,7 +2,7 @@ import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, readlink, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MOST_LINKS, systemCodeOf } from "../lib/index.js";
-import { insideOf, isPlainName, isSystemPath, type Root } from "./paths.js";
+import { insideOf, isPlainName, isSystemPath, type Root, type Target } from "./paths.js";
 
 /** A path without links, inside an allowed folder. */
 export interface Place {
@@ -40,21 +40,11 @@ const { platform } = process;
  * Follows a path part by part from an allowed folder. Each link is read and followed only where its target
  * lies in an allowed folder, so that nothing outside is ever asked.
  *
- * @throws PathError
+ * @throws PathError, and what the system says.
  */
-export const placeOf = (
-  root: Root,
-  parts: readonly string[],
-  roots: readonly Root[],
-): Promise<Place> => followed(root.real, parts, roots).catch(asPathError);
-
-async function followed(
-  start: string,
-  parts: readonly string[],
-  roots: readonly Root[],
-): Promise<Place> {
-  let at = start;
-  let left = [...parts];
+export async function placeOf({ root, parts }: Target, roots: readonly Root[]): Promise<Place> {
+  let at = root.real;
+  let left = parts;
   let links = 0;
   let stats = await ownStats(at);
   while (left.length > 0) {
@@ -116,22 +106,14 @@ const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NO
  * The bytes of an ordinary file of a bounded size. The path is followed again after the file was opened:
  * what was opened must still be what lies there, or a link was put in its way.
  *
- * @throws PathError
+ * @throws PathError, and what the system says.
  */
-export const readInside = (
-  root: Root,
-  parts: readonly string[],
-  roots: readonly Root[],
-  maxBytes: number,
-): Promise<Buffer> => bytesOf(root, parts, roots, maxBytes).catch(asPathError);
-
-async function bytesOf(
-  root: Root,
-  parts: readonly string[],
+export async function readInside(
+  target: Target,
   roots: readonly Root[],
   maxBytes: number,
 ): Promise<Buffer> {
-  const before = await placeOf(root, parts, roots);
+  const before = await placeOf(target, roots);
   // Before it is opened: to open a device does something already.
   if (before.stats.isDirectory()) throw new PathError("folder");
   if (!before.stats.isFile()) throw new PathError("not_ordinary");
@@ -139,7 +121,7 @@ async function bytesOf(
   const file = await open(before.path, FLAGS);
   try {
     const opened = await file.stat({ bigint: true });
-    const after = await placeOf(root, parts, roots);
+    const after = await placeOf(target, roots);
     const isSame = after.path === before.path && isSameFile(opened, after.stats);
     if (!isSame || !isSameFile(opened, before.stats)) throw new PathError("changed");
     if (!opened.isFile()) throw new PathError("not_ordinary");
