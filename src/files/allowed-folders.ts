@@ -24,7 +24,7 @@ import {
   type PathFault,
   placeOf,
   readInside,
-  rootOf,
+  realFolder,
 } from "./opened-file.js";
 import { isWritableName, namesOf, type Root, type Target, targetsOf } from "./paths.js";
 import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
@@ -204,14 +204,16 @@ export class AllowedFolders {
 
   /** The allowed folders that exist. */
   async #roots(): Promise<readonly Root[]> {
-    const isOne = this.#folders.length === 1;
-    const all = this.#folders.map((folder, at) =>
-      rootOf(folder, isOne ? null : (this.#names[at] ?? null)),
-    );
-    const found = await this.#onDisk(() => Promise.all(all), "FOUNDRY_FILES");
-    const roots = found.filter((root) => root !== null);
-    if (roots.length > 0) return roots;
-    throw refusals.noFolderThere();
+    const roots: Root[] = [];
+    for (const [at, folder] of this.#folders.entries()) {
+      const name = this.#names[at] ?? "";
+      const real = await this.#onDisk(() => realFolder(folder), name);
+      if (real !== null) {
+        roots.push({ folder, real, name: this.#folders.length === 1 ? null : name });
+      }
+    }
+    if (roots.length === 0) throw refusals.noFolderThere();
+    return roots;
   }
 
   async #wantedBy(

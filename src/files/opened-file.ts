@@ -73,11 +73,11 @@ function ownStats(path: string): Promise<BigIntStats> {
   return lstat(path, { bigint: true });
 }
 
-/** The folder without links; `null` where it does not exist. */
-export async function rootOf(folder: string, name: string | null): Promise<Root | null> {
+/** The path of a folder without links; `null` where it does not exist. */
+export async function realFolder(folder: string): Promise<string | null> {
   try {
     const real = await realpath(folder);
-    return (await stat(real)).isDirectory() ? { folder, real, name } : null;
+    return (await stat(real)).isDirectory() ? real : null;
   } catch {
     return null;
   }
