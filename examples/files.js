@@ -24,10 +24,13 @@ await mcp.connect(
   }),
 );
 try {
-  const result = await mcp.callTool({
-    name: "ask_documents",
-    arguments: { question: "Which example remembers the conversation?", files: ["README.md"] },
-  });
+  const question = "Which example remembers the conversation?";
+  // One call for the whole answer, which can take minutes while models load.
+  const result = await mcp.callTool(
+    { name: "ask_documents", arguments: { question, files: ["README.md"], reply_within: 3600 } },
+    undefined,
+    { timeout: 3_700_000 },
+  );
   if (result.isError) {
     console.error(Object(result.content)[0].text.replaceAll("\n", " "));
     process.exitCode = 1;

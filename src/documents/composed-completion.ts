@@ -19,6 +19,7 @@ import {
   requestKey,
 } from "../jobs/index.js";
 import {
+  FoundryError,
   isCancellation,
   type JoinedSignal,
   joinedSignal,
@@ -26,7 +27,6 @@ import {
   toFoundryError,
   untilAborted,
 } from "../lib/index.js";
-import { isOverflow } from "./room.js";
 
 /** What makes the answer, of completions that are not kept. Its events are those of the last of them. */
 export type Work = (composed: ComposedCompletion) => AsyncGenerator<CompletionEvent, void>;
@@ -180,12 +180,16 @@ export class ComposedCompletion implements OpenedCompletion {
     try {
       for await (const event of stream) if (event.type !== "completed") yield event;
     } catch (thrown) {
-      // Nothing of it was generated, and a shorter request may follow.
-      if (isOverflow(thrown)) this.#answer = null;
+      if (isOverflow(thrown) && stream.snapshot().status === "failed") this.#answer = null;
       throw thrown;
     } finally {
       this.#hasBegun ||= wasSent(stream.snapshot());
     }
+  }
+
+  /** Whether a request did not fit into the context, and nothing of the answer was generated: a shorter one may follow. */
+  mayShorten(thrown: unknown): boolean {
+    return isOverflow(thrown) && this.#answer === null;
   }
 
   /** The results for items in their order, as many at once as the model generates. */
@@ -241,6 +245,9 @@ export class ComposedCompletion implements OpenedCompletion {
     this.#end = { status, totalMs: Math.round(performance.now() - this.#startedAt) };
   }
 }
+
+const isOverflow = (thrown: unknown): boolean =>
+  thrown instanceof FoundryError && thrown.code === "CONTEXT_LENGTH_EXCEEDED";
 
 const wasSent = ({ attempts }: Completion): boolean => (attempts ?? 0) > 0;
 

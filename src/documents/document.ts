@@ -16,25 +16,15 @@ export interface SourceText {
   readonly firstLine: number;
 }
 
-/** A part of a text. Joined, the parts of a text are the text. */
-interface TextPart {
-  readonly text: string;
-  /** The lines of its first and its last character. */
-  readonly firstLine: number;
+/** A part of a text. */
+export interface DocumentPart extends SourceText {
+  /** The line of its last character. */
   readonly lastLine: number;
-}
-
-export interface DocumentPart extends TextPart {
-  readonly path: string;
 }
 
 /** The parts of texts, without those that are blank. */
 export const partsOf = (texts: readonly SourceText[], mostTokens: number): DocumentPart[] =>
-  texts
-    .flatMap(({ path, text, firstLine }) =>
-      splitText(text, { mostTokens, firstLine }).map((part) => ({ ...part, path })),
-    )
-    .filter(({ text }) => text.trim() !== "");
+  texts.flatMap((text) => splitText(text, mostTokens)).filter(({ text }) => text.trim() !== "");
 
 export const linesOf = ({ firstLine, lastLine }: DocumentPart): string =>
   firstLine === lastLine ? `${firstLine}` : `${firstLine}-${lastLine}`;
@@ -153,29 +143,27 @@ function withContent(
   };
 }
 
-interface SplitOptions {
-  /** Tokens of a part at most, as they are estimated. A part has one character at least. */
-  readonly mostTokens: number;
-  /** The line with which the text begins. Default: 1. */
-  readonly firstLine?: number | undefined;
-}
-
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
 /**
  * Cuts a text at its paragraphs; where one is too long at its lines, then at its words, then between
- * characters. Takes linear time.
+ * characters. Joined, the parts are the text. Takes linear time.
+ *
+ * @param mostTokens Of a part, as they are estimated. A part has one character at least.
  */
-export function splitText(text: string, { mostTokens, firstLine = 1 }: SplitOptions): TextPart[] {
-  const parts: TextPart[] = [];
+export function splitText(
+  { path, text, firstLine }: SourceText,
+  mostTokens: number,
+): DocumentPart[] {
+  const parts: DocumentPart[] = [];
   let line = firstLine;
   for (let begin = 0; begin < text.length; ) {
     const end = endOfPart(text, begin, mostTokens);
     const part = text.slice(begin, end);
     const next = line + lineBreaks(part);
     const isWhole = /[\r\n]$/.test(part);
-    parts.push({ text: part, firstLine: line, lastLine: isWhole ? next - 1 : next });
+    parts.push({ path, text: part, firstLine: line, lastLine: isWhole ? next - 1 : next });
     line = next;
     begin = end;
   }

@@ -4,7 +4,7 @@ import { FoundryError, type Trace } from "../lib/index.js";
 import { ComposedCompletion } from "./composed-completion.js";
 import { framed, linesOf, partsOf, requestAfter, type SourceText } from "./document.js";
 import { type PartRanking, type RankedPart, rankParts } from "./ranking.js";
-import { ASSUMED_CONTEXT, isOverflow, partTokens, roomFor } from "./room.js";
+import { ASSUMED_CONTEXT, partTokens, roomFor } from "./room.js";
 import type { Vectors } from "./vectors.js";
 
 /** A question over texts. */
@@ -78,7 +78,7 @@ async function* answered(
       yield* composed.answer(requestAfter(framed(given), request));
       return;
     } catch (thrown) {
-      if (!isOverflow(thrown) || given.length === 1) throw thrown;
+      if (!composed.mayShorten(thrown) || given.length === 1) throw thrown;
       given = given.slice(0, Math.ceil(given.length / 2));
     }
   }

@@ -80,6 +80,3 @@ export function packed<T extends Pick<DocumentPart, "text">>(
   }
   return groups;
 }
-
-export const isOverflow = (thrown: unknown): boolean =>
-  thrown instanceof FoundryError && thrown.code === "CONTEXT_LENGTH_EXCEEDED";

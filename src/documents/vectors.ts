@@ -58,15 +58,15 @@ export class Vectors {
     await this.#folder?.append(model, stored);
   }
 
-  async #readOnce(model: string): Promise<void> {
-    if (this.#folder === null) return;
-    const reading = this.#read.get(model) ?? this.#readFolder(this.#folder, model);
+  /** Reads the file of a model, at the first call for it. */
+  #readOnce(model: string): Promise<void> {
+    const reading = this.#read.get(model) ?? this.#readFile(model);
     this.#read.set(model, reading);
-    await reading;
+    return reading;
   }
 
-  async #readFolder(folder: VectorFolder, model: string): Promise<void> {
-    for (const { hash, vector } of await folder.read(model)) {
+  async #readFile(model: string): Promise<void> {
+    for (const { hash, vector } of (await this.#folder?.read(model)) ?? []) {
       this.#vectors.set(keyOf(model, hash), vector);
     }
   }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import {
   ALLOWED_FILE_MS,
   FoundryError,
@@ -16,15 +17,14 @@ import {
 import { inPool, LATE } from "../platform/index.js";
 import { type FileImage, type FileText, imageIn, namesEndingOf, textIn } from "./content.js";
 import { GlobWalk } from "./glob-walk.js";
-import { freePlace, type NewFile, type WriteFault, writeNew } from "./new-file.js";
+import { freePlace, type NewFile, writeNew } from "./new-file.js";
 import {
-  isOfSystem,
-  NoPlace,
-  type PlaceFault,
+  asPathError,
+  PathError,
+  type PathFault,
   placeOf,
-  type ReadOutcome,
   readInside,
-  rootOf,
+  realFolder,
 } from "./opened-file.js";
 import { isWritableName, namesOf, type Root, type Target, targetsOf } from "./paths.js";
 import { baseOf, isGlob, type LineRange, matcherOf, type Pattern, patternOf } from "./pattern.js";
@@ -87,8 +87,9 @@ export class AllowedFolders {
     const walk = new GlobWalk(roots, signal);
     const wanted = new Map<string, Wanted>();
     for (const pattern of patterns.map((given) => patternOf(given, platform))) {
-      for (const file of await this.#wantedBy(pattern, roots, walk, signal)) {
-        const key = JSON.stringify([file.root.real, file.parts, file.lines]);
+      for (const file of await this.#wantedBy(pattern, roots, walk)) {
+        // One allowed folder may lie in another.
+        const key = JSON.stringify([join(file.root.real, ...file.parts), file.lines]);
         wanted.set(key, clearerOf(file, wanted.get(key)));
         if (wanted.size > MOST_FILES) throw refusals.tooMany(MOST_FILES);
       }
@@ -138,16 +139,18 @@ export class AllowedFolders {
       .filter(
         ({ parts }) => parts.length > 0 && parts.every((part) => isWritableName(part, platform)),
       )
-      .map(({ root, parts }) => ({ root, parent: parts.slice(0, -1), name: parts.at(-1) ?? "" }));
+      .map(({ root, parts }) => ({
+        folder: { root, parts: parts.slice(0, -1) },
+        name: parts.at(-1) ?? "",
+      }));
     if (files.length === 0) throw refusals.notWritable(given);
     let refusal: FoundryError | null = null;
     for (const file of files) {
-      const free = () => freePlace(file, roots).catch(writeFaultIn);
-      const place = await this.#onDisk(free, given);
-      if (typeof place !== "string") return file;
+      const fault = await this.#faultOf(() => freePlace(file, roots), given);
+      if (fault === null) return file;
       // A name that is taken is not looked for elsewhere: the repeated call would write a second file.
-      if (place === "exists") throw this.#writeRefusal(place, given);
-      refusal ??= this.#writeRefusal(place, given);
+      if (fault === "exists") throw this.#writeRefusal(fault, given);
+      refusal ??= this.#writeRefusal(fault, given);
     }
     throw refusal ?? refusals.outside(given, this.#names);
   }
@@ -158,20 +161,32 @@ export class AllowedFolders {
    * @throws FoundryError as {@link newFile}
    */
   async write(file: NewFile, text: string): Promise<{ readonly path: string }> {
-    const path = this.#shownPath({ root: file.root, parts: [...file.parent, file.name] });
+    const { root, parts } = file.folder;
+    const path = this.#shownPath({ root, parts: [...parts, file.name] });
     const roots = await this.#roots();
-    const fault = await this.#onDisk(() => writeNew(file, text, roots).catch(writeFaultIn), path);
+    const fault = await this.#faultOf(() => writeNew(file, text, roots), path);
     if (fault !== null) throw this.#writeRefusal(fault, path);
     return { path };
   }
 
   async #onDisk<T>(work: () => Promise<T>, given: string): Promise<T> {
-    const outcome = await inPool(work, ALLOWED_FILE_MS);
+    const outcome = await inPool(() => work().catch(asPathError), ALLOWED_FILE_MS);
     if (outcome === LATE) throw refusals.lateDisk(given);
     return outcome;
   }
 
-  #writeRefusal(fault: WriteFault | PlaceFault, path: string): FoundryError {
+  /** Why work on the disk was not done; `null` where it was. */
+  async #faultOf(work: () => Promise<unknown>, given: string): Promise<PathFault | null> {
+    try {
+      await this.#onDisk(work, given);
+      return null;
+    } catch (thrown) {
+      if (thrown instanceof PathError) return thrown.fault;
+      throw thrown;
+    }
+  }
+
+  #writeRefusal(fault: PathFault, path: string): FoundryError {
     switch (fault) {
       case "outside":
         return refusals.outside(path, this.#names);
@@ -189,35 +204,35 @@ export class AllowedFolders {
 
   /** The allowed folders that exist. */
   async #roots(): Promise<readonly Root[]> {
-    const isOne = this.#folders.length === 1;
-    const all = this.#folders.map((folder, at) =>
-      rootOf(folder, isOne ? null : (this.#names[at] ?? null)),
-    );
-    const found = await this.#onDisk(() => Promise.all(all), "FOUNDRY_FILES");
-    const roots = found.filter((root) => root !== null);
-    if (roots.length > 0) return roots;
-    throw refusals.noFolderThere();
+    const roots: Root[] = [];
+    for (const [at, folder] of this.#folders.entries()) {
+      const name = this.#names[at] ?? "";
+      const real = await this.#onDisk(() => realFolder(folder), name);
+      if (real !== null) {
+        roots.push({ folder, real, name: this.#folders.length === 1 ? null : name });
+      }
+    }
+    if (roots.length === 0) throw refusals.noFolderThere();
+    return roots;
   }
 
   async #wantedBy(
     { given, path, lines }: Pattern,
     roots: readonly Root[],
     walk: GlobWalk,
-    signal: AbortSignal | undefined,
   ): Promise<readonly Wanted[]> {
     const asWritten = await this.#pathAsWritten(path, given, roots);
     if (asWritten !== null) {
       return [{ ...asWritten, lines, given, isMatch: false, isImageMeant: lines === null }];
     }
-    throwIfAborted(signal);
     const { base, rest } = baseOf(path);
     if (rest.split("/").includes("..")) throw refusals.outside(given, this.#names);
     const matcher = matcherOf(rest, given, platform);
     const matches: Wanted[] = [];
-    for (const { root, parts: from } of this.#placesOf(base, given, roots)) {
-      for (const parts of await walk.matches(root, from, matcher, given)) {
-        const isImageMeant = lines === null && namesEndingOf(parts.at(-1) ?? "", rest);
-        matches.push({ root, parts, lines, given, isMatch: true, isImageMeant });
+    for (const folder of this.#placesOf(base, given, roots)) {
+      for (const match of await walk.matches(folder, matcher, given)) {
+        const isImageMeant = lines === null && namesEndingOf(match.parts.at(-1) ?? "", rest);
+        matches.push({ ...match, lines, given, isMatch: true, isImageMeant });
       }
     }
     if (matches.length === 0) throw refusals.noMatch(given, this.#names);
@@ -232,8 +247,7 @@ export class AllowedFolders {
   ): Promise<Target | null> {
     const targets = isGlob(path) && path.includes("*") ? [] : this.#placesOf(path, given, roots);
     for (const target of targets) {
-      const place = () => placeOf(target.root, target.parts, roots).then(() => null, faultIn);
-      const fault = await this.#onDisk(place, given);
+      const fault = await this.#faultOf(() => placeOf(target, roots), given);
       if (isGlob(path) ? fault === null : fault !== "absent") return target;
     }
     return isGlob(path) ? null : (targets[0] ?? null);
@@ -246,23 +260,22 @@ export class AllowedFolders {
   }
 
   async #read(wanted: Wanted, roots: readonly Root[], takesImage: boolean) {
-    const { root, parts, lines, isMatch } = wanted;
+    const { lines, isMatch } = wanted;
     const path = this.#shownPath(wanted);
     const given = isMatch ? path : wanted.given;
     const most = takesImage ? Math.max(MOST_FILE_BYTES, LONGEST_IMAGE_BYTES) : MOST_FILE_BYTES;
-    const read = () =>
-      readInside(root, parts, roots, most).catch((thrown) => ({ fault: faultIn(thrown) }));
-    const outcome = await this.#onDisk(read, given);
-    if ("fault" in outcome) throw this.#refusal(outcome, given, most);
-    const { bytes } = outcome;
+    const read = () => readInside(wanted, roots, most);
+    const bytes = await this.#onDisk(read, given).catch((thrown: unknown) => {
+      throw thrown instanceof PathError ? this.#refusal(thrown, given, most) : thrown;
+    });
     if (bytes.length > MOST_FILE_BYTES && imageTypeOf(bytes) === null) {
       throw refusals.tooLargeFile(given, bytes.length, MOST_FILE_BYTES);
     }
     return { bytes, path, given, lines };
   }
 
-  #refusal(outcome: Fault, path: string, maxBytes: number): FoundryError {
-    switch (outcome.fault) {
+  #refusal({ fault, size }: PathError, path: string, maxBytes: number): FoundryError {
+    switch (fault) {
       case "outside":
         return refusals.outside(path, this.#names);
       case "absent":
@@ -274,9 +287,9 @@ export class AllowedFolders {
       case "changed":
         return refusals.changed(path);
       case "too_large":
-        return refusals.tooLargeFile(path, outcome.size, maxBytes);
+        return refusals.tooLargeFile(path, size, maxBytes);
       default:
-        return refusals.unreadable(path, outcome.fault === "forbidden");
+        return refusals.unreadable(path, fault === "forbidden");
     }
   }
 
@@ -291,16 +304,4 @@ function clearerOf(one: Wanted, other: Wanted | undefined): Wanted {
   if (other === undefined) return one;
   const rank = ({ isMatch, isImageMeant }: Wanted): number => (isMatch ? Number(isImageMeant) : 2);
   return rank(one) > rank(other) ? one : other;
-}
-
-type Fault = Exclude<ReadOutcome, { readonly bytes: Buffer }> | { readonly fault: PlaceFault };
-
-function faultIn(thrown: unknown): PlaceFault {
-  if (thrown instanceof NoPlace) return thrown.fault;
-  throw thrown;
-}
-
-/** What the system says of a write is no defect of ours: a full disk, a folder without rights. */
-function writeFaultIn(thrown: unknown): PlaceFault {
-  return isOfSystem(thrown) ? "unreadable" : faultIn(thrown);
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { type ImageType, imageTypeOf } from "../lib/index.js";
 import type { LineRange } from "./pattern.js";
 import * as refusals from "./refusals.js";
@@ -124,12 +125,28 @@ function decodedAs(bytes: Buffer): Decoded {
     const even = bytes.subarray(2, bytes.length - (bytes.length % 2));
     return { text: Buffer.from(even).swap16().toString("utf16le"), encoding: "utf-16be" };
   }
-  try {
-    // It drops a byte order mark.
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), encoding: "utf-8" };
-  } catch {
-    return { text: fromWindows1252(bytes), encoding: "windows-1252" };
+  // It drops a byte order mark.
+  const text = new TextDecoder().decode(bytes);
+  if (isUtf8(bytes) || isMostlyValid(text)) return { text, encoding: "utf-8" };
+  return { text: fromWindows1252(bytes), encoding: "windows-1252" };
+}
+
+/** What a decoder puts in place of bytes that are not UTF-8. */
+const REPLACEMENT = 0xfffd;
+
+/**
+ * Whether decoded bytes were UTF-8 but for a few: a log that several programs write, or one that is cut off. In
+ * windows-1252, hardly any character above ASCII decodes as UTF-8.
+ */
+function isMostlyValid(text: string): boolean {
+  let valid = 0;
+  let wrong = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === REPLACEMENT) wrong += 1;
+    else if (code > 0x7f) valid += 1;
   }
+  return wrong < valid;
 }
 
 /** The characters of the bytes 0x80 to 0x9f. Node's own decoder took some versions of it for latin1. */

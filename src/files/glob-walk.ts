@@ -1,8 +1,8 @@
 import { opendir } from "node:fs/promises";
 import { GLOB_DEPTH, GLOB_ENTRIES, GLOB_MS, throwIfAborted } from "../lib/index.js";
 import { inPool, LATE } from "../platform/index.js";
-import { isOfSystem, NoPlace, placeOf } from "./opened-file.js";
-import type { Root } from "./paths.js";
+import { asPathError, PathError, placeOf } from "./opened-file.js";
+import type { Root, Target } from "./paths.js";
 import type { Matcher } from "./pattern.js";
 import { lateDisk, tooWide } from "./refusals.js";
 
@@ -28,28 +28,20 @@ export class GlobWalk {
   }
 
   /**
-   * The files below a folder that match, each in parts from the allowed folder on, sorted.
+   * The files below a folder that match, sorted.
    *
    * @throws FoundryError `INVALID_ARGUMENT` where it would look at too many names, `TIMEOUT` where the disk
    *   does not answer, and what the signal says.
    */
-  async matches(
-    root: Root,
-    base: readonly string[],
-    matcher: Matcher,
-    given: string,
-  ): Promise<string[][]> {
+  async matches({ root, parts: base }: Target, matcher: Matcher, given: string): Promise<Target[]> {
     const found: string[] = [];
     const depth = Math.min(matcher.depth ?? GLOB_DEPTH, GLOB_DEPTH);
     let level = [""];
     for (let left = depth; left > 0 && level.length > 0; left -= 1) {
       const folders: string[] = [];
       for (const folder of level) {
-        for (const { name, isFolder } of await this.#list(
-          root,
-          [...base, ...split(folder)],
-          given,
-        )) {
+        const target = { root, parts: [...base, ...split(folder)] };
+        for (const { name, isFolder } of await this.#list(target, given)) {
           const way = `${folder}${name}`;
           if (!isFolder && matcher.matches(way)) found.push(way);
           if (isFolder && !matcher.skips(name)) folders.push(`${way}/`);
@@ -57,41 +49,42 @@ export class GlobWalk {
       }
       level = folders;
     }
-    return found.sort().map((way) => [...base, ...split(way)]);
+    return found.sort().map((way) => ({ root, parts: [...base, ...split(way)] }));
   }
 
-  async #list(root: Root, parts: readonly string[], given: string): Promise<readonly Entry[]> {
+  async #list(folder: Target, given: string): Promise<readonly Entry[]> {
     throwIfAborted(this.#signal);
     const leftMs = this.#until - performance.now();
     if (leftMs <= 0) throw tooWide(given);
-    const listed = await inPool(() => this.#read(root, parts), leftMs);
+    // What cannot be listed has no names, as for a shell.
+    const read = () =>
+      this.#read(folder, given)
+        .catch(asPathError)
+        .catch((thrown: unknown) => {
+          if (thrown instanceof PathError) return [];
+          throw thrown;
+        });
+    const listed = await inPool(read, leftMs);
     if (listed === LATE) throw lateDisk(given);
-    if (listed === "too many") throw tooWide(given);
     return listed;
   }
 
-  /** What cannot be listed has no names, as for a shell. */
-  async #read(root: Root, parts: readonly string[]): Promise<readonly Entry[] | "too many"> {
-    try {
-      const before = await placeOf(root, parts, this.#roots);
-      if (!before.stats.isDirectory()) return [];
-      const entries: Entry[] = [];
-      for await (const entry of await opendir(before.path, { bufferSize: AT_ONCE })) {
-        this.#entriesLeft -= 1;
-        if (this.#entriesLeft < 0 || performance.now() > this.#until) return "too many";
-        // A link to a file may match; whether it leads outside shows when it is read.
-        const isLinkOrFile = entry.isFile() || entry.isSymbolicLink();
-        if (isLinkOrFile || entry.isDirectory()) {
-          entries.push({ name: entry.name, isFolder: !isLinkOrFile });
-        }
+  async #read(folder: Target, given: string): Promise<readonly Entry[]> {
+    const before = await placeOf(folder, this.#roots);
+    if (!before.stats.isDirectory()) return [];
+    const entries: Entry[] = [];
+    for await (const entry of await opendir(before.path, { bufferSize: AT_ONCE })) {
+      this.#entriesLeft -= 1;
+      if (this.#entriesLeft < 0 || performance.now() > this.#until) throw tooWide(given);
+      // A link to a file may match; whether it leads outside shows when it is read.
+      const isLinkOrFile = entry.isFile() || entry.isSymbolicLink();
+      if (isLinkOrFile || entry.isDirectory()) {
+        entries.push({ name: entry.name, isFolder: !isLinkOrFile });
       }
-      const after = await placeOf(root, parts, this.#roots);
-      const isSame = after.path === before.path && after.stats.ino === before.stats.ino;
-      return isSame ? entries : [];
-    } catch (thrown) {
-      if (thrown instanceof NoPlace || isOfSystem(thrown)) return [];
-      throw thrown;
     }
+    const after = await placeOf(folder, this.#roots);
+    const isSame = after.path === before.path && after.stats.ino === before.stats.ino;
+    return isSame ? entries : [];
   }
 }
 

@@ -3,28 +3,22 @@ import { type BigIntStats, constants } from "node:fs";
 import { link, lstat, open, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCodeOf } from "../lib/index.js";
-import { isSameFile, type Place, placeOf } from "./opened-file.js";
-import type { Root } from "./paths.js";
+import { isSameFile, PathError, type Place, placeOf } from "./opened-file.js";
+import type { Root, Target } from "./paths.js";
 
-/** A file that is to be made, inside an allowed folder. */
+/** A file that is to be made in a folder, which must exist. */
 export interface NewFile {
-  readonly root: Root;
-  /** Of its folder, which must exist. */
-  readonly parent: readonly string[];
+  readonly folder: Target;
   readonly name: string;
 }
 
-export type WriteFault = "exists" | "no_folder" | "changed";
-
-/** The folder of a new file, where nothing has its name; or why it cannot be made. @throws NoPlace */
-export async function freePlace(
-  { root, parent, name }: NewFile,
-  roots: readonly Root[],
-): Promise<Place | WriteFault> {
-  const folder = await placeOf(root, parent, roots);
-  if (!folder.stats.isDirectory()) return "no_folder";
+/** The folder of a new file, where nothing has its name. @throws PathError, and what the system says. */
+export async function freePlace(file: NewFile, roots: readonly Root[]): Promise<Place> {
+  const folder = await placeOf(file.folder, roots);
+  if (!folder.stats.isDirectory()) throw new PathError("no_folder");
   // A link that leads nowhere is a name that is taken, too.
-  return (await ownStats(join(folder.path, name))) === null ? folder : "exists";
+  if ((await ownStats(join(folder.path, file.name))) !== null) throw new PathError("exists");
+  return folder;
 }
 
 const FLAGS =
@@ -35,30 +29,25 @@ const PRIVATE = 0o600;
  * Writes a file under another name beside its own, and gives it its name when it is whole. Nothing is
  * written before it is certain that the file lies in the allowed folder, and no file is replaced.
  *
- * @throws NoPlace, and what the system says.
+ * @throws PathError, and what the system says.
  */
-export async function writeNew(
-  file: NewFile,
-  text: string,
-  roots: readonly Root[],
-): Promise<WriteFault | null> {
+export async function writeNew(file: NewFile, text: string, roots: readonly Root[]): Promise<void> {
   const folder = await freePlace(file, roots);
-  if (typeof folder === "string") return folder;
   const temporary = join(folder.path, `.${randomUUID()}.tmp`);
   const target = join(folder.path, file.name);
   const handle = await open(temporary, FLAGS, PRIVATE);
   let made: BigIntStats | null = null;
   try {
     made = await handle.stat({ bigint: true });
-    if (!(await isStillThere(file, folder, temporary, made, roots))) return "changed";
+    if (!(await isStillThere(file, folder, temporary, made, roots))) throw new PathError("changed");
     await handle.writeFile(text, "utf8");
     // Whole on the disk before it has its name.
     await handle.sync();
     await handle.close();
-    if (!(await named(temporary, target))) return "exists";
-    if (await isStillThere(file, folder, target, made, roots)) return null;
+    if (!(await named(temporary, target))) throw new PathError("exists");
+    if (await isStillThere(file, folder, target, made, roots)) return;
     await removed(target, made);
-    return "changed";
+    throw new PathError("changed");
   } finally {
     await handle.close().catch(() => {});
     await removed(temporary, made);
@@ -67,13 +56,13 @@ export async function writeNew(
 
 /** Whether the folder is still the same place, and what lies at the path is this file. */
 async function isStillThere(
-  { root, parent }: NewFile,
+  file: NewFile,
   folder: Place,
   path: string,
   made: BigIntStats,
   roots: readonly Root[],
 ): Promise<boolean> {
-  const now = await placeOf(root, parent, roots);
+  const now = await placeOf(file.folder, roots);
   if (now.path !== folder.path || !isSameFile(now.stats, folder.stats)) return false;
   const stats = await ownStats(path);
   return stats !== null && isSameFile(stats, made);

@@ -2,7 +2,7 @@ import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, readlink, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MOST_LINKS, systemCodeOf } from "../lib/index.js";
-import { insideOf, isPlainName, isSystemPath, type Root } from "./paths.js";
+import { insideOf, isPlainName, isSystemPath, type Root, type Target } from "./paths.js";
 
 /** A path without links, inside an allowed folder. */
 export interface Place {
@@ -10,11 +10,26 @@ export interface Place {
   readonly stats: BigIntStats;
 }
 
-/** Why there is no such place. `outside` says nothing of what is there. */
-export type PlaceFault = "absent" | "outside" | "forbidden" | "unreadable";
+/** Why a path cannot be read or written. `outside` says nothing of what is there. */
+export type PathFault =
+  | "absent"
+  | "outside"
+  | "forbidden"
+  | "unreadable"
+  | "folder"
+  | "not_ordinary"
+  | "too_large"
+  | "exists"
+  | "no_folder"
+  /** Another program put something else there while it was opened. */
+  | "changed";
 
-export class NoPlace extends Error {
-  constructor(readonly fault: PlaceFault) {
+export class PathError extends Error {
+  /** @param size Bytes of a file that is too large. */
+  constructor(
+    readonly fault: PathFault,
+    readonly size = 0,
+  ) {
     super(fault);
   }
 }
@@ -25,39 +40,23 @@ const { platform } = process;
  * Follows a path part by part from an allowed folder. Each link is read and followed only where its target
  * lies in an allowed folder, so that nothing outside is ever asked.
  *
- * @throws NoPlace
+ * @throws PathError, and what the system says.
  */
-export async function placeOf(
-  root: Root,
-  parts: readonly string[],
-  roots: readonly Root[],
-): Promise<Place> {
-  try {
-    return await followed(root.real, parts, roots);
-  } catch (thrown) {
-    throw thrown instanceof NoPlace ? thrown : new NoPlace(faultOf(thrown));
-  }
-}
-
-async function followed(
-  start: string,
-  parts: readonly string[],
-  roots: readonly Root[],
-): Promise<Place> {
-  let at = start;
-  let left = [...parts];
+export async function placeOf({ root, parts }: Target, roots: readonly Root[]): Promise<Place> {
+  let at = root.real;
+  let left = parts;
   let links = 0;
   let stats = await ownStats(at);
   while (left.length > 0) {
     const [name = "", ...rest] = left;
-    if (!isPlainName(name, platform)) throw new NoPlace("outside");
+    if (!isPlainName(name, platform)) throw new PathError("outside");
     const next = join(at, name);
     stats = await ownStats(next);
     if (stats.isSymbolicLink()) {
       links += 1;
-      if (links > MOST_LINKS) throw new NoPlace("absent");
+      if (links > MOST_LINKS) throw new PathError("absent");
       const target = insideOf(resolve(at, await readlink(next)), roots);
-      if (target === null) throw new NoPlace("outside");
+      if (target === null) throw new PathError("outside");
       at = target.root.real;
       left = [...target.parts, ...rest];
       stats = await ownStats(at);
@@ -70,83 +69,66 @@ async function followed(
 }
 
 function ownStats(path: string): Promise<BigIntStats> {
-  if (isSystemPath(path, platform)) throw new NoPlace("outside");
+  if (isSystemPath(path, platform)) throw new PathError("outside");
   return lstat(path, { bigint: true });
 }
 
-/** The folder without links; `null` where it does not exist. */
-export async function rootOf(folder: string, name: string | null): Promise<Root | null> {
+/** The path of a folder without links; `null` where it does not exist. */
+export async function realFolder(folder: string): Promise<string | null> {
   try {
     const real = await realpath(folder);
-    return (await stat(real)).isDirectory() ? { folder, real, name } : null;
+    return (await stat(real)).isDirectory() ? real : null;
   } catch {
     return null;
   }
 }
 
-const CODES: Readonly<Record<string, PlaceFault>> = {
+const CODES: Readonly<Record<string, PathFault>> = {
   ENOENT: "absent",
   ENOTDIR: "absent",
   ENAMETOOLONG: "absent",
   EACCES: "forbidden",
   EPERM: "forbidden",
+  // Of an open: a link lies there now.
+  ELOOP: "changed",
 };
 
-function faultOf(thrown: unknown): PlaceFault {
-  return CODES[systemCodeOf(thrown) ?? ""] ?? "unreadable";
+/** An error of the system is no defect of ours: a full disk, a folder without rights. */
+export function asPathError(thrown: unknown): never {
+  if (!(thrown instanceof Error && "syscall" in thrown)) throw thrown;
+  throw new PathError(CODES[systemCodeOf(thrown) ?? ""] ?? "unreadable");
 }
-
-export const isOfSystem = (thrown: unknown): boolean =>
-  thrown instanceof Error && "syscall" in thrown;
 
 /** Windows has none of them; there, `lstat` before it shows links and devices. */
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOFOLLOW ?? 0);
-
-export type ReadOutcome =
-  | { readonly bytes: Buffer }
-  | { readonly fault: "folder" | "not_ordinary" | "changed" }
-  | { readonly fault: "too_large"; readonly size: number };
 
 /**
  * The bytes of an ordinary file of a bounded size. The path is followed again after the file was opened:
  * what was opened must still be what lies there, or a link was put in its way.
  *
- * @throws NoPlace
+ * @throws PathError, and what the system says.
  */
 export async function readInside(
-  root: Root,
-  parts: readonly string[],
+  target: Target,
   roots: readonly Root[],
   maxBytes: number,
-): Promise<ReadOutcome> {
-  const before = await placeOf(root, parts, roots);
+): Promise<Buffer> {
+  const before = await placeOf(target, roots);
   // Before it is opened: to open a device does something already.
-  const fault = faultOfKind(before.stats);
-  if (fault !== null) return { fault };
-  if (before.stats.size > maxBytes) return { fault: "too_large", size: Number(before.stats.size) };
-  let file: FileHandle;
-  try {
-    file = await open(before.path, FLAGS);
-  } catch (thrown) {
-    // A link.
-    if (systemCodeOf(thrown) === "ELOOP") return { fault: "changed" };
-    throw new NoPlace(faultOf(thrown));
-  }
+  if (before.stats.isDirectory()) throw new PathError("folder");
+  if (!before.stats.isFile()) throw new PathError("not_ordinary");
+  if (before.stats.size > maxBytes) throw new PathError("too_large", Number(before.stats.size));
+  const file = await open(before.path, FLAGS);
   try {
     const opened = await file.stat({ bigint: true });
-    const after = await placeOf(root, parts, roots);
+    const after = await placeOf(target, roots);
     const isSame = after.path === before.path && isSameFile(opened, after.stats);
-    if (!isSame || !isSameFile(opened, before.stats)) return { fault: "changed" };
-    if (!opened.isFile()) return { fault: "not_ordinary" };
+    if (!isSame || !isSameFile(opened, before.stats)) throw new PathError("changed");
+    if (!opened.isFile()) throw new PathError("not_ordinary");
     return await readOpen(file, maxBytes);
   } finally {
     await file.close();
   }
-}
-
-function faultOfKind(stats: BigIntStats): "folder" | "not_ordinary" | null {
-  if (stats.isFile()) return null;
-  return stats.isDirectory() ? "folder" : "not_ordinary";
 }
 
 /** On Windows, the two calls do not give the same number for one volume in every version of Node. */
@@ -156,15 +138,15 @@ export const isSameFile = (one: BigIntStats, other: BigIntStats): boolean =>
 const PIECE = 64 * 1024;
 
 /** Its size is not believed: the file may grow. */
-async function readOpen(file: FileHandle, maxBytes: number): Promise<ReadOutcome> {
+async function readOpen(file: FileHandle, maxBytes: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let length = 0;
   while (length <= maxBytes) {
     const size = Math.min(PIECE, maxBytes + 1 - length);
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size), 0, size, null);
-    if (bytesRead === 0) return { bytes: Buffer.concat(pieces) };
+    if (bytesRead === 0) return Buffer.concat(pieces);
     pieces.push(buffer.subarray(0, bytesRead));
     length += bytesRead;
   }
-  return { fault: "too_large", size: length };
+  throw new PathError("too_large", length);
 }

@@ -1,4 +1,5 @@
 import {
+  counted,
   FoundryError,
   formatMegabytes,
   LONGEST_FILE_PATTERN,
@@ -158,7 +159,7 @@ export const badRange = (given: string): FoundryError =>
   );
 
 export const pastTheEnd = (path: string, lines: number): FoundryError =>
-  wrong(`${shown(path)} has only ${lines} lines.`, "Give a range of lines that it has.");
+  wrong(`${shown(path)} has only ${counted(lines, "line")}.`, "Give a range of lines that it has.");
 
 export const tooLongPattern = (given: string): FoundryError =>
   wrong(

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { splitText } from "../../src/documents/document.js";
 import { likelyTokens } from "../../src/foundry/index.js";
+import { textOf } from "./fixtures.js";
 
 /** Texts with everything that a boundary could split: surrogate pairs, CR LF, long lines, blank lines. */
 const texts = fc
@@ -24,7 +25,7 @@ describe("splitText", () => {
   it("gives parts with their lines that add up to the text, and splits no character", () => {
     fc.assert(
       fc.property(texts, fc.integer({ min: 1, max: 60 }), (text, mostTokens) => {
-        const parts = splitText(text, { mostTokens });
+        const parts = splitText(textOf("a", text), mostTokens);
         expect(parts.map((part) => part.text).join("")).toBe(text);
         let at = 0;
         for (const part of parts) {
@@ -46,7 +47,7 @@ describe("splitText", () => {
   });
 
   it("counts the lines from the one that the text begins with", () => {
-    const parts = splitText("a\nb\nc\n", { mostTokens: 0.5, firstLine: 10 });
+    const parts = splitText(textOf("a", "a\nb\nc\n", 10), 0.5);
 
     expect(parts.map(({ text, firstLine, lastLine }) => [text, firstLine, lastLine])).toEqual([
       ["a\n", 10, 10],
@@ -63,20 +64,20 @@ describe("splitText", () => {
     ["words", "one two three four five six seven", "one two three ", 4.5],
     ["characters", "abcdefghijklmnopqrstuvwxyz", "abcdefgh", 2.3],
   ])("cuts at %s where possible", (_what, text, first, mostTokens) => {
-    expect(splitText(text, { mostTokens })[0]?.text).toBe(first);
+    expect(splitText(textOf("a", text), mostTokens)[0]?.text).toBe(first);
   });
 
   it("does not split a text that fits, and gives no part for an empty one", () => {
-    expect(splitText("a\n\nb", { mostTokens: 100 })).toEqual([
-      { text: "a\n\nb", firstLine: 1, lastLine: 3 },
+    expect(splitText(textOf("a", "a\n\nb"), 100)).toEqual([
+      { path: "a", text: "a\n\nb", firstLine: 1, lastLine: 3 },
     ]);
-    expect(splitText("", { mostTokens: 100 })).toEqual([]);
+    expect(splitText(textOf("a", ""), 100)).toEqual([]);
   });
 
   it("splits a text of eight million characters without a boundary in linear time", {
     timeout: 60_000,
   }, () => {
-    const parts = splitText("x".repeat(8_000_000), { mostTokens: 1000 });
+    const parts = splitText(textOf("a", "x".repeat(8_000_000)), 1000);
 
     expect(parts.length).toBeGreaterThan(2000);
     expect(parts.length).toBeLessThan(2500);

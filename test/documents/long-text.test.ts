@@ -16,6 +16,26 @@ const OVERFLOW = {
   },
 };
 
+/** An engine that answers each chat with these events, and keeps the bodies. */
+async function engine(eventsFor: (body: { max_tokens: number }) => readonly unknown[]) {
+  const asked: { max_tokens: number }[] = [];
+  const { baseUrl } = await httpServer(async (request, response) => {
+    if (request.method !== "POST") {
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify({ data: [{ id: CHATTER }] }));
+      return;
+    }
+    const body = Object(jsonFrom(await text(request)));
+    asked.push(body);
+    response.setHeader("content-type", "text/event-stream");
+    for (const event of eventsFor(body)) {
+      response.write(`data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`);
+    }
+    response.end();
+  });
+  return { baseUrl, asked };
+}
+
 const modelOf = (script: Script, contextLength = 4096) => [
   { id: CHATTER, loaded: true, contextLength, script },
 ];
@@ -292,6 +312,60 @@ describe("a request about long texts", () => {
 
     expect(state).toMatchObject({ error: { code: "CONTEXT_LENGTH_EXCEEDED" } });
     expect(asked.filter((tokens) => tokens !== 1000).length).toBeGreaterThan(5);
+  });
+
+  it("is not sent again after the first token of its answer, with what came as its text", async () => {
+    const piece = { choices: [{ delta: { content: "The secret" } }] };
+    const { baseUrl, asked } = await engine(() => [piece, OVERFLOW]);
+    const client = clientOf(baseUrl);
+    const texts = [textOf("a.txt", linesWith("x", 1, 20))];
+
+    const { state } = await composed(client, answerLong(client, { request: REQUEST, texts }));
+
+    expect(state).toMatchObject({
+      status: "interrupted",
+      text: "The secret",
+      error: { code: "CONTEXT_LENGTH_EXCEEDED" },
+    });
+    expect(asked).toHaveLength(1);
+  });
+
+  it("says only the token limit that the answer had, where several are tried", async () => {
+    const { baseUrl, asked } = await engine(({ max_tokens: maxTokens }) =>
+      maxTokens > 1024 ? [OVERFLOW] : [{ choices: [{ delta: { content: "Fine." } }] }, "[DONE]"],
+    );
+    const client = clientOf(baseUrl);
+    const texts = [textOf("a.txt", linesWith("x", 1, 20))];
+    const request = { ...REQUEST, maxTokens: 4096 };
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({ status: "completed", text: "Fine." });
+    expect(asked.slice(0, 2)).toEqual([
+      expect.objectContaining({ max_tokens: 4096 }),
+      expect.objectContaining({ max_tokens: expect.closeTo(3500, -3) }),
+    ]);
+    expect(state.warnings).toEqual([
+      expect.stringMatching(/^The answer had at most 1024 tokens instead of 4096,/),
+    ]);
+  });
+
+  it("asks a service that does not answer no more often than a completion does", async () => {
+    let connections = 0;
+    const { baseUrl } = await httpServer(({ socket }) => {
+      connections += 1;
+      socket.destroy();
+    });
+    const request = { ...REQUEST, model: CHATTER };
+    await expect(clientOf(baseUrl).complete(request)).rejects.toThrow();
+    const ofCompletion = connections;
+    const client = clientOf(baseUrl);
+    const texts = [textOf("a.txt", "The secret is amber.\n")];
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({ error: { code: "SERVICE_UNREACHABLE" } });
+    expect(connections - ofCompletion).toBe(ofCompletion);
   });
 
   it("is one request beside an image, which does not count as text", async () => {

@@ -18,10 +18,10 @@ const FILES = readdirSync(FOLDER).filter((name) => /\.(js|py)$/.test(name));
 const FRAMEWORKS = ["ai-sdk.js", "langchain.js"];
 
 /** With the answers of the examples, as `simulate --answers examples/answers.json` gives them. */
-async function simulated(): Promise<Simulator> {
+async function simulated(firstTokenMs = 0): Promise<Simulator> {
   const answers = answersFromJson(JSON.parse(readFileSync(join(FOLDER, "answers.json"), "utf8")));
   const modelCachePath = await temporaryFolder("foundry-local-mcp-examples-");
-  const simulator = await startSimulator({ answers, modelCachePath });
+  const simulator = await startSimulator({ answers, modelCachePath, firstTokenMs });
   onTestFinished(() => simulator.close());
   return simulator;
 }
@@ -87,6 +87,17 @@ test.each(["basic.js", "structured.js", "tools.js", "ranking.js", "files.js"])(
     });
   },
 );
+
+test("examples/files.js waits for an answer that takes longer than the server waits by default", async () => {
+  const { url } = await simulated(48_000);
+  const child = start("files.js", url);
+  child.stdin.end();
+
+  expect(await outcomeOf(child)).toMatchObject({
+    code: 0,
+    stdout: "chat.js remembers the conversation.\n",
+  });
+});
 
 test("examples/chat.js sends the earlier turns with each question", async () => {
   const simulator = await simulated();

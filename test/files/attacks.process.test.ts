@@ -4,7 +4,8 @@ import { link, mkdir, realpath, symlink, unlink, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { AllowedFolders } from "../../src/files/index.js";
-import type { FoundryError } from "../../src/lib/index.js";
+import { deferred, type FoundryError } from "../../src/lib/index.js";
+import { inPool } from "../../src/platform/index.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { watchedPaths } from "./watch.js";
 
@@ -71,6 +72,19 @@ describe("a path that leads out of the allowed folder", () => {
     expect(wordsOf(similar)).toBe(wordsOf(there));
     expect(notIn(allowed, asked)).toEqual([]);
   });
+});
+
+it("an allowed folder is not accessed while the disk does not answer other reads", async () => {
+  const { folders } = await place();
+  const disk = deferred<void>();
+  await Promise.all([1, 2].map(() => inPool(() => disk.promise, 1)));
+  const asked = watchedPaths();
+
+  const error = await refusalOf(folders.read(["a.md"]));
+
+  disk.resolve();
+  expect(error.code).toBe("TIMEOUT");
+  expect(asked).toEqual([]);
 });
 
 describe("a glob that would take exponential time", () => {

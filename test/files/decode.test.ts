@@ -14,6 +14,17 @@ describe("the bytes of a file", () => {
     ["utf-16be", Buffer.concat([utf16be("\uFEFFab"), Buffer.from([0])]), "ab"],
     ["windows-1252", Buffer.from([0x47, 0xfc, 0x80, 0x93, 0x94]), "Gü€“”"],
     ["windows-1252", Buffer.from([0x41, 0xc3]), "AÃ"],
+    [
+      "utf-8",
+      Buffer.from("Größe und Höhe in Köln €").subarray(0, -1),
+      "Größe und Höhe in Köln \ufffd",
+    ],
+    [
+      "utf-8",
+      Buffer.concat([Buffer.from("Köln, größer"), Buffer.from([0xfc])]),
+      "Köln, größer\ufffd",
+    ],
+    ["utf-8", Buffer.from("a \ufffd b"), "a \ufffd b"],
   ])("are %s: %j", (encoding, bytes, text) => {
     expect(decode(bytes)).toEqual({ encoding, text });
   });

@@ -127,6 +127,14 @@ describe("reading in an allowed folder", () => {
     expect(await pathsFor(`${inTwo}/*.md`)).toEqual([`${inTwo}/a.md`, `${inTwo}/b.md`]);
   });
 
+  it("reads a file once that lies in two allowed folders", async () => {
+    const outer = await folderWith({ "a.md": "1", "inner/b.md": "2" });
+    const inner = join(outer, "inner");
+    const folders = new AllowedFolders([outer, inner]);
+    const files = await folders.read(["**/*.md", join(inner, "b.md")]);
+    expect(files.map(({ text }) => text)).toEqual(["1", "2"]);
+  });
+
   it("finds each file by the path that it returns, also in folders of the same name", async () => {
     const parent = await folderWith({
       "app/docs/x.md": "1",
@@ -145,7 +153,8 @@ describe("reading in an allowed folder", () => {
     ["none.md", "There is no file"],
     ["docs", "is a folder"],
     ["docs/none/*.md", "matches"],
-    ["a.md:4", "has only 3 lines"],
+    ["a.md:4", "has only 3 lines."],
+    ["b.txt:2", "has only 1 line."],
     ["a.md/x", "There is no file"],
     ["a*b*c*d*e", "too many stars"],
     ["**/**/**/**/**", "too many stars"],

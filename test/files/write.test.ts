@@ -37,7 +37,7 @@ describe("a new file", () => {
     const { allowed, outside } = await place();
     const folders = new AllowedFolders([allowed, outside]);
     await expect(folders.newFile("a.md")).rejects.toMatchObject(WRONG);
-    expect((await folders.newFile("sub/a.md")).root.folder).toBe(allowed);
+    expect((await folders.newFile("sub/a.md")).folder.root.folder).toBe(allowed);
   });
 
   it("is written into the folder that its path names, also where the name has a dot", async () => {

@@ -11,7 +11,7 @@ export interface RawRequest {
   readonly leaveAfterChunks?: number;
   /** Close the connection once this many events with data have come; comments do not count. */
   readonly leaveAfterEvents?: number;
-  /** Close the connection after this time, answered or not. */
+  /** Close the connection this time after the request was sent, answered or not. */
   readonly leaveAfterMilliseconds?: number;
 }
 
@@ -62,10 +62,12 @@ export function rawExchange(url: string, request: RawRequest): Promise<RawRespon
       () => finish(`no end of the answer within ${patienceMilliseconds / 1_000} s`),
       patienceMilliseconds,
     );
-    const leave =
-      request.leaveAfterMilliseconds === undefined
-        ? undefined
-        : setTimeout(() => finish(LEFT), request.leaveAfterMilliseconds);
+    let leave: NodeJS.Timeout | undefined;
+    socket.once("connect", () => {
+      const { leaveAfterMilliseconds } = request;
+      if (leaveAfterMilliseconds === undefined) return;
+      leave = setTimeout(() => finish(LEFT), leaveAfterMilliseconds);
+    });
     socket.on("data", (data) => {
       parser.add(data);
       if (request.method === "HEAD") setTimeout(finish, headBodyMilliseconds);

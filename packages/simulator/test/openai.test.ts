@@ -23,6 +23,13 @@ describe("a plain OpenAI-compatible engine", () => {
     }
   });
 
+  it("answers a path that is not percent-encoded, on the same connection", async () => {
+    await using simulator = await startSimulator(OPTIONS);
+    const answer = await get(simulator.url, "/v1/models/%zz");
+    expect(answer.status).toBe(404);
+    expect(jsonOf(answer)).toMatchObject({ error: { code: "model_not_found" } });
+  });
+
   it("chats, with the usage at the end of a stream when asked for", async () => {
     await using simulator = await startSimulator(OPTIONS);
     expect(contentOf(await chat(simulator.url))).toBe("one two three");

@@ -50,16 +50,21 @@ export abstract class Refusal extends Error {
   abstract answer(): WholeAnswer;
 }
 
-/** Waits for a handler, and answers with the refusal that it throws. */
+/**
+ * Waits for a handler, and answers with the refusal that it throws.
+ *
+ * @param DialectRefusal words the error of a scripted answer.
+ */
 export async function orRefused(
   reply: Reply,
   handled: Promise<void>,
-  scripted: (status: number, message: string) => Refusal,
+  DialectRefusal: new (status: number, message: string) => Refusal,
 ): Promise<void> {
   try {
     await handled;
   } catch (error) {
-    const refusal = error instanceof ScriptedError ? scripted(error.status, error.message) : error;
+    const refusal =
+      error instanceof ScriptedError ? new DialectRefusal(error.status, error.message) : error;
     if (!(refusal instanceof Refusal)) throw error;
     reply.whole(refusal.answer());
   }

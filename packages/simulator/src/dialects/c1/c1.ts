@@ -35,11 +35,9 @@ export function c1(context: DialectContext): Dialect {
       }
       const name = path[route.segments.indexOf("*")] ?? "";
       const handled = route.handler({ core, request, name });
-      await orRefused(request.reply, handled, (status, said) => new Core1Error(status, said)).catch(
-        (error: unknown) => {
-          if (!(error instanceof ProcessDied)) throw error;
-        },
-      );
+      await orRefused(request.reply, handled, Core1Error).catch((error: unknown) => {
+        if (!(error instanceof ProcessDied)) throw error;
+      });
     },
   };
 }

@@ -31,7 +31,7 @@ export function c2(context: DialectContext): Dialect {
       }
       const name = path[route.segments.indexOf("*")] ?? "";
       const handled = route.handler(context, request, route.family, name);
-      await orRefused(request.reply, handled, (status, said) => new C2Error(status, said));
+      await orRefused(request.reply, handled, C2Error);
     },
   };
 }

@@ -12,10 +12,7 @@ export async function chatCompletions(
   context: DialectContext,
   request: DialectRequest,
 ): Promise<void> {
-  const chat = await readChatBody(
-    request,
-    (_, message) => new OpenAIError(400, message, "invalid_request_error", null),
-  );
+  const chat = await readChatBody(request, (_, message) => new OpenAIError(400, message));
   const model = context.engine.store.all.find(({ id }) => id === chat.model);
   if (model === undefined) throw OpenAIError.modelNotFound(chat.model);
   const run = await start(context, request, chat, model);
@@ -35,7 +32,6 @@ async function start(
     throw new OpenAIError(
       400,
       `This model's maximum context length is ${model.contextLength} tokens. However, you requested ${inputTokens + maxTokens} tokens (${inputTokens} in the messages, ${maxTokens} in the completion).`,
-      "invalid_request_error",
       "context_length_exceeded",
     );
   }
@@ -59,8 +55,7 @@ async function whole(request: DialectRequest, chat: ChatBody, run: Run): Promise
       }
     }
   } catch (error) {
-    if (error instanceof EngineFailure) throw failure(error);
-    throw error;
+    throw error instanceof EngineFailure ? new OpenAIError(500, error.message) : error;
   }
   const { content, reasoning, calls } = message;
   const answer = {
@@ -104,7 +99,7 @@ async function streamed(request: DialectRequest, chat: ChatBody, run: Run): Prom
     reply.event("data: [DONE]\n\n");
   } catch (error) {
     if (!(error instanceof EngineFailure)) throw error;
-    reply.event(`data: ${failure(error).answer().body}\n\n`);
+    reply.event(`data: ${new OpenAIError(500, error.message).answer().body}\n\n`);
   } finally {
     reply.end();
   }
@@ -123,10 +118,6 @@ function callsOf(piece: Extract<Piece, { kind: "calls" }>) {
     type: "function",
     function: { name: call.name, arguments: JSON.stringify(call.arguments) },
   }));
-}
-
-function failure(error: EngineFailure): OpenAIError {
-  return new OpenAIError(500, error.message, "server_error", null);
 }
 
 function head(object: string, chat: ChatBody) {

@@ -10,15 +10,12 @@ export async function embeddings(
   { engine }: DialectContext,
   request: DialectRequest,
 ): Promise<void> {
-  const body = await readEmbedBody(
-    request,
-    (_, message) => new OpenAIError(400, message, "invalid_request_error", null),
-  );
+  const body = await readEmbedBody(request, (_, message) => new OpenAIError(400, message));
   const model = engine.store.all.find(({ id }) => id === body.model);
   if (model === undefined) throw OpenAIError.modelNotFound(body.model);
   if (!isEmbedder(model)) {
     const message = "The model does not support Embeddings API";
-    throw new OpenAIError(400, message, "BadRequestError", null);
+    throw new OpenAIError(400, message, null, "BadRequestError");
   }
   const tokens = promptTokens(
     model,

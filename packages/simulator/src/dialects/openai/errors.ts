@@ -6,20 +6,14 @@ export class OpenAIError extends Refusal {
   constructor(
     status: number,
     message: string,
-    readonly type: string,
-    readonly code: string | null,
+    readonly code: string | null = null,
+    readonly type: string = status >= 500 ? "server_error" : "invalid_request_error",
   ) {
     super(status, message);
   }
 
   static modelNotFound(id: string): OpenAIError {
-    const message = `The model \`${id}\` does not exist.`;
-    return new OpenAIError(404, message, "invalid_request_error", "model_not_found");
-  }
-
-  static scripted(status: number, message: string): OpenAIError {
-    const type = status >= 500 ? "server_error" : "invalid_request_error";
-    return new OpenAIError(status, message, type, null);
+    return new OpenAIError(404, `The model \`${id}\` does not exist.`, "model_not_found");
   }
 
   answer(): WholeAnswer {

@@ -1,6 +1,6 @@
 import type { SimulatedModel } from "../../models/model.js";
 import type { HttpProfile } from "../../wire/http.js";
-import { json, orRefused } from "../answers.js";
+import { decoded, json, orRefused } from "../answers.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
 import { embeddings } from "./embeddings.js";
@@ -18,18 +18,18 @@ const ROUTES: Readonly<Record<string, Handler>> = {
 export function openai(context: DialectContext): Dialect {
   return {
     profile: PLAIN_HTTP,
-    answer: (request) => orRefused(request.reply, answer(context, request), OpenAIError.scripted),
+    answer: (request) => orRefused(request.reply, answer(context, request), OpenAIError),
   };
 }
 
 async function answer(context: DialectContext, request: DialectRequest): Promise<void> {
   const { head } = request;
   await authorize(context, request);
-  const path = decodeURIComponent(head.target.split("?")[0] ?? "");
+  const path = decoded(head.target.split("?")[0] ?? "");
   const handler = ROUTES[`${head.method} ${path}`] ?? oneModel(head.method, path);
   if (handler === null) {
     await request.readBody();
-    throw new OpenAIError(404, "Not Found", "not_found_error", null);
+    throw new OpenAIError(404, "Not Found", null, "not_found_error");
   }
   await handler(context, request);
 }
@@ -41,12 +41,7 @@ async function authorize({ apiKey }: DialectContext, request: DialectRequest): P
   if (given === `Bearer ${apiKey}`) return;
   // What is left unread would be taken for the next request of the connection.
   await request.readBody();
-  throw new OpenAIError(
-    401,
-    "Incorrect API key provided.",
-    "invalid_request_error",
-    "invalid_api_key",
-  );
+  throw new OpenAIError(401, "Incorrect API key provided.", "invalid_api_key");
 }
 
 async function listModels({ engine }: DialectContext, { reply }: DialectRequest): Promise<void> {

@@ -42,12 +42,7 @@ export function s(context: DialectContext): Dialect {
   const service = new Service(context);
   return {
     profile: KESTREL,
-    answer: (request) =>
-      orRefused(
-        request.reply,
-        answer(service, request),
-        (status, said) => new ServiceError(status, said),
-      ),
+    answer: (request) => orRefused(request.reply, answer(service, request), ServiceError),
   };
 }
 
