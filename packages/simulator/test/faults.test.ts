@@ -184,7 +184,7 @@ describe("a fault that never answers", () => {
   it.each(waits)("waits %s until the client leaves", async (_, fault, events) => {
     await using simulator = await startSimulator({ models: [TALKER] });
     simulator.addFault(fault);
-    const leaving = { leaveAfterMilliseconds: 150 };
+    const leaving = { leaveAfterMilliseconds: 1000 };
     const answer = await chat(simulator.url, { stream: true }, leaving);
     expect(answer.connection).toBe("closed by the client");
     expect(answer.status).toBe(fault.kind === "hang" ? undefined : 200);

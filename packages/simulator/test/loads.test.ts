@@ -3,7 +3,7 @@ import { C2_VERSIONS, startSimulator } from "../src/index.js";
 import { chat, get, jsonOf, MODEL } from "./ask.js";
 
 const TALKER = { id: MODEL, loaded: true };
-const BIG = { id: "big-generic-cpu:1", loadMs: 400 };
+const BIG = { id: "big-generic-cpu:1", loadMs: 1500 };
 const MODELS = [TALKER, BIG];
 
 describe.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {

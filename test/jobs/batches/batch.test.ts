@@ -194,7 +194,7 @@ describe("the items of a batch", () => {
     const { client, completions } = await talker(echo, {}, { concurrency: 4 });
     const batch = client.batches.start(prompts(300));
     const signal = new AbortController().signal;
-    await batch.wait({ withinMs: 50_000, signal, isEnough: () => false });
+    await batch.wait({ withinMs: 150_000, signal, isEnough: () => false });
     const texts = [...batch.ready()].map(({ state }) => state.text);
     expect(texts).toEqual(prompts(300).map(({ prompt }) => prompt));
     for (let index = 0; index < 300; index += 1) {
@@ -210,7 +210,7 @@ describe("the items of a batch", () => {
     const { client, completions } = await talker(echo, {}, { concurrency: 4 });
     const batch = client.batches.start(prompts(201));
     const signal = new AbortController().signal;
-    await batch.wait({ withinMs: 50_000, signal, isEnough: () => false });
+    await batch.wait({ withinMs: 150_000, signal, isEnough: () => false });
     client.batches.forget(batch);
     expect(completions.list()).toHaveLength(200);
   });
