@@ -182,7 +182,7 @@ describe("the items of a batch", () => {
     const { state, joined } = completions.start(request);
     await completions.wait(state.id);
     await batch.wait({
-      withinMs: 5000,
+      withinMs: 150_000,
       signal: new AbortController().signal,
       isEnough: () => false,
     });
