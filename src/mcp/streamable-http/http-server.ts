@@ -69,23 +69,23 @@ const KEEP_ALIVE_MS = 75_000;
  */
 export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServing> {
   const { backend, routes, hasFiles, host, port, signal, newServer = createServer } = options;
-  const offered = { backend, routes, hasFiles };
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
+  const common = { backend, routes, hasFiles, calls, report };
   /** An answer that is logged. */
   const refuse: Refuse = (status, code, message, id) => {
     report(new Error(message));
     return jsonRpcError(status, code, message, id);
   };
   const sessions = new Sessions({
-    createServer: (sessionId) => newServer({ ...offered, calls, session: sessionId }),
+    createServer: (sessionId) => newServer({ ...common, session: sessionId }),
     maxBytes: LONGEST_LINE,
     report,
   });
   // Each request of a modern client has a server of its own.
-  const shared = { limits: new HostLimits(), tasks: new Tasks(), session: null };
+  const parts = { ...common, limits: new HostLimits(), tasks: new Tasks(), session: null };
   const modern = createMcpHandler(
-    () => newServer({ ...offered, calls, ...shared, era: "modern", notifies: "none" }),
+    () => newServer({ ...parts, era: "modern" }),
     { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
   );
   // A modern client has no session: what it listens for is notified by one follower for all.

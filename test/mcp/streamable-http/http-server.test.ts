@@ -1,0 +1,61 @@
+import { expect, it, onTestFinished } from "vitest";
+import { FoundryClient } from "../../../src/jobs/index.js";
+import { MOST_ERRORS_LOGGED } from "../../../src/lib/limits.js";
+import { silentLogger } from "../../../src/log.js";
+import { serveOverHttp } from "../../../src/mcp/index.js";
+import { backendOf } from "../backend.js";
+
+/** A server over HTTP, and the warnings in its log. */
+async function served() {
+  const warnings: string[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (_fields: object, words: string) => void warnings.push(words),
+  };
+  const ending = new AbortController();
+  const client = new FoundryClient({ endpoint: "http://127.0.0.1:9" });
+  const { url, ended } = await serveOverHttp({
+    backend: backendOf({ client, log }),
+    host: "127.0.0.1",
+    port: 0,
+    signal: ending.signal,
+  });
+  onTestFinished(async () => {
+    ending.abort();
+    await ended;
+  });
+  return { url, warnings };
+}
+
+const VERSION = "2026-07-28";
+
+it("logs a bounded number of invalid requests of clients without a session", async () => {
+  const { url, warnings } = await served();
+  const body = JSON.stringify({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/list",
+    params: {
+      cursor: 5,
+      _meta: {
+        "io.modelcontextprotocol/protocolVersion": VERSION,
+        "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+      },
+    },
+  });
+  const headers = {
+    accept: "application/json, text/event-stream",
+    "content-type": "application/json",
+    "mcp-protocol-version": VERSION,
+    "mcp-method": "tools/list",
+  };
+  const answers = Array.from({ length: 3 * MOST_ERRORS_LOGGED }, async () =>
+    (await fetch(url, { method: "POST", headers, body })).text(),
+  );
+  for (const answer of await Promise.all(answers)) {
+    expect(answer).toContain("cursor must be a string.");
+  }
+  // More only where a second period has begun.
+  expect(warnings.length).toBeLessThanOrEqual(2 * MOST_ERRORS_LOGGED);
+});
