@@ -1,6 +1,6 @@
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import {
   createMcpHandler,
   isJsonContentType,
@@ -84,10 +84,11 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   });
   // Each request of a modern client has a server of its own.
   const parts = { ...common, limits: new HostLimits(), tasks: new Tasks(), session: null };
-  const modern = createMcpHandler(
-    () => newServer({ ...parts, era: "modern" }),
-    { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
-  );
+  const modern = createMcpHandler(() => newServer({ ...parts, era: "modern" }), {
+    legacy: "reject",
+    onerror: report,
+    maxRequestBodySize: LONGEST_LINE,
+  });
   // A modern client has no session: what it listens for is notified by one follower for all.
   const follower = new Lazy(async () => {
     const { client } = await backend.get();
@@ -100,15 +101,19 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const monitoring = new Monitoring((await backend.get()).client, () => sessions.size);
 
   const hosts = [host];
-  const answerMcp = async (request: Request): Promise<Response> => {
-    if (request.method !== "POST") return sessions.handle(request, undefined);
+  const answerMcp = async (request: Request, ended: Promise<void>): Promise<Response> => {
+    if (request.method !== "POST") return sessions.handle(request, undefined, ended);
     const body = await bodyOf(request, refuse);
     if (body instanceof Response) return body;
-    if (await isLegacyRequest(request, body)) return sessions.handle(request, body);
+    if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
     await follower.get();
     return modern.fetch(request, { parsedBody: body });
   };
-  const answer = async (request: Request): Promise<Response> => {
+  const answer = async (
+    request: Request,
+    { outgoing }: HttpBindings | Http2Bindings,
+  ): Promise<Response> => {
+    const responseEnded = new Promise<void>((resolve) => outgoing.once("close", resolve));
     const { pathname } = new URL(request.url);
     const isRead = request.method === "GET";
     const isHealth = isRead && pathname === "/health";
@@ -116,7 +121,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const refusal = refusalOf(request.headers, isOpen ? { hosts } : { hosts, key: options.key });
     if (refusal !== null) return refuse(refusal.status, -32000, refusal.message);
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
-    if (pathname === "/mcp") return portable(await answerMcp(request));
+    if (pathname === "/mcp") return portable(await answerMcp(request, responseEnded));
     const shown = isRead ? await monitoring.answer(pathname) : null;
     return shown ?? jsonRpcError(404, -32000, "There is nothing at this path. MCP is at /mcp.");
   };
