@@ -14,7 +14,7 @@ import {
   FoundryError,
   hasMoreValues,
   jsonFrom,
-  Lazy,
+  type Lazy,
   LONGEST_LINE,
   MOST_VALUES,
   VERSION,
@@ -89,16 +89,13 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     onerror: report,
     maxRequestBodySize: LONGEST_LINE,
   });
+  const { client } = await backend.get();
   // A modern client has no session: what it listens for is notified by one follower for all.
-  const follower = new Lazy(async () => {
-    const { client } = await backend.get();
-    return followed(client.completions, {
-      notifies: "all",
-      updated: async (uri) => modern.notify.resourceUpdated(uri),
-    });
+  const follower = followed(client.completions, {
+    notifies: "all",
+    updated: async (uri) => modern.notify.resourceUpdated(uri),
   });
-
-  const monitoring = new Monitoring((await backend.get()).client, () => sessions.size);
+  const monitoring = new Monitoring(client, () => sessions.size);
 
   const hosts = [host];
   const answerMcp = async (request: Request, ended: Promise<void>): Promise<Response> => {
@@ -106,7 +103,6 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const body = await bodyOf(request, refuse);
     if (body instanceof Response) return body;
     if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
-    await follower.get();
     return modern.fetch(request, { parsedBody: body });
   };
   const answer = async (
@@ -144,7 +140,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     server.close();
     await closeBackend(await backend.ifBegun());
     await calls.answered(ANSWERS_MS);
-    (await follower.ifBegun())?.close();
+    follower.close();
     monitoring.close();
     await Promise.all([sessions.close(), modern.close()]);
     // A large answer may still be on its way to another machine.

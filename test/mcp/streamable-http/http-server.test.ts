@@ -1,19 +1,24 @@
+import {
+  Client,
+  StreamableHTTPClientTransport as HttpTransport,
+} from "@modelcontextprotocol/client";
 import { expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../../src/jobs/index.js";
 import { MOST_ERRORS_LOGGED } from "../../../src/lib/limits.js";
 import { silentLogger } from "../../../src/log.js";
 import { serveOverHttp } from "../../../src/mcp/index.js";
 import { backendOf } from "../backend.js";
+import { simulatedService } from "../host.js";
 
-/** A server over HTTP, and the warnings in its log. */
-async function served() {
+/** A server over HTTP in front of a service, and the warnings in its log. */
+async function served(endpoint = "http://127.0.0.1:9") {
   const warnings: string[] = [];
   const log = {
     ...silentLogger,
     warn: (_fields: object, words: string) => void warnings.push(words),
   };
   const ending = new AbortController();
-  const client = new FoundryClient({ endpoint: "http://127.0.0.1:9" });
+  const client = new FoundryClient({ endpoint });
   const { url, ended } = await serveOverHttp({
     backend: backendOf({ client, log }),
     host: "127.0.0.1",
@@ -24,7 +29,7 @@ async function served() {
     ending.abort();
     await ended;
   });
-  return { url, warnings };
+  return { url, client, warnings };
 }
 
 const VERSION = "2026-07-28";
@@ -58,4 +63,25 @@ it("logs a bounded number of invalid requests of clients without a session", asy
   }
   // More only where a second period has begun.
   expect(warnings.length).toBeLessThanOrEqual(2 * MOST_ERRORS_LOGGED);
+});
+
+it("notifies a client without a session of a completion that was started before its first request", async () => {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+  const { url, client } = await served(service.url);
+  const { state } = client.completions.start({ prompt: "Go on.", model: "talker-generic-cpu:1" });
+  const host = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
+  await host.connect(new HttpTransport(new URL(url)));
+  onTestFinished(() => host.close());
+  const updated = new Promise<string>((resolve) => {
+    host.setNotificationHandler("notifications/resources/updated", ({ params }) =>
+      resolve(params.uri),
+    );
+  });
+  const uri = `foundry://completions/${state.id}`;
+  await host.listen({ resourceSubscriptions: [uri] });
+  expect(host.getProtocolEra()).toBe("modern");
+  expect(await updated).toBe(uri);
 });
