@@ -89,13 +89,13 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     onerror: report,
     maxRequestBodySize: LONGEST_LINE,
   });
-  const { client } = await backend.get();
+  const loaded = await backend.get();
   // A modern client has no session: what it listens for is notified by one follower for all.
-  const follower = followed(client.completions, {
+  const follower = followed(loaded.client.completions, {
     notifies: "all",
     updated: async (uri) => modern.notify.resourceUpdated(uri),
   });
-  const monitoring = new Monitoring(client, () => sessions.size);
+  const monitoring = new Monitoring(loaded, () => sessions.size);
 
   const hosts = [host];
   const answerMcp = async (request: Request, ended: Promise<void>): Promise<Response> => {
@@ -138,7 +138,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const ended = new Promise<void>((resolve) => server.once("close", resolve));
   const stop = async (): Promise<void> => {
     server.close();
-    await closeBackend(await backend.ifBegun());
+    await closeBackend(loaded);
     await calls.answered(ANSWERS_MS);
     follower.close();
     monitoring.close();
