@@ -1,7 +1,7 @@
 import type { CallToolResult, InputRequests } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { counted, deferred, onAbort, quoted, TIMED_OUT, waitFor } from "../lib/index.js";
-import { type ProgressUpdate, TEXT_DROPPED } from "./progress-reporter.js";
+import { type ProgressUpdate, TEXT_DROPPED, tailOf } from "./progress-reporter.js";
 import {
   declaresTasks,
   type RequestContext,
@@ -97,7 +97,7 @@ export class TaskCall {
   note({ message }: Pick<ProgressUpdate, "message">, tokens: number | null): void {
     this.#updatedAt = this.#now();
     if (message === TEXT_DROPPED) this.#tail = "";
-    if (tokens !== null) this.#tail = tailOf(`${this.#tail}${message}`);
+    if (tokens !== null) this.#tail = tailOf(`${this.#tail}${message}`, LONGEST_TAIL);
     this.#words = tokens === null ? message : `${counted(tokens, "token")} so far: ${this.#tail}`;
   }
 
@@ -180,11 +180,6 @@ export class TaskCall {
     this.#words = null;
     this.#tail = "";
   }
-}
-
-function tailOf(text: string): string {
-  if (text.length <= LONGEST_TAIL) return text;
-  return `…${text.slice(1 - LONGEST_TAIL).replace(/^[\uDC00-\uDFFF]/, "")}`;
 }
 
 /** Ended tasks that are kept, each with its result. */

@@ -1,13 +1,6 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import {
-  quoted,
-  type Trace,
-  toFoundryError,
-  traceFields,
-  withCallId,
-  withoutControls,
-} from "../lib/index.js";
+import { quoted, toFoundryError, traceFields, withCallId, withoutControls } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
 import type { Backend } from "./backend.js";
@@ -165,7 +158,8 @@ async function answerOf(
     return { failure: toFoundryError(thrown), text: "", result: {} };
   });
 
-  logAnswer(log, { tool, trace: { ...context.trace, id }, startedAt, answer });
+  const ms = Math.round(performance.now() - startedAt);
+  logAnswer(log, { ...traceFields({ ...context.trace, id }), tool: tool.name, ms }, answer);
   const { text, structured, ...rest } = bothForms(answer);
   // Text of a model is handed on as it is; the words of errors beside it are harmless already.
   const isQuote = QUOTING_TOOLS.has(tool.variantOf ?? tool.name);
@@ -221,25 +215,19 @@ function bothForms({
   };
 }
 
-/** A call of a tool that has ended. */
-interface EndedCall {
-  readonly tool: Tool;
-  readonly trace: Trace;
-  readonly startedAt: number;
-  readonly answer: ToolAnswer<Record<string, unknown>>;
-}
-
 /** Of a result, what the log has: no text of a model. */
 const LOGGED = ["batch_id", "model", "status", "usage", "attempts", "cached"];
 
 /** Writes the one line that each call has at `info`. */
-function logAnswer(log: Logger, { tool, trace, startedAt, answer }: EndedCall): void {
-  const { failure = null, result } = answer;
-  const ms = Math.round(performance.now() - startedAt);
+function logAnswer(
+  log: Logger,
+  call: object,
+  { failure = null, result }: ToolAnswer<Record<string, unknown>>,
+): void {
   const facts = Object.entries(result).filter(
     ([name, value]) => LOGGED.includes(name) && value !== null,
   );
-  const fields = { ...traceFields(trace), tool: tool.name, ms, ...Object.fromEntries(facts) };
+  const fields = { ...call, ...Object.fromEntries(facts) };
   if (failure === null) {
     log.info(fields, "tool answered");
   } else if (failure.code === "INTERNAL") {

@@ -13,12 +13,12 @@ import { assertFirstPage, type Handlers, RequestError } from "../requests.js";
 import { skillContents } from "../skills.js";
 import {
   contentsOf,
+  harmlessJson,
   partOf,
   resourceOf,
   STATE_TEMPLATE,
   TEXT_TEMPLATE,
 } from "./completion-resource.js";
-import { harmlessJson } from "./harmless-json.js";
 import { followed, MOST_SUBSCRIPTIONS, type UpdateOptions } from "./resource-updates.js";
 
 const PAGE = 50;
