@@ -153,6 +153,8 @@ async function several(
   }
   progress.waiting(`Waiting for ${counted(found.length, "completion")}`);
   const states = await Promise.all(found.map((id) => completions.wait(id, { withinMs, signal })));
+  // Each is returned from its beginning.
+  for (const id of found) kept.answeredRegenerated(id);
   const parts = shared(states);
   await kept.answered(deliveryOf(parts));
   const errors = missing.map(({ id, error }) => ({
