@@ -247,18 +247,16 @@ const sizeOf = (line: string | null): number => WAITING_LINE + (line?.length ?? 
 /** Counts the requests of a host that are to be answered. One that is cancelled gets no answer. */
 class OpenRequests {
   /** A host may use an id twice; both are answered. */
-  readonly #counts = new Map<RequestId, number>();
-  #size = 0;
+  readonly #ids: RequestId[] = [];
 
   get size(): number {
-    return this.#size;
+    return this.#ids.length;
   }
 
   /** A message of the host: a request, or the cancellation of one. */
   note(message: JSONRPCMessage): void {
     if ("method" in message && "id" in message) {
-      this.#counts.set(message.id, (this.#counts.get(message.id) ?? 0) + 1);
-      this.#size += 1;
+      this.#ids.push(message.id);
       return;
     }
     const id = CancelledNotificationSchema.safeParse(message).data?.params.requestId;
@@ -266,11 +264,8 @@ class OpenRequests {
   }
 
   answered(id: RequestId | undefined): void {
-    const count = id === undefined ? undefined : this.#counts.get(id);
-    if (id === undefined || count === undefined) return;
-    if (count === 1) this.#counts.delete(id);
-    else this.#counts.set(id, count - 1);
-    this.#size -= 1;
+    const at = id === undefined ? -1 : this.#ids.indexOf(id);
+    if (at >= 0) this.#ids.splice(at, 1);
   }
 }
 
