@@ -34,22 +34,22 @@ export interface Backend {
   readonly secrets: SecretMask;
   /** As they are logged at the start: those that differ from the defaults, without secrets. */
   readonly settings?: Readonly<Record<string, string>> | undefined;
-  /** What outlives this process. Default: nothing. */
-  readonly kept?: Kept | undefined;
+  /** What outlives this process. */
+  readonly kept: Kept;
   /** Default: nothing is shown. */
   readonly publication?: Publication | undefined;
-  /** The folders that tools may read and write in. Default: none. */
-  readonly files?: AllowedFolders | undefined;
+  /** The files that the user allowed; of no folder, if none. */
+  readonly files: AllowedFolders;
   /** What exports spans and metrics. Default: nothing. */
   readonly telemetry?: { close(): Promise<void> } | undefined;
-  /** The vectors of texts that were read. Default: none yet, in memory. */
-  readonly vectors?: Vectors | undefined;
+  /** The vectors of texts that were read before. */
+  readonly vectors: Vectors;
 }
 
 /** Leaves what was promised to the keeper, and ends the rest. */
 export async function closeBackend(backend: Backend | null): Promise<void> {
   await backend?.publication?.close();
-  await backend?.kept?.close();
+  await backend?.kept.close();
   await backend?.client.close();
   await backend?.telemetry?.close();
 }

@@ -161,9 +161,6 @@ function wordsOf(reason: unknown): string {
 /** After an unclear cancellation the work goes on for so long, and stops if nothing asks for it. */
 const GRACE_MS = 30_000;
 
-/** A longer key is kept as its hash: arguments may be megabytes long. */
-const LONGEST_KEY = 1000;
-
 /** A call whose answer has not been sent, or whose cancellation was unclear. */
 interface OpenCall {
   readonly startedAt: number;
@@ -213,7 +210,7 @@ export class HostCalls {
       const allowed = allowedMs(signal.reason, { elapsedMs, silentMs });
       if (allowed !== null) limit.timedOut(allowed);
       // The setting decides what becomes of the work; here only the words count.
-      if (this.#cancellationOf(signal, "auto") !== "unclear") return;
+      if (cancellationOf(signal.reason, "auto", this.#hasSession) !== "unclear") return;
       call.cancelledAfterMs = elapsedMs;
       this.#clock.after(GRACE_MS, forget);
     };
@@ -226,16 +223,12 @@ export class HostCalls {
 
   /** What the host wants of the work of a call that it cancelled. */
   cancellationOf(signal: AbortSignal): Cancellation {
-    return this.#cancellationOf(signal, this.#onCancel);
+    return cancellationOf(signal.reason, this.#onCancel, this.#hasSession);
   }
 
   /** Runs after the time in which an agent may ask again for the work of a call. */
   afterGrace(callback: () => void): void {
     this.#clock.after(GRACE_MS, callback);
-  }
-
-  #cancellationOf(signal: AbortSignal, onCancel: OnCancel): Cancellation {
-    return cancellationOf(signal.reason, onCancel, this.#hasSession);
   }
 
   /** The same call again shows that the host gave up the one before. */
@@ -247,12 +240,11 @@ export class HostCalls {
   }
 }
 
-/** `null` for what is nested too deeply to be compared. */
+/** A hash, since arguments may be megabytes long; `null` for what is nested too deeply to be compared. */
 function keyOf(tool: string, given: unknown): string | null {
   try {
     const members = typeof given === "object" && given !== null ? membersKey(given) : "";
-    const key = `${tool} ${members}`;
-    return key.length <= LONGEST_KEY ? key : createHash("sha256").update(key).digest("base64");
+    return createHash("sha256").update(`${tool} ${members}`).digest("base64");
   } catch {
     return null;
   }

@@ -62,7 +62,8 @@ export const TEXT_DROPPED = "The text so far is dropped";
 type Words = (seconds: number) => string;
 
 export class ProgressReporter {
-  readonly #send: Send | null;
+  /** `null` after the end, too. */
+  #send: Send | null;
   readonly #clock: Clock;
   #tokens = 0;
   #newText = "";
@@ -82,22 +83,19 @@ export class ProgressReporter {
   #items: number | null = null;
   #waitingSince = 0;
   #lastProgress = 0;
-  #lastSentAt: number;
-  #hasSent = false;
+  #lastSentAt: number | null = null;
   #isSending = false;
-  #isFinished = false;
   #cancelTimer: (() => void) | null = null;
 
   /** `send` is `null` for a caller that did not ask: then nothing is done. */
   constructor(send: Send | null, clock = systemClock) {
     this.#send = send;
     this.#clock = clock;
-    this.#lastSentAt = clock.now() - INTERVAL_MS;
   }
 
   /** When the last notification was sent, by the clock; `null`: none was. */
   get lastSentAt(): number | null {
-    return this.#hasSent ? this.#lastSentAt : null;
+    return this.#lastSentAt;
   }
 
   /**
@@ -106,7 +104,7 @@ export class ProgressReporter {
    * @param what A text, to which the seconds are added, or a function that words each second itself.
    */
   waiting(what: string | Words): void {
-    if (this.#isIdle()) return;
+    if (this.#send === null) return;
     this.#waitsFor = null;
     if (typeof what === "string") this.#say(`${what}…`, (seconds) => `${what}, ${seconds} s`);
     else this.#say(what(0), what);
@@ -117,7 +115,7 @@ export class ProgressReporter {
    * ended, or the service is found, `afterwards` is the next step.
    */
   news({ step, message, percent }: StatusUpdate, afterwards?: string): void {
-    if (this.#isIdle()) return;
+    if (this.#send === null) return;
     if ((percent === 100 || step === "found") && afterwards !== undefined) {
       this.waiting(afterwards);
       return;
@@ -136,7 +134,7 @@ export class ProgressReporter {
 
   /** The model gave a token, with the text that is new by it. */
   token(newText: string): void {
-    if (this.#isIdle()) return;
+    if (this.#send === null) return;
     this.#tokens += 1;
     // The download is over, and tokens have no total.
     this.#percent = null;
@@ -150,7 +148,7 @@ export class ProgressReporter {
 
   /** The text so far is no part of the answer. What of it waits to be sent is not sent. */
   textDropped(): void {
-    if (this.#isIdle()) return;
+    if (this.#send === null) return;
     this.#newText = "";
     this.#half = "";
     this.#isDropped = this.#hasSentText;
@@ -159,7 +157,7 @@ export class ProgressReporter {
 
   /** How many of all items have ended; the words are asked for when they are sent. */
   items(done: number, total: number, words: () => string): void {
-    if (this.#isIdle()) return;
+    if (this.#send === null) return;
     this.#tokens = done;
     this.#items = total;
     this.#say(words(), (seconds) => `${words()}, ${seconds} s`);
@@ -170,13 +168,8 @@ export class ProgressReporter {
     this.#newText += this.#half;
     // What follows dropped text is sent after that, and here it is the result.
     if (this.#newText !== "" || this.#isDropped) this.#notify();
-    this.#isFinished = true;
+    this.#send = null;
     this.#cancelTimer?.();
-    this.#cancelTimer = null;
-  }
-
-  #isIdle(): boolean {
-    return this.#send === null || this.#isFinished;
   }
 
   /**
@@ -194,10 +187,10 @@ export class ProgressReporter {
 
   /** Sends what is due, or sets the timer for it. There is one timer at most. */
   #work(): void {
-    if (this.#isFinished) return;
+    if (this.#send === null) return;
     const hasNews = this.#isDropped || this.#newText !== "" || this.#status !== null;
-    const dueAt = this.#lastSentAt + (hasNews ? INTERVAL_MS : HEARTBEAT_MS);
-    const wait = dueAt - this.#clock.now();
+    const interval = hasNews ? INTERVAL_MS : HEARTBEAT_MS;
+    const wait = this.#lastSentAt === null ? 0 : this.#lastSentAt + interval - this.#clock.now();
     // Backpressure: while a notification is unsent, new text is collected and sent in one piece later.
     if (wait <= 0 && !this.#isSending) this.#notify();
     this.#cancelTimer?.();
@@ -213,7 +206,7 @@ export class ProgressReporter {
       return;
     }
     if (this.#newText !== "") {
-      const message = tailOf(this.#newText);
+      const message = tailOf(this.#newText, LONGEST_MESSAGE);
       this.#newText = "";
       this.#hasSentText = true;
       this.#status = null;
@@ -236,7 +229,6 @@ export class ProgressReporter {
   #deliver(progress: number, message: string, tokens: number | null = null): void {
     this.#lastProgress = Math.round(progress / FRACTION) * FRACTION;
     this.#lastSentAt = this.#clock.now();
-    this.#hasSent = true;
     this.#isSending = true;
     const sent = (): void => {
       this.#isSending = false;
@@ -249,7 +241,8 @@ export class ProgressReporter {
   }
 }
 
-function tailOf(text: string): string {
-  if (text.length <= LONGEST_MESSAGE) return text;
-  return `…${text.slice(-LONGEST_MESSAGE).replace(/^[\uDC00-\uDFFF]/, "")}`;
+/** The end of a text, after an ellipsis where something is left out. */
+export function tailOf(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  return `…${text.slice(1 - longest).replace(/^[\uDC00-\uDFFF]/, "")}`;
 }

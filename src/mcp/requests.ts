@@ -1,4 +1,4 @@
-import type { CacheHint, ProtocolErrorCode, ServerContext } from "@modelcontextprotocol/server";
+import type { CacheHint, ServerContext } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { Trace } from "../lib/index.js";
 
@@ -42,14 +42,7 @@ const CODES = {
   "invalid request": -32600,
   "invalid params": -32602,
   "missing capability": -32021,
-} satisfies Readonly<
-  Record<
-    string,
-    | ProtocolErrorCode.InvalidRequest
-    | ProtocolErrorCode.InvalidParams
-    | ProtocolErrorCode.MissingRequiredClientCapability
-  >
->;
+} as const;
 
 /**
  * The error that a request is answered with: the SDK sends the code, the message and the data of what a

@@ -23,7 +23,6 @@ import {
   TASK_METHODS,
   TASKS_EXTENSION,
 } from "./requests.js";
-import type { UpdateOptions } from "./resources/index.js";
 import { listingsWith, type NamedRoutes } from "./route-tools.js";
 import type { Tasks } from "./tasks.js";
 import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
@@ -35,13 +34,13 @@ export interface ServerParts {
   readonly calls?: CallsInFlight | undefined;
   /** `modern` since protocol version 2026-07-28, which has no handshake. Default: `legacy`. */
   readonly era?: ProtocolEra | undefined;
-  /** Of which completions the host is notified. Default: as its era subscribes. */
-  readonly notifies?: UpdateOptions["notifies"] | undefined;
   /**
    * The connection of this server, where several hosts share the queue; `null`: each request has its
    * own. Default: one for all.
    */
   readonly session?: string | null | undefined;
+  /** Logs what is wrong with what a host sends. Default: with a limit of this server alone. */
+  readonly report?: Report | undefined;
   /** What was learnt of the hosts' time limits. Default: of this server alone. */
   readonly limits?: HostLimits | undefined;
   /** Whether it serves the only host of the process, so that its log begins with a line about it. */
@@ -78,8 +77,8 @@ export function createServer({
   backend,
   calls = new CallsInFlight(),
   era = "legacy",
-  notifies = era === "modern" ? "all" : "subscribed",
   session = "",
+  report = reporterOf(backend),
   limits,
   isOnly = false,
   tasks,
@@ -115,9 +114,11 @@ export function createServer({
     },
   );
   const isHttpSession = session !== null && session !== "";
+  // Without a session, what a host listens for is kept, and notified, elsewhere.
+  const notifies = era === "legacy" ? "subscribed" : session === null ? "none" : "all";
   const connect = server.connect.bind(server);
   server.connect = (transport) => connect(new GuardedTransport(transport, isHttpSession));
-  server.onerror = reporterOf(backend);
+  server.onerror = report;
   const updated = (uri: string): Promise<void> =>
     server.notification({ method: "notifications/resources/updated", params: { uri } });
   /** A host without a handshake gives its name in each request. */
@@ -170,8 +171,10 @@ export function createServer({
 /** Takes whatever comes, so that the handler can say in our words what is wrong with it. */
 const ANY_PARAMS = { params: z.unknown() };
 
-/** Logs what is wrong with what a host sends, at a bounded rate. */
-export function reporterOf(backend: Lazy<Backend>): (error: Error) => void {
+type Report = (error: Error) => void;
+
+/** Logs what is wrong with what hosts send, at a bounded rate. */
+export function reporterOf(backend: Lazy<Backend>): Report {
   const protocolErrors = new LogThrottle({
     warn: (fields, message) =>
       void backend.get().then(
@@ -210,10 +213,11 @@ export async function serveOverStdio({
 }: ServeOptions): Promise<void> {
   const calls = new CallsInFlight();
   const transport = new LineTransport(input, output);
-  const parts = { backend, routes, calls, hasFiles, isOnly: true };
+  const report = reporterOf(backend);
+  const parts = { backend, routes, calls, hasFiles, report, isOnly: true };
   const connection = serveStdio(({ era }) => createServer({ ...parts, era }), {
     transport,
-    onerror: reporterOf(backend),
+    onerror: report,
     maxSubscriptions: MOST_LISTENERS,
   });
   const { onclose } = transport;

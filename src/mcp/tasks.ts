@@ -1,7 +1,7 @@
 import type { CallToolResult, InputRequests } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import { counted, onAbort, quoted, TIMED_OUT, waitFor } from "../lib/index.js";
-import { type ProgressUpdate, TEXT_DROPPED } from "./progress-reporter.js";
+import { counted, deferred, onAbort, quoted, TIMED_OUT, waitFor } from "../lib/index.js";
+import { type ProgressUpdate, TEXT_DROPPED, tailOf } from "./progress-reporter.js";
 import {
   declaresTasks,
   type RequestContext,
@@ -26,6 +26,12 @@ interface Question {
   readonly answered: () => void;
 }
 
+interface Outcome {
+  readonly status: "working" | "completed" | "failed" | "cancelled";
+  readonly result?: Readonly<Record<string, unknown>>;
+  readonly error?: { readonly code: number; readonly message: string };
+}
+
 /** A call of a tool whose result may be fetched later. */
 export class TaskCall {
   readonly #now: () => number;
@@ -33,28 +39,21 @@ export class TaskCall {
   readonly #createdAt: number;
   #updatedAt: number;
   #endedAt: number | null = null;
-  #status: "working" | "completed" | "failed" | "cancelled" = "working";
-  /** The result or the error, once it has ended. */
-  #outcome: Readonly<Record<string, unknown>> = {};
-  #isCancelled = false;
+  /** With the result or the error, once it has ended. */
+  #outcome: Outcome = { status: "working" };
   /** Whether its request was answered with the task: no progress is sent for it any more. */
   isAnswered = false;
   #question: Question | null = null;
   #words: string | null = null;
   #tail = "";
   #id: string | null = null;
-  /** Resolves when the id is known. */
-  readonly identified: Promise<void>;
-  #onIdentified: () => void = () => {};
+  readonly #identified = deferred();
 
   /** @param now Milliseconds since 1970. */
   constructor(now: () => number) {
     this.#now = now;
     this.#createdAt = now();
     this.#updatedAt = this.#createdAt;
-    this.identified = new Promise((resolve) => {
-      this.#onIdentified = resolve;
-    });
   }
 
   /** Aborted when the work is not wanted any more. */
@@ -67,12 +66,17 @@ export class TaskCall {
     return this.#id;
   }
 
+  /** Resolves when the id is known. */
+  get identified(): Promise<void> {
+    return this.#identified.promise;
+  }
+
   get isWorking(): boolean {
-    return this.#status === "working";
+    return this.#endedAt === null;
   }
 
   get isWanted(): boolean {
-    return this.isWorking && !this.#isCancelled;
+    return this.isWorking && !this.signal.aborted;
   }
 
   get endedAt(): number | null {
@@ -82,7 +86,7 @@ export class TaskCall {
   identify(id: string): void {
     // A host knows the task by its first id.
     this.#id ??= id;
-    this.#onIdentified();
+    this.#identified.resolve();
   }
 
   /**
@@ -93,7 +97,7 @@ export class TaskCall {
   note({ message }: Pick<ProgressUpdate, "message">, tokens: number | null): void {
     this.#updatedAt = this.#now();
     if (message === TEXT_DROPPED) this.#tail = "";
-    if (tokens !== null) this.#tail = tailOf(`${this.#tail}${message}`);
+    if (tokens !== null) this.#tail = tailOf(`${this.#tail}${message}`, LONGEST_TAIL);
     this.#words = tokens === null ? message : `${counted(tokens, "token")} so far: ${this.#tail}`;
   }
 
@@ -134,23 +138,10 @@ export class TaskCall {
   }
 
   follow(work: Promise<CallToolResult>): void {
-    const end = (
-      status: "completed" | "failed",
-      outcome: Readonly<Record<string, unknown>>,
-    ): void => {
-      this.#status = this.#isCancelled ? "cancelled" : status;
-      if (!this.#isCancelled) this.#outcome = outcome;
-      this.#endedAt = this.#now();
-      this.#updatedAt = this.#endedAt;
-      this.#words = null;
-      this.#tail = "";
-    };
+    const message = "foundry-local-mcp failed on this request.";
     work.then(
-      (result) => end("completed", { result: { resultType: "complete", ...result } }),
-      () => {
-        const message = "foundry-local-mcp failed on this request.";
-        end("failed", { error: { code: -32603, message } });
-      },
+      (result) => this.#end({ status: "completed", result: { resultType: "complete", ...result } }),
+      () => this.#end({ status: "failed", error: { code: -32603, message } }),
     );
   }
 
@@ -160,8 +151,7 @@ export class TaskCall {
   }
 
   cancel(): void {
-    this.#isCancelled = true;
-    this.#stopping.abort("The user stopped the task");
+    this.abort("The user stopped the task");
   }
 
   /** The task as `tasks/get` answers it. */
@@ -171,21 +161,25 @@ export class TaskCall {
     const endedAt = this.#endedAt;
     return {
       taskId: this.#id,
-      status: isOpen ? "input_required" : this.#status,
       ...(this.#words === null ? {} : { statusMessage: this.#words }),
       createdAt: new Date(this.#createdAt).toISOString(),
       lastUpdatedAt: new Date(this.#updatedAt).toISOString(),
       ttlMs: endedAt === null ? null : endedAt - this.#createdAt + KEPT_MS,
       ...(endedAt === null ? { pollIntervalMs: POLL_INTERVAL_MS } : {}),
-      ...(isOpen ? { inputRequests: Object.fromEntries(question.open) } : {}),
       ...this.#outcome,
+      ...(isOpen
+        ? { status: "input_required", inputRequests: Object.fromEntries(question.open) }
+        : {}),
     };
   }
-}
 
-function tailOf(text: string): string {
-  if (text.length <= LONGEST_TAIL) return text;
-  return `…${text.slice(1 - LONGEST_TAIL).replace(/^[\uDC00-\uDFFF]/, "")}`;
+  #end(outcome: Outcome): void {
+    this.#outcome = this.signal.aborted ? { status: "cancelled" } : outcome;
+    this.#endedAt = this.#now();
+    this.#updatedAt = this.#endedAt;
+    this.#words = null;
+    this.#tail = "";
+  }
 }
 
 /** Ended tasks that are kept, each with its result. */

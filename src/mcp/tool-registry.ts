@@ -1,20 +1,10 @@
 import type { CallToolResult } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import { Vectors } from "../documents/index.js";
-import { AllowedFolders } from "../files/index.js";
-import { NOTHING_KEPT } from "../keeper/index.js";
-import {
-  quoted,
-  type Trace,
-  toFoundryError,
-  traceFields,
-  withCallId,
-  withoutControls,
-} from "../lib/index.js";
+import { quoted, toFoundryError, traceFields, withCallId, withoutControls } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import { resultInServerWords, serverWords } from "../server-words.js";
 import type { Backend } from "./backend.js";
-import { HostCalls, HostLimits } from "./hosts.js";
+import { HostCalls, type HostLimits } from "./hosts.js";
 import { type Clock, ProgressReporter, type ProgressUpdate } from "./progress-reporter.js";
 import {
   canAskUser,
@@ -26,7 +16,7 @@ import {
   type RequestHandler,
   traceIn,
 } from "./requests.js";
-import { type TaskCall, Tasks } from "./tasks.js";
+import type { TaskCall, Tasks } from "./tasks.js";
 import { failureFrame, failureText, type Tool, type ToolAnswer, type ToolContext } from "./tool.js";
 import { UserQuestion, userAnswer } from "./user-questions.js";
 
@@ -35,19 +25,16 @@ export interface CallOptions {
   readonly clock: Clock;
   /** The connection of the calls; `null`: each call has its own. */
   readonly session: string | null;
-  readonly limits?: HostLimits | undefined;
-  readonly tasks?: Tasks | undefined;
+  readonly limits: HostLimits;
+  readonly tasks: Tasks;
   /** Of the host, where it made a handshake. */
   readonly clientName?: (() => string | undefined) | undefined;
   /** What the host declared of elicitation in its handshake. */
   readonly elicitation?: (() => unknown) | undefined;
 }
 
-interface CallParts extends Omit<CallOptions, "limits" | "tasks">, Backend {
+interface CallParts extends CallOptions, Backend {
   readonly calls: HostCalls;
-  readonly limits: HostLimits;
-  readonly tasks: Tasks;
-  readonly vectors: Vectors;
 }
 
 /** Params that do not fit have been refused before, by the guarded transport. */
@@ -60,12 +47,10 @@ const callParams = z.object({ name: z.string(), arguments: z.unknown().optional(
 export function callHandler(
   tools: readonly Tool[],
   backend: Backend,
-  { limits = new HostLimits(), tasks = new Tasks(), ...options }: CallOptions,
+  options: CallOptions,
 ): RequestHandler {
-  const { clock, session } = options;
-  const { vectors = new Vectors() } = backend;
-  const calls = new HostCalls(clock, backend.policy.onCancel, session !== null);
-  const parts: CallParts = { ...backend, ...options, vectors, limits, tasks, calls };
+  const calls = new HostCalls(options.clock, backend.policy.onCancel, options.session !== null);
+  const parts: CallParts = { ...backend, ...options, calls };
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   return async (params, request) => {
     const { name, arguments: given = {} } = callParams.parse(params);
@@ -102,23 +87,29 @@ async function callTool(
   request: RequestContext,
   parts: CallParts,
 ): Promise<Record<string, unknown>> {
-  const { log, policy, calls, tasks, clock } = parts;
-  const { signal, envelope } = request;
+  const { client, kept, files, vectors, session, log, policy, calls, tasks, clock } = parts;
+  const { envelope } = request;
   const clientName = clientNameIn(envelope) ?? parts.clientName?.();
   const limit = parts.limits.of(clientName);
   const replyWithinMs = policy.replyWithinMs ?? limit.replyWithinMs;
-  const caller = parts.session ?? clientName;
+  const caller = session ?? clientName;
   const canAsk = canAskUser(elicitationIn(envelope) ?? parts.elicitation?.());
   const trace = withCallId(traceIn(request._meta));
   log.trace({ ...traceFields(trace), tool: tool.name, arguments: given }, "tool called");
   const answered = async (task?: TaskCall): Promise<CallToolResult> => {
     const progress = reporterFor(request, parts, task);
     const startedAt = clock.now();
+    const signal = task?.signal ?? request.signal;
     const call = { tool: tool.name, given, signal, progress, limit };
     const ended = task === undefined ? calls.begin(call) : () => {};
     const answerTo = (asked: RequestContext): Promise<CallToolResult> =>
       answerOf(tool, given, parts, {
-        signal: task?.signal ?? signal,
+        client,
+        kept,
+        files,
+        vectors,
+        session,
+        signal,
         progress,
         replyWithinMs: task === undefined ? replyWithinMs : TASK_REPLY_WITHIN_MS,
         // For the host, the time of the user's answer is part of the call, but not of a task.
@@ -127,6 +118,8 @@ async function callTool(
         trace,
         userAnswerTo: canAsk ? (key) => userAnswer(asked, key) : undefined,
         identify: (id) => task?.identify(id),
+        cancellation: () => calls.cancellationOf(signal),
+        afterGrace: (callback) => calls.afterGrace(callback),
       });
     try {
       return await answerTo(request);
@@ -144,54 +137,29 @@ async function callTool(
   };
   const takesTask = TASK_TOOLS.has(tool.variantOf ?? tool.name) && declaresTasks(envelope);
   if (!takesTask) return answered();
-  return tasks.answer(signal, Math.min(TASK_AFTER_MS, replyWithinMs), answered);
+  return tasks.answer(request.signal, Math.min(TASK_AFTER_MS, replyWithinMs), answered);
 }
-
-type OwnContext = Omit<
-  ToolContext,
-  "client" | "kept" | "files" | "vectors" | "session" | "cancellation" | "afterGrace"
->;
 
 /** The result of a tool, in the form of the protocol. */
 async function answerOf(
   tool: Tool,
   given: unknown,
-  {
-    client,
-    log,
-    secrets,
-    session,
-    calls,
-    vectors,
-    kept = NOTHING_KEPT,
-    files = new AllowedFolders(),
-  }: CallParts,
-  own: OwnContext,
+  { log, secrets }: CallParts,
+  context: ToolContext,
 ): Promise<CallToolResult> {
-  const { signal, trace } = own;
   const startedAt = performance.now();
-  let { id } = trace;
-  const answer = await tool
-    .call(given, {
-      ...own,
-      identify: (begun) => {
-        id = begun;
-        own.identify(begun);
-      },
-      client,
-      kept,
-      files,
-      vectors,
-      session,
-      cancellation: () => calls.cancellationOf(signal),
-      afterGrace: (callback) => calls.afterGrace(callback),
-    })
-    .catch((thrown: unknown) => {
-      if (thrown instanceof UserQuestion) throw thrown;
-      return { failure: toFoundryError(thrown), text: "", result: {} };
-    });
+  let { id } = context.trace;
+  const identify = (begun: string): void => {
+    id = begun;
+    context.identify(begun);
+  };
+  const answer = await tool.call(given, { ...context, identify }).catch((thrown: unknown) => {
+    if (thrown instanceof UserQuestion) throw thrown;
+    return { failure: toFoundryError(thrown), text: "", result: {} };
+  });
 
-  logAnswer(log, { tool, trace: { ...trace, id }, startedAt, answer });
+  const ms = Math.round(performance.now() - startedAt);
+  logAnswer(log, { ...traceFields({ ...context.trace, id }), tool: tool.name, ms }, answer);
   const { text, structured, ...rest } = bothForms(answer);
   // Text of a model is handed on as it is; the words of errors beside it are harmless already.
   const isQuote = QUOTING_TOOLS.has(tool.variantOf ?? tool.name);
@@ -247,25 +215,19 @@ function bothForms({
   };
 }
 
-/** A call of a tool that has ended. */
-interface EndedCall {
-  readonly tool: Tool;
-  readonly trace: Trace;
-  readonly startedAt: number;
-  readonly answer: ToolAnswer<Record<string, unknown>>;
-}
-
 /** Of a result, what the log has: no text of a model. */
 const LOGGED = ["batch_id", "model", "status", "usage", "attempts", "cached"];
 
 /** Writes the one line that each call has at `info`. */
-function logAnswer(log: Logger, { tool, trace, startedAt, answer }: EndedCall): void {
-  const { failure = null, result } = answer;
-  const ms = Math.round(performance.now() - startedAt);
+function logAnswer(
+  log: Logger,
+  call: object,
+  { failure = null, result }: ToolAnswer<Record<string, unknown>>,
+): void {
   const facts = Object.entries(result).filter(
     ([name, value]) => LOGGED.includes(name) && value !== null,
   );
-  const fields = { ...traceFields(trace), tool: tool.name, ms, ...Object.fromEntries(facts) };
+  const fields = { ...call, ...Object.fromEntries(facts) };
   if (failure === null) {
     log.info(fields, "tool answered");
   } else if (failure.code === "INTERNAL") {

@@ -1,8 +1,4 @@
 import * as z from "zod";
-import type { Vectors } from "../documents/index.js";
-import type { AllowedFolders } from "../files/index.js";
-import type { FoundryClient } from "../jobs/index.js";
-import type { Kept } from "../keeper/index.js";
 import {
   type FoundryError,
   formatWait,
@@ -11,6 +7,7 @@ import {
   truncate,
 } from "../lib/index.js";
 import { serverWords } from "../server-words.js";
+import type { Backend } from "./backend.js";
 import { hostArguments, withIgnored } from "./host-arguments.js";
 import type { Cancellation } from "./hosts.js";
 import type { ProgressReporter } from "./progress-reporter.js";
@@ -20,17 +17,10 @@ import type { UserAnswer } from "./user-questions.js";
 export type Effect = "reads" | "generates" | "changes";
 
 /** What a call works with. */
-export interface ToolContext {
-  readonly client: FoundryClient;
+export interface ToolContext extends Pick<Backend, "client" | "kept" | "files" | "vectors"> {
   /** Aborted when the caller cancels or is gone. */
   readonly signal: AbortSignal;
   readonly progress: ProgressReporter;
-  /** What outlives this process. */
-  readonly kept: Kept;
-  /** The files that the user allowed; of no folder, if none. */
-  readonly files: AllowedFolders;
-  /** The vectors of texts that were read before. */
-  readonly vectors: Vectors;
   /** After so long the call answers with what it has, unless its argument says otherwise. */
   readonly replyWithinMs: number;
   /** How much of it the user's answer has taken. */

@@ -1,3 +1,6 @@
+import { Vectors } from "../../src/documents/index.js";
+import { AllowedFolders } from "../../src/files/index.js";
+import { NOTHING_KEPT } from "../../src/keeper/index.js";
 import { Lazy, SecretMask } from "../../src/lib/index.js";
 import { silentLogger } from "../../src/log.js";
 import type { Backend } from "../../src/mcp/backend.js";
@@ -8,5 +11,8 @@ export const backendOf = (given: Pick<Backend, "client"> & Partial<Backend>): La
     log: silentLogger,
     policy: { onCancel: "auto" },
     secrets: new SecretMask([]),
+    kept: NOTHING_KEPT,
+    files: new AllowedFolders(),
+    vectors: new Vectors(),
     ...given,
   }));

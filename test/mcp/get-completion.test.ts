@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runningCompletion, textOf } from "./host.js";
+import { connectedHost, runningCompletion, simulatedService, textOf } from "./host.js";
 
 const TEXT = "One two three four five six seven eight nine ten.";
 const FOREVER = { text: "On and on. ", forever: true };
@@ -220,6 +220,30 @@ describe("get_completion for several ids", () => {
     );
     for (const id of ids) expect(textOf(answer)).toContain(`${id}, completed:\nShort.`);
   });
+
+  it.each([
+    ["get_completion", (ids: readonly string[]) => ({ completion_ids: ids })],
+    ["cancel_completion", ([id]: readonly string[]) => ({ completion_id: id })],
+  ])(
+    "reads on at an offset after %s returned an answer that was generated again",
+    async (name, given) => {
+      const regenerated = new Set<string>();
+      const service = await simulatedService({
+        models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: TEXT } }],
+      });
+      const { host, foundry } = await connectedHost({ endpoint: service.url }, undefined, [], {
+        isRegenerated: (id) => regenerated.has(id),
+        answeredRegenerated: (id) => void regenerated.delete(id),
+      });
+      const ids = [await started(host), await started(host, { prompt: "Another" })] as const;
+      const [id] = ids;
+      await foundry.completions.wait(id);
+      regenerated.add(id);
+      await host.callTool({ name, arguments: given(ids) });
+      const answer = await get(host, { completion_ids: [id], from: 4 });
+      expect(structured(answer).completions).toMatchObject([{ from: 4, text: TEXT.slice(4) }]);
+    },
+  );
 
   it("says in its progress for how many it waits", async () => {
     const { host } = await runningCompletion({ text: TEXT });

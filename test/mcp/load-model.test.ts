@@ -8,7 +8,7 @@ import { cacheFolder, connectedHost, simulatedService, textOf } from "./host.js"
 
 const talker = { id: "talker-generic-cpu:1", alias: "talker" };
 const LOADS = "/models/load/";
-const GO_ON = "Call load_model again with the same model to keep waiting.";
+const GO_ON = "Call load_model again with the same arguments to keep waiting.";
 
 const call = (args: Record<string, unknown>) => ({ name: "load_model", arguments: args });
 

@@ -14,8 +14,8 @@ const MODEL = {
   script: { text: "It is blue." },
 };
 
-/** A host whose user agrees to a download when the server says that it waits for him. */
-async function answeringHost(replyWithinMs: number) {
+/** A host whose user agrees to a download when the server has waited for so many seconds. */
+async function answeringHost(replyWithinMs: number, answersAfter: number) {
   const { url } = await simulatedService({
     dialect: "S",
     models: [MODEL],
@@ -32,9 +32,11 @@ async function answeringHost(replyWithinMs: number) {
   const [hostSide, serverSide] = InMemoryTransport.createLinkedPair();
   const updates: { progress: number; message?: string | undefined }[] = [];
   host.setRequestHandler(ElicitRequestSchema, async () => {
+    const waited = (message = ""): number =>
+      Number(/^Waiting for the user's answer, (\d+) s$/.exec(message)?.[1] ?? 0);
     await expect
-      .poll(() => updates.map(({ message }) => message))
-      .toContain("Waiting for the user's answer, 1 s");
+      .poll(() => Math.max(...updates.map(({ message }) => waited(message))), { timeout: 60_000 })
+      .toBeGreaterThanOrEqual(answersAfter);
     return { action: "accept", content: {} };
   });
   await Promise.all([server.connect(serverSide), host.connect(hostSide)]);
@@ -51,16 +53,16 @@ async function answeringHost(replyWithinMs: number) {
 }
 
 it("a question to the user is part of its call, whose progress continues", async () => {
-  const { complete, updates } = await answeringHost(45_000);
+  const { complete, updates } = await answeringHost(45_000, 1);
   expect(textOf(await complete())).toBe("It is blue.");
   const numbers = updates.map(({ progress }) => progress);
   expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
 });
 
 it.each([
-  [1000, {}],
-  [45_000, { reply_within: 1 }],
+  [5000, {}],
+  [45_000, { reply_within: 5 }],
 ])("the time until the user's answer counts as time of the call: %i, %j", async (limit, given) => {
-  const { complete } = await answeringHost(limit);
+  const { complete } = await answeringHost(limit, 5);
   expect(textOf(await complete(given))).toMatch(/^MODEL_NOT_CACHED: .* is being downloaded/);
 });

@@ -1,7 +1,8 @@
 import type { Health } from "../../foundry/index.js";
 import type { ClientMetrics, FoundryClient } from "../../jobs/index.js";
-import { inSnakeCase, VERSION } from "../../lib/index.js";
+import { inSnakeCase, type SecretMask, VERSION } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
+import type { Backend } from "../backend.js";
 import { PAGE, PAGE_HEADERS } from "./page.js";
 import { PROMETHEUS_TYPE, prometheusText } from "./prometheus.js";
 
@@ -16,13 +17,15 @@ export class Monitoring {
   static readonly OPEN_PATH = "/";
 
   readonly #client: FoundryClient;
+  readonly #secrets: SecretMask;
   readonly #sessions: () => number;
   readonly #samples = new Samples();
   readonly #timer: NodeJS.Timeout;
   #health: { readonly checked: Promise<Health>; until: number } | null = null;
 
-  constructor(client: FoundryClient, sessions: () => number) {
+  constructor({ client, secrets }: Backend, sessions: () => number) {
     this.#client = client;
+    this.#secrets = secrets;
     this.#sessions = sessions;
     this.#samples.take(client.metrics());
     this.#timer = setInterval(() => this.#samples.take(client.metrics()), SAMPLE_MS).unref();
@@ -32,7 +35,7 @@ export class Monitoring {
   async answer(path: string): Promise<Response | null> {
     if (path === Monitoring.OPEN_PATH) return new Response(PAGE, { headers: PAGE_HEADERS });
     if (path === "/metrics") {
-      const text = prometheusText(this.#client, this.#sessions());
+      const text = this.#secrets.hide(prometheusText(this.#client, this.#sessions()));
       return new Response(text, { headers: { ...NO_STORE, "content-type": PROMETHEUS_TYPE } });
     }
     if (path === "/status") return Response.json(await this.#status(), { headers: NO_STORE });
@@ -45,7 +48,7 @@ export class Monitoring {
 
   async #status(): Promise<unknown> {
     const health = await this.#checked();
-    return inSnakeCase({
+    const status = {
       version: VERSION,
       sessions: this.#sessions(),
       health: {
@@ -58,7 +61,8 @@ export class Monitoring {
       metrics: this.#client.metrics(),
       sampleMs: SAMPLE_MS,
       samples: this.#samples.all,
-    });
+    };
+    return this.#secrets.hideIn(inSnakeCase(status));
   }
 
   /** Concurrent readers share one check. */

@@ -1,8 +1,14 @@
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import { counted, inSnakeCase, type SecretMask, withoutControls } from "../../lib/index.js";
+import {
+  counted,
+  escapeUnprintable,
+  inSnakeCase,
+  portableJson,
+  type SecretMask,
+  withoutControls,
+} from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
 import { endAdvice } from "../end-advice.js";
-import { harmlessJson } from "./harmless-json.js";
 
 const SCHEME = "foundry://completions/";
 const LONGEST_TITLE_TEXT = 50;
@@ -49,23 +55,26 @@ export function contentsOf(state: CompletionState, part: "text" | "state", secre
   return part === "state" ? [stateContent] : [textContent, stateContent];
 }
 
+/** A value as JSON: names and words of a service in it are without secrets and do nothing on a terminal. */
+export const harmlessJson = (value: unknown, secrets: SecretMask): string =>
+  escapeUnprintable(portableJson(JSON.stringify(secrets.hideIn(value))));
+
 function titleOf({ model, status, createdAt, text }: CompletionState): string {
   const what = `${model ?? "Completion"}, ${status}, ${timeOf(createdAt)}`;
-  const words = firstWords(text);
+  const words = firstWords(text, LONGEST_TITLE_TEXT);
   return words === "" ? what : `${what}: ${words}`;
 }
 
 /** As the clock on the user's wall says. */
 const timeOf = (milliseconds: number): string => new Date(milliseconds).toTimeString().slice(0, 5);
 
-function firstWords(text: string): string {
+/** The first words of a text, on one line. */
+export function firstWords(text: string, longest: number): string {
   // Not the whole of a long text: only its beginning is looked at.
-  const line = text
-    .slice(0, 10 * LONGEST_TITLE_TEXT)
-    .replace(/[\s\p{Cc}\p{Cf}]+/gu, " ")
-    .trim();
-  if (line.length <= LONGEST_TITLE_TEXT) return line.toWellFormed();
-  const cut = line.slice(0, LONGEST_TITLE_TEXT).replace(/\s+\S*$/, "");
+  const beginning = text.slice(0, 10 * longest);
+  const line = beginning.replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
+  if (line.length <= longest && beginning.length === text.length) return line.toWellFormed();
+  const cut = line.slice(0, longest).replace(/\s+\S*$/, "");
   return `${cut.replace(/[\uD800-\uDBFF]$/, "").toWellFormed()}…`;
 }
 

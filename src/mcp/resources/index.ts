@@ -1,3 +1,3 @@
-export { completionUri } from "./completion-resource.js";
+export { completionUri, firstWords } from "./completion-resource.js";
 export { followed, type UpdateOptions } from "./resource-updates.js";
-export { type ResourceOptions, resourceHandlers } from "./resources.js";
+export { resourceHandlers } from "./resources.js";

@@ -1,5 +1,5 @@
 import type { CompletionChange, Completions } from "../../jobs/index.js";
-import { type Clock, systemClock } from "../progress-reporter.js";
+import { systemClock } from "../progress-reporter.js";
 import { completionUri, stateUri } from "./completion-resource.js";
 
 /** Notifies a host that a resource has changed. Resolves when it has taken the notification. */
@@ -17,15 +17,14 @@ export interface UpdateOptions {
    */
   readonly notifies: "subscribed" | "all" | "none";
   readonly updated: Notify;
-  readonly clock?: Clock;
 }
 
 /** Notifies a host of changes of completions until it is closed. */
 export function followed(
   completions: Completions,
-  { notifies, updated, clock }: UpdateOptions,
+  { notifies, updated }: UpdateOptions,
 ): { readonly updates: ResourceUpdates; close(): void } {
-  const updates = new ResourceUpdates(updated, clock);
+  const updates = new ResourceUpdates(updated);
   const onChange = (id: string, what: CompletionChange): void => {
     if (notifies === "all" && what === "started") {
       for (const uri of [completionUri(id), stateUri(id)]) updates.follow(id, uri);
@@ -45,14 +44,12 @@ export function followed(
 /** Notifies one host of changes of its subscribed completions. */
 export class ResourceUpdates {
   readonly #notify: Notify;
-  readonly #clock: Clock;
   /** By completion, then by the resource of it. */
   readonly #subscribed = new Map<string, Map<string, Throttle>>();
   #isClosed = false;
 
-  constructor(notify: Notify, clock = systemClock) {
+  constructor(notify: Notify) {
     this.#notify = notify;
-    this.#clock = clock;
   }
 
   get subscriptions(): number {
@@ -71,7 +68,7 @@ export class ResourceUpdates {
   follow(id: string, uri: string): void {
     const own = this.#subscribed.get(id) ?? new Map<string, Throttle>();
     if (own.has(uri) || this.#isClosed) return;
-    own.set(uri, this.#pacerOf(uri));
+    own.set(uri, this.#throttleOf(uri));
     this.#subscribed.set(id, own);
   }
 
@@ -85,8 +82,8 @@ export class ResourceUpdates {
   /** For a subscriber to an ended completion, which has no further updates. */
   notifyOnce(uri: string): void {
     // After the answer to the subscription.
-    this.#clock.after(0, () => {
-      if (!this.#isClosed) this.#pacerOf(uri).now();
+    systemClock.after(0, () => {
+      if (!this.#isClosed) this.#throttleOf(uri).now();
     });
   }
 
@@ -96,10 +93,10 @@ export class ResourceUpdates {
     if (what === "completed") return;
     const isUrgent = what === "status" || what === "ended";
     const isOver = what === "ended" || what === "gone";
-    for (const pacer of this.#subscribed.get(id)?.values() ?? []) {
-      if (what === "gone") pacer.stop();
-      else if (isUrgent) pacer.now();
-      else pacer.happened();
+    for (const throttle of this.#subscribed.get(id)?.values() ?? []) {
+      if (what === "gone") throttle.stop();
+      else if (isUrgent) throttle.now();
+      else throttle.happened();
     }
     // Nothing changes any more.
     if (isOver) this.#subscribed.delete(id);
@@ -108,20 +105,19 @@ export class ResourceUpdates {
   /** Ends all notifications. */
   close(): void {
     this.#isClosed = true;
-    for (const own of this.#subscribed.values()) for (const pacer of own.values()) pacer.stop();
+    for (const own of this.#subscribed.values())
+      for (const throttle of own.values()) throttle.stop();
     this.#subscribed.clear();
   }
 
-  #pacerOf(uri: string): Throttle {
-    return new Throttle(() => this.#notify(uri), INTERVAL_MS, this.#clock);
+  #throttleOf(uri: string): Throttle {
+    return new Throttle(() => this.#notify(uri));
   }
 }
 
 /** Limits how often a notification is sent; never loses the last one. */
 class Throttle {
   readonly #send: () => Promise<void>;
-  readonly #intervalMs: number;
-  readonly #clock: Clock;
   #lastAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: (() => void) | null = null;
   #isSending = false;
@@ -130,18 +126,16 @@ class Throttle {
   #isStopped = false;
 
   /** @param send Resolves when the notification has been written. */
-  constructor(send: () => Promise<void>, intervalMs: number, clock: Clock) {
+  constructor(send: () => Promise<void>) {
     this.#send = send;
-    this.#intervalMs = intervalMs;
-    this.#clock = clock;
   }
 
   /** Sends at once if the interval has passed, else when it has. */
   happened(): void {
     if (this.#isStopped || this.#cancelTimer !== null) return;
-    const wait = this.#lastAt + this.#intervalMs - this.#clock.now();
+    const wait = this.#lastAt + INTERVAL_MS - systemClock.now();
     if (wait <= 0) this.now();
-    else this.#cancelTimer = this.#clock.after(wait, () => this.now());
+    else this.#cancelTimer = systemClock.after(wait, () => this.now());
   }
 
   /** Sends without waiting for the interval. */
@@ -155,7 +149,7 @@ class Throttle {
       return;
     }
     this.#isSending = true;
-    this.#lastAt = this.#clock.now();
+    this.#lastAt = systemClock.now();
     const sent = (): void => {
       this.#isSending = false;
       if (!this.#isDue) return;

@@ -1,11 +1,5 @@
 import * as z from "zod";
-import {
-  type CompletionState,
-  type Completions,
-  type FoundryClient,
-  hasEnded,
-} from "../../jobs/index.js";
-import { type Kept, NOTHING_KEPT } from "../../keeper/index.js";
+import { type CompletionState, type Completions, hasEnded } from "../../jobs/index.js";
 import {
   FoundryError,
   inSnakeCase,
@@ -14,16 +8,17 @@ import {
   truncate,
 } from "../../lib/index.js";
 import { serverWords } from "../../server-words.js";
+import type { Backend } from "../backend.js";
 import { assertFirstPage, type Handlers, RequestError } from "../requests.js";
 import { skillContents } from "../skills.js";
 import {
   contentsOf,
+  harmlessJson,
   partOf,
   resourceOf,
   STATE_TEMPLATE,
   TEXT_TEMPLATE,
 } from "./completion-resource.js";
-import { harmlessJson } from "./harmless-json.js";
 import { followed, MOST_SUBSCRIPTIONS, type UpdateOptions } from "./resource-updates.js";
 
 const PAGE = 50;
@@ -38,21 +33,11 @@ const listParams = z.looseObject({
   cursor: z.string({ error: "the nextCursor of the page before" }).optional(),
 });
 
-export interface ResourceOptions extends UpdateOptions {
-  /** Hidden in what is not the text of a model. */
-  readonly secrets: SecretMask;
-  /** What other processes left. Default: nothing. */
-  readonly kept?: Kept | undefined;
-}
-
 /**
  * Makes the completions that are kept, and the metrics, readable as resources, and notifies subscribers of
  * changes of completions.
  */
-export function resourceHandlers(
-  client: Pick<FoundryClient, "completions" | "metrics">,
-  { secrets, kept = NOTHING_KEPT, ...options }: ResourceOptions,
-) {
+export function resourceHandlers({ client, secrets, kept }: Backend, options: UpdateOptions) {
   const { completions } = client;
   const { updates, close } = followed(completions, options);
   /** Which completion a URI means, and which part of it. The keeper may have it. */

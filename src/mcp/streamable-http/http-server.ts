@@ -1,6 +1,6 @@
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type Http2Bindings, type HttpBindings } from "@hono/node-server";
 import {
   createMcpHandler,
   isJsonContentType,
@@ -14,7 +14,7 @@ import {
   FoundryError,
   hasMoreValues,
   jsonFrom,
-  Lazy,
+  type Lazy,
   LONGEST_LINE,
   MOST_VALUES,
   VERSION,
@@ -69,46 +69,47 @@ const KEEP_ALIVE_MS = 75_000;
  */
 export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServing> {
   const { backend, routes, hasFiles, host, port, signal, newServer = createServer } = options;
-  const offered = { backend, routes, hasFiles };
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
+  const common = { backend, routes, hasFiles, calls, report };
   /** An answer that is logged. */
   const refuse: Refuse = (status, code, message, id) => {
     report(new Error(message));
     return jsonRpcError(status, code, message, id);
   };
   const sessions = new Sessions({
-    createServer: (sessionId) => newServer({ ...offered, calls, session: sessionId }),
+    createServer: (sessionId) => newServer({ ...common, session: sessionId }),
     maxBytes: LONGEST_LINE,
     report,
   });
   // Each request of a modern client has a server of its own.
-  const shared = { limits: new HostLimits(), tasks: new Tasks(), session: null };
-  const modern = createMcpHandler(
-    () => newServer({ ...offered, calls, ...shared, era: "modern", notifies: "none" }),
-    { legacy: "reject", onerror: report, maxRequestBodySize: LONGEST_LINE },
-  );
-  // A modern client has no session: what it listens for is notified by one follower for all.
-  const follower = new Lazy(async () => {
-    const { client } = await backend.get();
-    return followed(client.completions, {
-      notifies: "all",
-      updated: async (uri) => modern.notify.resourceUpdated(uri),
-    });
+  const parts = { ...common, limits: new HostLimits(), tasks: new Tasks(), session: null };
+  const modern = createMcpHandler(() => newServer({ ...parts, era: "modern" }), {
+    legacy: "reject",
+    onerror: report,
+    maxRequestBodySize: LONGEST_LINE,
   });
-
-  const monitoring = new Monitoring((await backend.get()).client, () => sessions.size);
+  const loaded = await backend.get();
+  // A modern client has no session: what it listens for is notified by one follower for all.
+  const follower = followed(loaded.client.completions, {
+    notifies: "all",
+    updated: async (uri) => modern.notify.resourceUpdated(uri),
+  });
+  const monitoring = new Monitoring(loaded, () => sessions.size);
 
   const hosts = [host];
-  const answerMcp = async (request: Request): Promise<Response> => {
-    if (request.method !== "POST") return sessions.handle(request, undefined);
+  const answerMcp = async (request: Request, ended: Promise<void>): Promise<Response> => {
+    if (request.method !== "POST") return sessions.handle(request, undefined, ended);
     const body = await bodyOf(request, refuse);
     if (body instanceof Response) return body;
-    if (await isLegacyRequest(request, body)) return sessions.handle(request, body);
-    await follower.get();
+    if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
     return modern.fetch(request, { parsedBody: body });
   };
-  const answer = async (request: Request): Promise<Response> => {
+  const answer = async (
+    request: Request,
+    { outgoing }: HttpBindings | Http2Bindings,
+  ): Promise<Response> => {
+    const responseEnded = new Promise<void>((resolve) => outgoing.once("close", resolve));
     const { pathname } = new URL(request.url);
     const isRead = request.method === "GET";
     const isHealth = isRead && pathname === "/health";
@@ -116,7 +117,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const refusal = refusalOf(request.headers, isOpen ? { hosts } : { hosts, key: options.key });
     if (refusal !== null) return refuse(refusal.status, -32000, refusal.message);
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
-    if (pathname === "/mcp") return portable(await answerMcp(request));
+    if (pathname === "/mcp") return portable(await answerMcp(request, responseEnded));
     const shown = isRead ? await monitoring.answer(pathname) : null;
     return shown ?? jsonRpcError(404, -32000, "There is nothing at this path. MCP is at /mcp.");
   };
@@ -137,9 +138,9 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const ended = new Promise<void>((resolve) => server.once("close", resolve));
   const stop = async (): Promise<void> => {
     server.close();
-    await closeBackend(await backend.ifBegun());
+    await closeBackend(loaded);
     await calls.answered(ANSWERS_MS);
-    (await follower.ifBegun())?.close();
+    follower.close();
     monitoring.close();
     await Promise.all([sessions.close(), modern.close()]);
     // A large answer may still be on its way to another machine.

@@ -20,35 +20,3 @@ export function portable(response: Response): Response {
     .pipeThrough(new TextEncoderStream());
   return new Response(body, response);
 }
-
-/** The same response, with one call when its body has ended in whatever way. */
-export function whenEnded(response: Response, onEnd: () => void): Response {
-  if (response.body === null) {
-    onEnd();
-    return response;
-  }
-  const reader = response.body.getReader();
-  let hasEnded = false;
-  const end = (): void => {
-    if (!hasEnded) onEnd();
-    hasEnded = true;
-  };
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const read = await reader.read().catch((error: unknown) => {
-        end();
-        throw error;
-      });
-      // A read that waits when the client leaves ends, too.
-      if (hasEnded) return;
-      if (!read.done) return controller.enqueue(read.value);
-      end();
-      controller.close();
-    },
-    async cancel(reason) {
-      end();
-      await reader.cancel(reason);
-    },
-  });
-  return new Response(body, response);
-}

@@ -6,7 +6,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { jsonRpcError, whenEnded } from "./responses.js";
+import { jsonRpcError } from "./responses.js";
 
 /** A client has one, and some forget to end theirs. */
 const MOST_SESSIONS = 500;
@@ -48,12 +48,16 @@ export class Sessions {
     return this.#sessions.size;
   }
 
-  /** Answers one request of the older era. */
-  async handle(request: Request, parsedBody: unknown): Promise<Response> {
+  /**
+   * Answers one request of the older era.
+   *
+   * @param ended Resolves when its response has ended, in whatever way.
+   */
+  async handle(request: Request, parsedBody: unknown, ended: Promise<void>): Promise<Response> {
     const id = request.headers.get("mcp-session-id");
     if (id !== null) {
       const session = this.#sessions.get(id);
-      if (session !== undefined) return this.#answer(session, request, parsedBody);
+      if (session !== undefined) return this.#answer(session, request, parsedBody, ended);
       return jsonRpcError(404, -32001, "There is no such session. Send initialize again.");
     }
     if (!isInitializeRequest(parsedBody)) {
@@ -67,7 +71,7 @@ export class Sessions {
       }
     }
     const session = await this.#begin();
-    const response = await this.#answer(session, request, parsedBody);
+    const response = await this.#answer(session, request, parsedBody, ended);
     // The client has not got the id of the session.
     if (!response.ok) this.#end(session.id);
     return response;
@@ -95,20 +99,19 @@ export class Sessions {
     return session;
   }
 
-  async #answer(session: Session, request: Request, parsedBody: unknown): Promise<Response> {
+  #answer(
+    session: Session,
+    request: Request,
+    parsedBody: unknown,
+    ended: Promise<void>,
+  ): Promise<Response> {
     session.usedAt = performance.now();
     session.open += 1;
-    const done = (): void => {
+    void ended.then(() => {
       session.open -= 1;
       session.usedAt = performance.now();
-    };
-    const options = request.method === "POST" ? { parsedBody } : {};
-    try {
-      return whenEnded(await session.transport.handleRequest(request, options), done);
-    } catch (thrown) {
-      done();
-      throw thrown;
-    }
+    });
+    return session.transport.handleRequest(request, { parsedBody });
   }
 
   #noteFull(): void {

@@ -203,7 +203,7 @@ async function answered(
     return answer;
   } catch (thrown) {
     for (const { index } of parts) batch.giveBack(index);
-    // The keeper may have been told that they were returned.
+    // For the keeper, they may have been returned already.
     void kept.answeredBatch(batch);
     if (signal.aborted) await leave(batch, context);
     throw thrown;

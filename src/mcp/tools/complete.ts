@@ -179,10 +179,11 @@ const isWhole = ({ status, error, finishReason, text, toolCalls }: CompletionSta
 
 function beginningOf(state: CompletionState): Pick<Answer, "text" | "result"> {
   const excerpt = partOf(state, 0, BEGINNING);
+  const { text } = excerpt;
   // A value by a schema is as long as its text.
-  const { data, ...shown } = excerpt.isCut ? { ...state, data: undefined } : state;
-  const result = resultOf(data === undefined ? shown : { ...shown, data }, excerpt);
-  return { text: excerpt.text, result: { ...result, reasoning: null, next_from: null } };
+  const cut = excerpt.isCut ? { text, data: undefined } : {};
+  const result = { ...resultOf(state, excerpt), ...cut, reasoning: null, next_from: null };
+  return { text, result };
 }
 
 const IN_PARTS = "In parts, if it is longer than the context.";

@@ -8,6 +8,7 @@ import {
   LONGEST_REASONING,
   truncate,
 } from "../../lib/index.js";
+import { firstWords } from "../resources/index.js";
 import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   adviceOnSeveral,
@@ -152,6 +153,8 @@ async function several(
   }
   progress.waiting(`Waiting for ${counted(found.length, "completion")}`);
   const states = await Promise.all(found.map((id) => completions.wait(id, { withinMs, signal })));
+  // Each is returned from its beginning.
+  for (const id of found) kept.answeredRegenerated(id);
   const parts = shared(states);
   await kept.answered(deliveryOf(parts));
   const errors = missing.map(({ id, error }) => ({
@@ -198,16 +201,16 @@ const LONGEST_BEGINNING = 80;
 type Latest = ReturnType<typeof latestOf>[number];
 
 /** @param states The newest first. */
-const latestOf = (states: readonly CompletionState[], now = Date.now()) =>
+const latestOf = (states: readonly CompletionState[]) =>
   states.slice(0, MOST_LISTED).map(({ id, batchId, status, model, createdAt, text }) => ({
     completion_id: id,
     batch_id: batchId,
     status,
     model,
     // The system clock may have been changed.
-    age_s: Math.max(0, Math.round((now - createdAt) / 1000)),
+    age_s: Math.max(0, Math.round((Date.now() - createdAt) / 1000)),
     total_chars: text.length,
-    beginning: beginningOf(text),
+    beginning: firstWords(text, LONGEST_BEGINNING),
   }));
 
 function latestText(latest: readonly Latest[]): string {
@@ -229,13 +232,4 @@ function latestNext(latest: readonly Latest[]): string | null {
       `Call complete_batch with batch_id ${JSON.stringify(id)} for the results of that batch.`,
   );
   return ["Call get_completion with completion_ids for their text.", ...ofBatches].join(" ");
-}
-
-function beginningOf(text: string): string {
-  const line = text
-    .slice(0, 10 * LONGEST_BEGINNING)
-    .replace(/[\s\p{Cc}]+/gu, " ")
-    .trim();
-  const cut = line.length > LONGEST_BEGINNING || text.length > 10 * LONGEST_BEGINNING;
-  return `${truncate(line, LONGEST_BEGINNING).toWellFormed()}${cut ? "…" : ""}`;
 }

@@ -42,34 +42,30 @@ export const healthCheck = defineTool({
 
 function textOf(health: Health): string {
   const where = health.endpoint === null ? "" : ` at ${health.endpoint}`;
-  const facts = [
-    fact("Service", health.service),
-    health.foundBy === null
-      ? null
-      : fact(health.foundBy === "set" ? "Set by" : "Found by", FOUND_BY_WORDS[health.foundBy]),
-    fact("Answered in", health.latencyMs === null ? null : `${health.latencyMs} ms`),
-    fact("Loaded models", loadedModels(health)),
-    fact("Memory", memory(health)),
-    fact("Up for", health.uptimeSeconds === null ? null : `${health.uptimeSeconds} s`),
-    fact("Circuit", circuit(health)),
-    fact("Queue", `${health.queue.running} running, ${health.queue.waiting} waiting`),
-    fact("Throughput", throughput(health)),
-    fact("Last error", lastError(health)),
-    fact("Rate limit", rate(health)),
-    fact("Cache", cache(health)),
+  const { foundBy, queue } = health;
+  const facts: readonly (readonly [name: string, value: string | null])[] = [
+    ["Service", health.service],
+    [foundBy === "set" ? "Set by" : "Found by", foundBy && FOUND_BY_WORDS[foundBy]],
+    ["Answered in", health.latencyMs === null ? null : `${health.latencyMs} ms`],
+    ["Loaded models", loadedModels(health)],
+    ["Memory", memory(health)],
+    ["Up for", health.uptimeSeconds === null ? null : `${health.uptimeSeconds} s`],
+    ["Circuit", circuit(health)],
+    ["Queue", `${queue.running} running, ${queue.waiting} waiting`],
+    ["Throughput", throughput(health)],
+    ["Last error", lastError(health)],
+    ["Rate limit", rate(health)],
+    ["Cache", cache(health)],
   ];
   return [
     `The service${where} is ${health.status}${health.busy === true ? ", and busy loading a model" : ""}.`,
-    ...facts.filter((line) => line !== null),
+    ...facts.flatMap(([name, value]) => (value === null ? [] : [`${name}: ${value}`])),
     ...health.problems.map(({ what, fix }) => `Problem: ${what} ${fix}`),
   ].join("\n");
 }
 
 /** In the text; the structured result has all of them. */
 const MOST_NAMES_IN_TEXT = 20;
-
-const fact = (name: string, value: string | null): string | null =>
-  value === null ? null : `${name}: ${value}`;
 
 function loadedModels({ loadedModels: loaded, status }: Health): string | null {
   if (status === "unavailable") return null;

@@ -118,5 +118,5 @@ function nextOf({ model, status, percent, elapsedMs, news }: LoadState): string 
       : isLoading
         ? `${model} is still loading ${soFar}`
         : `${model} is not loaded yet ${soFar}. Current step: ${news}`;
-  return `Not finished: ${words}. Call load_model again with the same model to keep waiting.`;
+  return `Not finished: ${words}. Call load_model again with the same arguments to keep waiting.`;
 }

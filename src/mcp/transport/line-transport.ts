@@ -208,12 +208,11 @@ class LineSplitter {
   }
 }
 
-const COMPACT_AT = 64;
-
 /** Lines that wait for their turn; `null` stands for one that was too long. */
 class InputQueue {
-  #lines: (string | null)[] = [];
-  #next = 0;
+  /** The first one last: a line costs the same however many wait, and is not kept once it is taken. */
+  #next: (string | null)[] = [];
+  #added: (string | null)[] = [];
   #length = 0;
 
   /** How much waits, each line with what it takes besides its text. */
@@ -222,31 +221,23 @@ class InputQueue {
   }
 
   add(line: string | null): void {
-    this.#lines.push(line);
+    this.#added.push(line);
     this.#length += sizeOf(line);
   }
 
   next(): string | null | undefined {
-    const line = this.#lines[this.#next];
-    if (line === undefined) {
-      this.clear();
-      return undefined;
+    if (this.#next.length === 0) {
+      this.#next = this.#added.reverse();
+      this.#added = [];
     }
-    // A taken line is not kept until those after it are taken.
-    this.#lines[this.#next] = null;
-    this.#next += 1;
-    this.#length -= sizeOf(line);
-    // Moved together now and then, so that a line costs the same however many wait.
-    if (this.#next >= COMPACT_AT && this.#next * 2 >= this.#lines.length) {
-      this.#lines = this.#lines.slice(this.#next);
-      this.#next = 0;
-    }
+    const line = this.#next.pop();
+    if (line !== undefined) this.#length -= sizeOf(line);
     return line;
   }
 
   clear(): void {
-    this.#lines = [];
-    this.#next = 0;
+    this.#next = [];
+    this.#added = [];
     this.#length = 0;
   }
 }
@@ -256,18 +247,16 @@ const sizeOf = (line: string | null): number => WAITING_LINE + (line?.length ?? 
 /** Counts the requests of a host that are to be answered. One that is cancelled gets no answer. */
 class OpenRequests {
   /** A host may use an id twice; both are answered. */
-  readonly #counts = new Map<RequestId, number>();
-  #size = 0;
+  readonly #ids: RequestId[] = [];
 
   get size(): number {
-    return this.#size;
+    return this.#ids.length;
   }
 
   /** A message of the host: a request, or the cancellation of one. */
   note(message: JSONRPCMessage): void {
     if ("method" in message && "id" in message) {
-      this.#counts.set(message.id, (this.#counts.get(message.id) ?? 0) + 1);
-      this.#size += 1;
+      this.#ids.push(message.id);
       return;
     }
     const id = CancelledNotificationSchema.safeParse(message).data?.params.requestId;
@@ -275,11 +264,8 @@ class OpenRequests {
   }
 
   answered(id: RequestId | undefined): void {
-    const count = id === undefined ? undefined : this.#counts.get(id);
-    if (id === undefined || count === undefined) return;
-    if (count === 1) this.#counts.delete(id);
-    else this.#counts.set(id, count - 1);
-    this.#size -= 1;
+    const at = id === undefined ? -1 : this.#ids.indexOf(id);
+    if (at >= 0) this.#ids.splice(at, 1);
   }
 }
 

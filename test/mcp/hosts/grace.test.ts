@@ -2,7 +2,9 @@ import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../../src/jobs/index.js";
 import type { CallPolicy } from "../../../src/mcp/backend.js";
+import { HostLimits } from "../../../src/mcp/hosts.js";
 import type { RequestContext } from "../../../src/mcp/requests.js";
+import { Tasks } from "../../../src/mcp/tasks.js";
 import { callHandler } from "../../../src/mcp/tool-registry.js";
 import { TOOLS } from "../../../src/mcp/tools/index.js";
 import { backendOf } from "../backend.js";
@@ -46,7 +48,12 @@ async function world(options: SimulatorOptions = TALKS, policy: CallPolicy = { o
   onTestFinished(() => client.close());
   const clock = new ManualClock();
   const backend = await backendOf({ client, policy }).get();
-  const handler = callHandler(TOOLS, backend, { clock, session: "" });
+  const handler = callHandler(TOOLS, backend, {
+    clock,
+    session: "",
+    limits: new HostLimits(),
+    tasks: new Tasks(),
+  });
   const call = (name: string, given: object, signal = new AbortController().signal) =>
     handler({ name, arguments: given }, contextOf(signal));
   /** A call that its host cancels when the model writes. */

@@ -128,12 +128,10 @@ export const partOf = (state: CompletionState, from: number, longest: number): E
 /** All of a completion's text that fits one result, from the beginning. */
 export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LONGEST_TEXT);
 
-/** Tells the keeper that this text is being returned, then returns it. */
-export async function answeredWhole(
-  state: CompletionState,
-  kept: Pick<Kept, "answered">,
-): Promise<Excerpt> {
+/** Reports to the keeper that this text is being returned from its beginning, then returns it. */
+export async function answeredWhole(state: CompletionState, kept: Kept): Promise<Excerpt> {
   const excerpt = wholeOf(state);
+  kept.answeredRegenerated(state.id);
   await kept.answered(deliveryOf([{ state, excerpt }]));
   return excerpt;
 }

@@ -1,13 +1,6 @@
 export { listOf, refuse, replyWithin, replyWithinMs } from "./arguments.js";
 export { batchInputOf } from "./batch-requests.js";
 export {
-  type BatchPart,
-  batchAdvice,
-  batchProgress,
-  batchText,
-  MOST_PENDING,
-} from "./batch-words.js";
-export {
   completionArguments,
   needsPrompt,
   requestOf,
@@ -32,5 +25,14 @@ export {
 } from "./completion-result.js";
 export { filesArgument, linesOf, readFiles } from "./given-files.js";
 export { downloadAgreed, isDownloadAgreed, leaveLoad, orDownload } from "./loads.js";
-export { adviceOnSeveral, goesOnLine, severalText } from "./several.js";
+export {
+  adviceOnSeveral,
+  type BatchPart,
+  batchAdvice,
+  batchProgress,
+  batchText,
+  goesOnLine,
+  MOST_PENDING,
+  severalText,
+} from "./several.js";
 export { reportEvent, reportState, waitedFor } from "./waiting.js";

@@ -1,0 +1,103 @@
+import {
+  Client,
+  StreamableHTTPClientTransport as HttpTransport,
+} from "@modelcontextprotocol/client";
+import { expect, it, onTestFinished } from "vitest";
+import { FoundryClient } from "../../../src/jobs/index.js";
+import { SecretMask } from "../../../src/lib/index.js";
+import { MOST_ERRORS_LOGGED } from "../../../src/lib/limits.js";
+import { silentLogger } from "../../../src/log.js";
+import { serveOverHttp } from "../../../src/mcp/index.js";
+import { backendOf } from "../backend.js";
+import { simulatedService } from "../host.js";
+
+const KEY = "sk-SECRET-0123456789";
+
+/** A server over HTTP in front of a service, and the warnings in its log. */
+async function served(endpoint = "http://127.0.0.1:9") {
+  const warnings: string[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (_fields: object, words: string) => void warnings.push(words),
+  };
+  const ending = new AbortController();
+  const client = new FoundryClient({ endpoint });
+  const { url, ended } = await serveOverHttp({
+    backend: backendOf({ client, log, secrets: new SecretMask([KEY]) }),
+    host: "127.0.0.1",
+    port: 0,
+    signal: ending.signal,
+  });
+  onTestFinished(async () => {
+    ending.abort();
+    await ended;
+  });
+  return { url, client, warnings };
+}
+
+const VERSION = "2026-07-28";
+
+it("logs a bounded number of invalid requests of clients without a session", async () => {
+  const { url, warnings } = await served();
+  const body = JSON.stringify({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "tools/list",
+    params: {
+      cursor: 5,
+      _meta: {
+        "io.modelcontextprotocol/protocolVersion": VERSION,
+        "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+      },
+    },
+  });
+  const headers = {
+    accept: "application/json, text/event-stream",
+    "content-type": "application/json",
+    "mcp-protocol-version": VERSION,
+    "mcp-method": "tools/list",
+  };
+  const answers = Array.from({ length: 3 * MOST_ERRORS_LOGGED }, async () =>
+    (await fetch(url, { method: "POST", headers, body })).text(),
+  );
+  for (const answer of await Promise.all(answers)) {
+    expect(answer).toContain("cursor must be a string.");
+  }
+  // More than the limit of one period where a second one has begun.
+  expect(warnings.length).toBeLessThan(3 * MOST_ERRORS_LOGGED);
+});
+
+it("notifies a client without a session of a completion that was started before its first request", async () => {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+  const { url, client } = await served(service.url);
+  const { state } = client.completions.start({ prompt: "Go on.", model: "talker-generic-cpu:1" });
+  const host = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
+  await host.connect(new HttpTransport(new URL(url)));
+  onTestFinished(() => host.close());
+  const updated = new Promise<string>((resolve) => {
+    host.setNotificationHandler("notifications/resources/updated", ({ params }) =>
+      resolve(params.uri),
+    );
+  });
+  const uri = `foundry://completions/${state.id}`;
+  await host.listen({ resourceSubscriptions: [uri] });
+  expect(host.getProtocolEra()).toBe("modern");
+  expect(await updated).toBe(uri);
+});
+
+it.each(["/metrics", "/status"])(
+  "does not show the key of the service at %s, where a model has it in its name",
+  async (path) => {
+    const id = `m-${KEY}:1`;
+    const service = await simulatedService({ models: [{ id, loaded: true }] });
+    const { url, client } = await served(service.url);
+    await client.complete({ prompt: "Hi", model: id });
+    const shown = await (await fetch(new URL(path, url))).text();
+    expect(shown).toContain("m-(secret):1");
+    expect(shown).not.toContain(KEY);
+  },
+);
