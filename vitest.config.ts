@@ -77,7 +77,7 @@ export default defineConfig({
           testTimeout: 240_000,
           isolate: false,
           setupFiles: [SETTLED],
-          maxWorkers: 4,
+          maxWorkers: 6,
           // By itself: vitest runs projects of different numbers of workers one after the other.
           sequence: { groupOrder: 1 },
         },
