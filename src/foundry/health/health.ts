@@ -24,12 +24,12 @@ import {
   type Service,
   withinQuickLimits,
 } from "../service/index.js";
+import type { HealthProblem } from "./problem.js";
 import {
   circuitProblems,
   defaultProblems,
   endpointAdvice,
   failingProblem,
-  type HealthProblem,
   listingProblems,
   movedProblem,
   narrowedAdvice,
