@@ -81,7 +81,7 @@ export interface SettingInForce {
   readonly source: (typeof SETTING_SOURCES)[number];
 }
 
-/** Every setting as {@link readSettings} understands it, for `doctor`. */
+/** Every setting as {@link readSettings} understands it, for `doctor` and the log. */
 export function settingsInForce(
   flags: readonly string[],
   environment: Environment,

@@ -56,6 +56,5 @@ export function secretsOf({
   });
 }
 
-/** Whole milliseconds, since timers take no others: 2.01 * 1000 is 2009.9999999999998. */
 export const inMs = (seconds: number | undefined): number | undefined =>
-  seconds === undefined ? undefined : Math.round(seconds * 1000);
+  seconds === undefined ? undefined : seconds * 1000;

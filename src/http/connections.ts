@@ -14,6 +14,13 @@ export class ConnectTimeout extends Error {
   }
 }
 
+/** Errors of connections that were never established. */
+const openingErrors = new WeakSet<Error>();
+
+/** Whether no connection was established, so that nothing was sent. */
+export const isOpeningError = (thrown: unknown): boolean =>
+  thrown instanceof Error && openingErrors.has(thrown);
+
 /** A request in a queue: calls back with its connection when it is its turn. */
 type Waiting = (lease: Lease) => void;
 
@@ -166,6 +173,11 @@ export class Connection {
       this.#opening = null;
       return true;
     };
+    const fail = (error: Error): void => {
+      if (!settle()) return;
+      openingErrors.add(error);
+      callback(error, null);
+    };
     socket.once(isTls ? "secureConnect" : "connect", () => {
       if (!settle()) return;
       this.isEnding = false;
@@ -179,12 +191,8 @@ export class Connection {
       callback(null, socket);
     });
     // Stays for the life of the socket: one without any error listener would end the process.
-    socket.on("error", (error) => {
-      if (settle()) callback(error, null);
-    });
-    socket.once("close", () => {
-      if (settle()) callback(new Error("the connection was closed while it was opened"), null);
-    });
+    socket.on("error", fail);
+    socket.once("close", () => fail(new Error("the connection was closed while it was opened")));
   }
 }
 

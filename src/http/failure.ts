@@ -1,6 +1,6 @@
 import { errors } from "undici";
 import { FoundryError, formatDuration, systemCodeOf, type TimeoutPhase } from "../lib/index.js";
-import { ConnectTimeout } from "./connections.js";
+import { ConnectTimeout, isOpeningError } from "./connections.js";
 
 /** How far an exchange had come when it broke. */
 export interface Break {
@@ -62,10 +62,13 @@ export function isRefused(error: FoundryError): boolean {
   return error.code === "SERVICE_UNREACHABLE" && codeOf(error.cause) === "ECONNREFUSED";
 }
 
-/** Whether no connection stood, so that nothing was sent. */
-export function isUnconnected({ code, phase, cause }: FoundryError): boolean {
+/**
+ * Whether no connection was established, so that nothing was sent and the same request may succeed
+ * later. An error of a certificate stays until a person corrects something.
+ */
+export function isUnconnected({ code, phase, cause, retryable }: FoundryError): boolean {
   if (code === "TIMEOUT") return phase === "connect";
-  return code === "SERVICE_UNREACHABLE" && /^(?:connect|getaddrinfo)$/.test(syscallOf(cause));
+  return code === "SERVICE_UNREACHABLE" && retryable && isOpeningError(cause);
 }
 
 /** Not the end in the middle of a head: so ends a service that dies. */
@@ -141,11 +144,6 @@ function tlsFault(code: string, baseUrl: string): Fault | null {
 /** A host with several addresses fails once per address. */
 const codeOf = (thrown: unknown): string =>
   systemCodeOf(thrown) ?? (thrown instanceof AggregateError ? codeOf(thrown.errors[0]) : "");
-
-const syscallOf = (thrown: unknown): string => {
-  if (thrown instanceof AggregateError) return syscallOf(thrown.errors[0]);
-  return thrown instanceof Error && "syscall" in thrown ? String(thrown.syscall) : "";
-};
 
 const WAITED_FOR: Readonly<Record<TimeoutPhase, string>> = {
   connect: "did not accept a connection",

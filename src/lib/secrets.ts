@@ -4,8 +4,6 @@ import { escapeRegExp, overlap } from "./text.js";
 const HIDDEN = "(secret)";
 /** Shorter values, `local` for one, are words of many a message, and no secrets. */
 const SHORTEST_SECRET = 6;
-/** In front of credentials; no secret, and a word of many a message about them. */
-const SCHEME = /^(?:Basic|Bearer|Token)\s+/i;
 /** Header values that say nothing about the caller. */
 const PUBLIC_HEADERS = new Set(["accept", "accept-language", "content-type", "user-agent"]);
 
@@ -18,37 +16,39 @@ const PUBLIC_HEADERS = new Set(["accept", "accept-language", "content-type", "us
  * new SecretMask(["sk-0123456789"]).hide("bad token Bearer sk-0123456789"); // "bad token Bearer (secret)"
  */
 export class SecretMask {
+  /** Of these also a beginning is hidden, at the end of a text. The longest first. */
   readonly #forms: readonly string[];
   readonly #pattern: RegExp | null;
 
-  constructor(secrets: readonly string[]) {
-    const forms = new Set(
-      secrets.filter(({ length }) => length >= SHORTEST_SECRET).flatMap(formsOf),
-    );
-    // The longest first, so that no rest of a longer form stays.
-    this.#forms = [...forms].sort((one, other) => other.length - one.length);
-    const escaped = this.#forms.map(escapeRegExp);
+  /** @param wholes Secrets of which only the whole is hidden. */
+  constructor(secrets: readonly string[], wholes: readonly string[] = []) {
+    this.#forms = formsOfAll(secrets);
+    const escaped = formsOfAll([...secrets, ...wholes]).map(escapeRegExp);
     this.#pattern = escaped.length === 0 ? null : new RegExp(escaped.join("|"), "gi");
   }
 
-  /** The values of request headers, each alone and without its scheme (`Bearer`). */
+  /**
+   * The values of request headers, each alone and without its scheme (`Bearer`). A value begins with
+   * its scheme, which is no secret where a text ends with it.
+   */
   static ofHeaders(headers: Readonly<Record<string, string>>): SecretMask {
-    return new SecretMask(
-      Object.entries(headers)
-        .filter(([name]) => !PUBLIC_HEADERS.has(name.toLowerCase()))
-        .flatMap(([, value]) => [
-          value.trim().replace(SCHEME, ""),
-          value.trim().replace(/^[A-Za-z]+\s+/, ""),
-          ...passwordOf(value.trim()),
-        ]),
-    );
+    const values = Object.entries(headers)
+      .filter(([name]) => !PUBLIC_HEADERS.has(name.toLowerCase()))
+      .map(([, value]) => value.trim());
+    const credentials = values.flatMap((value) => [
+      value.replace(/^[A-Za-z]+\s+/, ""),
+      ...passwordOf(value),
+    ]);
+    return new SecretMask(credentials, values);
   }
 
   /** The text with no secret in it, and without the beginning of one that was cut off at its end. */
   hide(text: string): string {
     if (this.#pattern === null) return text;
     const hidden = text.replace(this.#pattern, HIDDEN);
-    const end = inLowerCase(hidden.slice(-(this.#forms[0]?.length ?? 0)));
+    const [longest] = this.#forms;
+    if (longest === undefined) return hidden;
+    const end = inLowerCase(hidden.slice(-longest.length));
     const cut = Math.max(...this.#forms.map((form) => overlap(end, inLowerCase(form))));
     return cut < SHORTEST_SECRET ? hidden : `${hidden.slice(0, -cut)}${HIDDEN}`;
   }
@@ -74,6 +74,12 @@ function passwordOf(header: string): string[] {
   if (pair === undefined) return [];
   const text = Buffer.from(pair, "base64").toString();
   return [text.slice(text.indexOf(":") + 1)];
+}
+
+/** The longest first, so that no rest of a longer form stays. */
+function formsOfAll(secrets: readonly string[]): string[] {
+  const forms = secrets.filter(({ length }) => length >= SHORTEST_SECRET).flatMap(formsOf);
+  return [...new Set(forms)].sort((one, other) => other.length - one.length);
 }
 
 function formsOf(secret: string): string[] {

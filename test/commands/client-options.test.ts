@@ -8,7 +8,7 @@ import { readSettings } from "../../src/settings.js";
 it("a client takes time limits of any number of seconds", async () => {
   const simulator = await startSimulator();
   onTestFinished(() => simulator.close());
-  // 16.1 * 1000 is 16100.000000000002, which no timer takes.
+  // 16.1 * 1000 is 16100.000000000002, which is no whole number.
   const settings = readSettings(["--endpoint", simulator.url, "--timeout", "16.1"], {});
   const client = new FoundryClient(clientOptions(settings, silentLogger));
   onTestFinished(() => client.close());

@@ -510,6 +510,24 @@ describe("an address without an HTTP service", () => {
       code: "SERVICE_UNREACHABLE",
       message: expect.stringContaining("does not speak TLS"),
       attempts: 1,
+      neverSent: false,
+    });
+  });
+
+  it("is reported when it ends each connection before TLS is established", async () => {
+    const { port } = await tcpServer((socket) => socket.end());
+    await expect(transportTo(`https://127.0.0.1:${port}`).request(get())).rejects.toMatchObject({
+      code: "SERVICE_UNREACHABLE",
+      detail: expect.stringContaining("before secure TLS connection was established"),
+      neverSent: true,
+    });
+  });
+
+  it("is reported when it ends each connection after the request", async () => {
+    const { baseUrl } = await tcpServer((socket) => socket.once("data", () => socket.end()));
+    await expect(transportTo(baseUrl).request(get())).rejects.toMatchObject({
+      code: "SERVICE_UNREACHABLE",
+      neverSent: false,
     });
   });
 

@@ -8,8 +8,9 @@ import {
   joinedSignal,
   type LastError,
   type MetricsRecorder,
+  TIMED_OUT,
   toFoundryError,
-  untilAborted,
+  waitFor,
 } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
 import type { CliGeneration } from "../cli/index.js";
@@ -24,12 +25,12 @@ import {
   type Service,
   withinQuickLimits,
 } from "../service/index.js";
+import type { HealthProblem } from "./problem.js";
 import {
   circuitProblems,
   defaultProblems,
   endpointAdvice,
   failingProblem,
-  type HealthProblem,
   listingProblems,
   movedProblem,
   narrowedAdvice,
@@ -137,14 +138,14 @@ interface HealthContext {
  * @internal
  */
 export async function checkHealth(context: HealthContext): Promise<ServiceHealth> {
-  const { signal, closing, metrics } = context;
+  const { current, signal, closing, metrics } = context;
   const end = joinedSignal(closing, signal);
   try {
     if (end.signal.aborted) throw cancelledError();
     return await examine(context, end.signal);
   } catch (thrown) {
     const error = endedError(toFoundryError(thrown), signal, closing);
-    return { ...unknownOf(null, metrics), problems: [problemOf(error)] };
+    return { ...unknownOf(current.known, metrics), problems: [problemOf(error)] };
   } finally {
     end.dispose();
   }
@@ -294,9 +295,10 @@ function checkLiveness(service: Service, wholeMs: number): Promise<Live | Foundr
     };
     try {
       const detection = service.knownDialect;
-      // It may be in flight for another call, whose time limit is longer.
-      const known = detection && (await untilAborted(detection, signal));
-      if (known !== null) return await timed(known);
+      // It may be in flight for another call, which has a longer time limit and retries.
+      const wait = { withinMs: wholeMs / 2, signal };
+      const known = detection && (await waitFor(detection, wait));
+      if (known !== null && known !== TIMED_OUT) return await timed(known);
     } catch (error) {
       if (signal.aborted || toFoundryError(error).code === "TIMEOUT") throw error;
       // Another service may answer there now: the detection below finds it, or the right error.

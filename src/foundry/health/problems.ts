@@ -4,12 +4,7 @@ import { KNOWN_PORTS } from "../discovery/index.js";
 import type { ModelLoader } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelListing, Service } from "../service/index.js";
-
-/** What is wrong, or might be, and what to do. */
-export interface HealthProblem {
-  readonly what: string;
-  readonly fix: string;
-}
+import type { HealthProblem } from "./problem.js";
 
 /**
  * Situations that can be recognized from outside, each with what to do (docs/foundry-local.md,

@@ -46,7 +46,8 @@ export async function withinQuickLimits<T>(
   work: (signal: AbortSignal) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
-  const total = AbortSignal.timeout(totalMs);
+  // It takes whole milliseconds only, and 16.1 * 1000 is 16100.000000000002.
+  const total = AbortSignal.timeout(Math.ceil(totalMs));
   try {
     return await work(signal === undefined ? total : AbortSignal.any([signal, total]));
   } catch (thrown) {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { get } from "../../../packages/simulator/test/ask.js";
@@ -253,7 +253,26 @@ describe("a health check", () => {
     await vi.waitFor(() => expect(connections).toHaveLength(1), 10_000);
     const health = await client.healthCheck();
     expect(health.problems[0]?.what).toContain("did not answer within 5 s");
-    expect(connections).toHaveLength(1);
+    // Its own detection gets the second half of the 5 s.
+    expect(connections).toHaveLength(2);
+    await client.close();
+    expect(await listing).toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+
+  it("reports what its own detection finds while that of another call pauses", async () => {
+    let requests = 0;
+    const { url } = await listening((_request, response) => {
+      requests += 1;
+      response.writeHead(503, { "retry-after": "9" }).end();
+    });
+    const client = new ServiceClient({ endpoint: url });
+    onTestFinished(() => client.close());
+    const listing = client.listModels().catch(toFoundryError);
+    await vi.waitFor(() => expect(requests).toBe(1), 10_000);
+    expect(await client.healthCheck()).toMatchObject({
+      status: "unavailable",
+      problems: [{ what: expect.stringContaining("only with errors (HTTP 503)") }],
+    });
     await client.close();
     expect(await listing).toMatchObject({ code: "CLIENT_CLOSED" });
   });
@@ -268,10 +287,13 @@ describe("a health check", () => {
   });
 
   it("never throws: out of the caller's time during a request", async () => {
-    const { url } = await answering({});
+    const { url } = await listening(() => {});
     const signal = AbortSignal.timeout(100);
     expect(await clientOf(url).healthCheck({ signal })).toMatchObject({
       status: "unavailable",
+      endpoint: url,
+      foundBy: "set",
+      circuit: { state: "closed", nextProbeInMs: null },
       problems: [{ what: "The call did not end within the time limit of its signal." }],
     });
   });
@@ -288,11 +310,15 @@ describe("a health check", () => {
 
 /** A service that answers these paths with this JSON, and all others with 404 or never. */
 async function answering(answers: Readonly<Record<string, unknown>>): Promise<{ url: string }> {
-  const server = createServer((request, response) => {
+  return listening((request, response) => {
     const answer = answers[request.url ?? ""];
     if (answer !== undefined) response.end(JSON.stringify(answer));
     else if (request.url !== "/v1/models") response.writeHead(404).end();
   });
+}
+
+async function listening(onRequest: RequestListener): Promise<{ url: string }> {
+  const server = createServer(onRequest);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => {
     server.closeAllConnections();

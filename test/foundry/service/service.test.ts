@@ -18,6 +18,16 @@ describe("the service behind an endpoint", () => {
     expect(askedOf(simulator, "/catalogs/local/v1/responses")).toHaveLength(1);
   });
 
+  it("takes time limits that are no whole number of milliseconds", async () => {
+    const { url } = await simulate({ models: [talker] });
+    // 16.1 * 1000 is 16100.000000000002, which `AbortSignal.timeout` does not take.
+    const client = clientOf(url, { timeoutMs: 16.1 * 1000 });
+    await expect(client.listModels()).resolves.toMatchObject({ warning: null });
+    // The limit of a health check is below its own 5 s here.
+    const quick = clientOf(url, { timeoutMs: 4.1 * 1000 + 0.5 });
+    expect(await quick.healthCheck()).toMatchObject({ status: "healthy" });
+  });
+
   it("is detected again after it failed, when another version answers at its port", async () => {
     const models = [talker];
     const newer = await startSimulator({ version: "2.2.1", models });
