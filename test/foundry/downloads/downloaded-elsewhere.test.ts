@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import type { Machine } from "../../../src/platform/machine.js";
+import { askedOf, clientOf, roomyMachine, simulate } from "../fixtures.js";
+import { MISSING, machine } from "./fixtures.js";
+
+/** A client whose last list does not have the download of another program. */
+async function withDownloadElsewhere(dialect: "C2" | "S", figures: Partial<Machine>) {
+  const simulator = await simulate({ dialect, models: [MISSING] });
+  const { home } = await machine();
+  const client = clientOf(simulator.url, {}, { ...roomyMachine(), home, ...figures });
+  await client.listModels();
+  simulator.setDownloaded(MISSING.id, true);
+  return { simulator, client };
+}
+
+const THERE = { model: MISSING.id, status: "already_downloaded", warnings: [] };
+
+it("a service that downloads by itself reports that it has the model", async () => {
+  const { simulator, client } = await withDownloadElsewhere("S", {});
+  expect(await client.downloadModel("walker")).toEqual(THERE);
+  expect(askedOf(simulator, "/openai/download")).toEqual([]);
+});
