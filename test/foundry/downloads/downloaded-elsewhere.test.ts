@@ -20,3 +20,17 @@ it("a service that downloads by itself reports that it has the model", async () 
   expect(await client.downloadModel("walker")).toEqual(THERE);
   expect(askedOf(simulator, "/openai/download")).toEqual([]);
 });
+
+it("a model that is there already needs no disk, so nothing is tight", async () => {
+  const figures = { freeDiskMb: async () => 2700 };
+  const { client } = await withDownloadElsewhere("S", figures);
+  expect(await client.downloadModel("walker")).toEqual(THERE);
+});
+
+it.each([
+  ["memory", { memory: () => ({ totalMb: 8192, freeMb: 1000, isExact: true }) }],
+  ["disk", { freeDiskMb: async () => 1000 }],
+])("a model that is there already is not refused for lack of %s", async (_what, figures) => {
+  const { client } = await withDownloadElsewhere("C2", figures);
+  expect(await client.downloadModel("walker")).toEqual(THERE);
+});
