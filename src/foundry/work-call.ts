@@ -1,6 +1,7 @@
 import { type MeteredTrace, toFoundryError } from "../lib/index.js";
 import type { DownloadResult, LoadOptions, LoadResult } from "./calls.js";
 import type { Connection } from "./connection/index.js";
+import { hasModel } from "./downloads/index.js";
 import type { KnownModel } from "./models/index.js";
 
 /** What ends a call, what its requests carry, and where it is counted. */
@@ -57,11 +58,17 @@ export async function downloaded(
 
 async function download(
   model: KnownModel,
-  { downloader, capacity }: Connection,
+  { downloader, capacity, service }: Connection,
   { signal, trace, onStatus, force = false }: LoadCall,
 ): Promise<DownloadResult> {
-  const warnings =
-    model.downloaded === false ? await capacity.assertDownloadable(model, force) : [];
+  let warnings: readonly string[] = [];
+  try {
+    if (model.downloaded === false) warnings = await capacity.assertDownloadable(model, force);
+  } catch (refusal) {
+    // The model may have been downloaded since it was listed: it needs no disk then, and a load checks the memory.
+    if (!(await hasModel(service, model, signal))) throw refusal;
+    return { model: model.id, status: "already_downloaded", warnings };
+  }
   const status = await downloader.download(model, { signal, trace, onStatus });
-  return { model: model.id, status, warnings };
+  return { model: model.id, status, warnings: status === "downloaded" ? warnings : [] };
 }

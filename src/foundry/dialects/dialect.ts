@@ -213,7 +213,7 @@ export interface Dialect {
   /** `force` only if `can.forceUnload`. */
   unload(model: KnownModel, call: Call, force?: boolean): Promise<"unloaded" | "not_loaded">;
   /** Resolves when the service reports that it has the model. Absent where it does not download over HTTP. */
-  download?(model: KnownModel, call: DownloadCall): Promise<void>;
+  download?(model: KnownModel, call: DownloadCall): Promise<"downloaded" | "already_downloaded">;
   /** The tokens of a prompt by the service's own tokenizer. Absent where no service has the route. */
   countTokens?(request: Pick<ChatRequest, "model" | "messages">, call: Call): Promise<number>;
   /** Resolves with the first token: a failure before it can still be retried. */

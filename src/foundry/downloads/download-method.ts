@@ -1,5 +1,6 @@
 import { cancelledError, type Trace, untilAborted } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
+import type { DownloadResult } from "../calls.js";
 import type { FoundryCli } from "../cli/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
@@ -39,11 +40,13 @@ interface DownloadMethodCall {
 export interface DownloadMethod {
   /** Decides what the error of a cancellation says. */
   readonly stage: Stage;
-  download(model: KnownModel, call: DownloadMethodCall): Promise<void>;
+  download(model: KnownModel, call: DownloadMethodCall): Promise<DownloadResult["status"]>;
 }
 
 /** The part of an embedded core that downloads. */
-export type EmbeddedDownloads = Pick<DownloadMethod, "download">;
+export interface EmbeddedDownloads {
+  download(model: KnownModel, call: DownloadMethodCall): Promise<void>;
+}
 
 /**
  * Selects the download method for a service: the service itself over HTTP, an embedded core, or the
@@ -77,7 +80,10 @@ export async function selectDownloadMethod(
   await assertReaches(cli, cache, model, context, signal);
   return {
     stage: "daemon",
-    download: (wanted, call) => downloadWithCli(wanted, { service, cli, cache, limits, ...call }),
+    async download(wanted, call) {
+      await downloadWithCli(wanted, { service, cli, cache, limits, ...call });
+      return "downloaded";
+    },
   };
 }
 
@@ -130,5 +136,6 @@ const embeddedMethod = (
       stall.stop();
     }
     await untilListed(service, model, limits, signal);
+    return "downloaded";
   },
 });

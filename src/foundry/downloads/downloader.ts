@@ -8,7 +8,7 @@ import {
   traceFields,
 } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import type { CallOptions } from "../calls.js";
+import type { CallOptions, DownloadResult } from "../calls.js";
 import { type KnownModel, modelKey, shortName } from "../models/index.js";
 import type { StatusUpdate } from "../status.js";
 import { DownloadLock } from "./download-lock.js";
@@ -29,7 +29,7 @@ interface DownloaderOptions {
   readonly log?: Logger | undefined;
 }
 
-type Outcome = "downloaded" | "already_downloaded";
+type Outcome = DownloadResult["status"];
 type DownloadTask = SharedTask<Outcome, StatusUpdate>;
 
 /** Downloads models, one at a time on this machine. Concurrent callers share a model's download. */
@@ -121,9 +121,10 @@ export class ModelDownloader {
         const seconds = Math.round((performance.now() - begin) / 1000);
         return { ...traceFields(trace), model: model.id, method: method.stage, seconds };
       };
+      let outcome: Outcome;
       try {
         const onPercent = (percent: number | null) => report(task, message, percent);
-        await method.download(model, { signal, onPercent, trace });
+        outcome = await method.download(model, { signal, onPercent, trace });
         service.models.noteDownloaded(model);
       } catch (error) {
         service.forgetModels();
@@ -132,7 +133,7 @@ export class ModelDownloader {
         throw error;
       }
       this.#log.debug(fields(), "download ended");
-      return "downloaded";
+      return outcome;
     });
   }
 }

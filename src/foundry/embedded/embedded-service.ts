@@ -1,12 +1,18 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
-import { closedError, FILE_READ_MS, PACKAGE_FOLDER, untilAborted } from "../../lib/index.js";
+import {
+  closedError,
+  FILE_READ_MS,
+  PACKAGE_FOLDER,
+  systemCodeOf,
+  untilAborted,
+} from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import { inPool, LATE, type Machine, ownDirectory, pathsOf } from "../../platform/index.js";
 import type { KnownModel } from "../models/index.js";
-import { notInstalled, tooOld } from "./failures.js";
+import { crashed, notInstalled, tooOld } from "./failures.js";
 import { findSdk } from "./sdk.js";
-import { SdkProcess } from "./sdk-process.js";
+import { SdkProcess, type SdkProcessOptions } from "./sdk-process.js";
 
 interface EmbeddedServiceOptions {
   readonly machine: Machine;
@@ -120,7 +126,7 @@ export class EmbeddedService {
     } as const;
     if (this.#isClosed) throw closedError();
     this.#log.debug({ version: sdk.version }, "starting the embedded service");
-    this.#process = new SdkProcess({
+    this.#process = started({
       file: childFile ?? path.join(PACKAGE_FOLDER, "dist", "embedded.js"),
       environment: machine.environment,
       log: this.#log,
@@ -133,6 +139,20 @@ export class EmbeddedService {
     } catch (error) {
       throw this.#isClosed ? closedError() : error;
     }
+  }
+}
+
+/**
+ * Starts the process. Node throws most of the system's refusals, such as `ENOMEM`; the rest are events.
+ *
+ * @throws FoundryError `EMBEDDED_FAILED`
+ */
+function started(options: SdkProcessOptions): SdkProcess {
+  try {
+    return new SdkProcess(options);
+  } catch (thrown) {
+    const code = systemCodeOf(thrown);
+    throw code === null ? thrown : crashed(code, "while it started", "");
   }
 }
 

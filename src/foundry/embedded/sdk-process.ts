@@ -14,7 +14,7 @@ import { OutputLines } from "../../platform/index.js";
 import { crashed, notDownloaded, nowhere, refused, silent } from "./failures.js";
 import { type FromChild, fromChild, type SdkSettings, type ToChild } from "./messages.js";
 
-interface SdkProcessOptions {
+export interface SdkProcessOptions {
   /** The program that hosts the SDK. */
   readonly file: string;
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -32,7 +32,7 @@ describe("the text output of foundry service", () => {
     expect(answer).toEqual(stopped());
   });
 
-  it("gives the address and the process of a started service", () => {
+  it("gives the address of a started service", () => {
     expect(read("🟢 Service is Started on http://127.0.0.1:64646/, PID 17000!")).toEqual(
       running(["http://127.0.0.1:64646"]),
     );
@@ -79,7 +79,7 @@ describe("the text output of foundry server", () => {
     "Web URLs http://127.0.0.1:52364",
   ];
 
-  it("gives the address and the process", () => {
+  it("gives the address", () => {
     expect(read(TABLE.join("\n"))).toEqual(running(["http://127.0.0.1:52364"]));
     expect(read(TABLE.join("\r\n"))).toEqual(running(["http://127.0.0.1:52364"]));
   });
@@ -110,7 +110,7 @@ describe("the JSON of foundry server", () => {
     expect(answer).toEqual(stopped(["http://127.0.0.1:48077"]));
   });
 
-  it("gives the address and the process", () => {
+  it("gives the address", () => {
     const answer = read(
       '{"running":true,"state":"ready","pid":23948,"webUrls":["http://127.0.0.1:48077"],"startedAt":"2026-07-27T05:17:06Z","uptime":"0s","logFile":""}',
     );

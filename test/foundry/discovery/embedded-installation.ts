@@ -61,7 +61,7 @@ export interface Watched {
 /** @param failing The fault, as the stand-in names it. */
 export function watchedService(
   { home, folder, childFile }: EmbeddedInstallation,
-  { failing = "", startTimeoutMs = 60_000 } = {},
+  { failing = "", startTimeoutMs = 60_000, variables = {} } = {},
 ): Watched {
   const printed: string[] = [];
   const log: Logger = {
@@ -74,7 +74,7 @@ export function watchedService(
     error: () => {},
   };
   const { platform, arch } = process;
-  const environment = { ...process.env, STAND_IN_SDK: failing };
+  const environment = { ...process.env, STAND_IN_SDK: failing, ...variables };
   const service = new EmbeddedService({
     machine: { platform, arch, home, environment },
     directories: [folder],

@@ -203,6 +203,24 @@ describe("an embedded service that does not start", () => {
     });
   });
 
+  // On Windows, another code reports it.
+  test.skipIf(process.platform === "win32")(
+    "reports that the system refuses to start its process",
+    async () => {
+      // Linux takes 128 KiB in one variable, and macOS 1 MiB in all.
+      const variables = { TOO_LONG: "x".repeat(2 ** 21) };
+      const { service } = embedded({ variables });
+
+      const error = await service.start().catch((reason: unknown) => reason);
+
+      expect(error).toMatchObject({
+        code: "EMBEDDED_FAILED",
+        message: "The embedded Foundry Local ended while it started (E2BIG).",
+        retryable: true,
+      });
+    },
+  );
+
   test("is ended when it does not report its endpoint in time", async () => {
     const { service, printed } = embedded({ failing: "hang", startTimeoutMs: 1500 });
 

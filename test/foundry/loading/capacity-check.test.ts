@@ -131,6 +131,17 @@ describe("a download that does not fit onto the disk", () => {
     });
   });
 
+  it("is not refused when another program has downloaded it", async () => {
+    const simulator = await simulate({ models: [missing] });
+    const client = clientOf(simulator.url, {}, await withDisk(1024));
+    await client.listModels();
+    simulator.setDownloaded(missing.id, true);
+    expect(await client.loadModel("large", { download: true })).toMatchObject({
+      status: "loaded",
+      warnings: [],
+    });
+  });
+
   it("checks the nearest existing folder of this user's home before the first download", async () => {
     const home = await temporaryFolder("home-");
     const cache = join(home, ".foundry", "cache", "models");

@@ -38,7 +38,7 @@ export async function downloadFromService(
   { transport, catalog, cachedIds }: DownloadSource,
   model: KnownModel,
   call: DownloadCall,
-): Promise<void> {
+): Promise<"downloaded" | "already_downloaded"> {
   const { signal, onPercent } = call;
   const isCached = async (): Promise<boolean> => {
     const cached = await cachedIds({ limits: { wholeMs: CACHED_IDS_MS }, signal });
@@ -46,7 +46,7 @@ export async function downloadFromService(
   };
   if (await isCached()) {
     onPercent(100);
-    return;
+    return "already_downloaded";
   }
   const entry = await catalog.find(model.id, signal);
   if (entry === null) throw notInCatalog(model);
@@ -56,7 +56,7 @@ export async function downloadFromService(
     const { percent, problem, isElsewhere } = await receive(transport, model, entry, call);
     if (problem === null || (await isCached().catch(falseUnlessCancelled))) {
       if (percent !== 100) onPercent(100);
-      return;
+      return "downloaded";
     }
     // A cancelled download may go on in the service (#365), without progress that we could read.
     if (!isElsewhere || performance.now() + RETRY_MS > until) throw problem;

@@ -39,7 +39,7 @@ describe("a download by the legacy service", () => {
       response.write("Total 9% Downloading v3/model.onnx.data\n\n");
       response.end('Total 100% Downloading v3/a\n\n{"Success":true,"ErrorMessage":null}\n');
     });
-    await run();
+    expect(await run()).toBe("downloaded");
     expect(bodies).toEqual([
       {
         model: {
@@ -59,7 +59,7 @@ describe("a download by the legacy service", () => {
   it("is not started for a downloaded model", async () => {
     const { run, cached, percents, service } = await downloading((response) => response.end());
     cached.push(ID);
-    await run();
+    expect(await run()).toBe("already_downloaded");
     expect(percents).toEqual([100]);
     expect(times(service.asked, "/openai/download")).toBe(0);
   });
