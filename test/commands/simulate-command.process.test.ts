@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { contentOf, get, jsonOf, post } from "../../packages/simulator/test/ask.js";
 import { allowedPort, cliUse, simulate } from "../../src/commands/simulate.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -94,6 +94,23 @@ describe("foundry-local-mcp simulate", () => {
       expect(left).toEqual([]);
     },
   );
+
+  it("ends its service and removes its files where its command line cannot be removed", async () => {
+    const directory = await temporaryFolder("foundry-local-mcp-test-");
+    const temporary = await temporaryFolder("foundry-local-mcp-test-");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    for (const name of ["TMPDIR", "TEMP"]) vi.stubEnv(name, temporary);
+    const { written, output } = collected();
+    const ended = simulate(["--cli", directory], output);
+    const url = await firstLine(written);
+    const script = join(directory, "foundry.mjs");
+    await rm(script);
+    await mkdir(script);
+    process.emit("SIGTERM", "SIGTERM");
+    await expect(ended).rejects.toThrow();
+    expect((await get(url, "/status")).connection).toBe("ECONNREFUSED");
+    expect(await readdir(temporary)).toEqual([]);
+  });
 
   it("does not replace a real command line", async () => {
     const directory = await temporaryFolder("foundry-local-mcp-test-");
