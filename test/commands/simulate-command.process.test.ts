@@ -164,6 +164,12 @@ describe("foundry-local-mcp simulate", () => {
     expect(written.stdout).toMatch(/^ {2}status +status=200…599 .*\[header=NAME:VALUE\]$/m);
   });
 
+  it("explains itself with --help beside a mistake", async () => {
+    const { written, output } = collected();
+    expect(await simulate(["--port", "x", "--help"], output)).toBe(0);
+    expect(written.stdout).toContain("--tokens-per-second");
+  });
+
   async function answersFile(text: string): Promise<string> {
     const directory = await temporaryFolder("foundry-local-mcp-test-");
     const file = join(directory, "answers.json");

@@ -44,8 +44,8 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp setup`: adds the server to the hosts of this machine. */
 export async function setup(args: readonly string[]): Promise<number> {
-  const short = { yes: "y" };
-  const { own, flags, asksForHelp } = readArguments("setup", args, flagsSchema, { short });
+  const accepted = { short: { yes: "y" }, inPlaceOfWords: "Name a host with --host." };
+  const { own, flags, asksForHelp } = readArguments("setup", args, flagsSchema, accepted);
   if (asksForHelp) return printHelp(HELP);
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
