@@ -121,20 +121,21 @@ export function settingsOfFlags(
 
 /**
  * `--files A B`, also in several flags, as one value: the form of a host gives each folder as an argument
- * of its own, and no argument where none was chosen.
+ * of its own, and no argument where none was chosen. The folders end at the next flag, also a short one.
  */
-function withJoinedFolders(flags: readonly string[]): readonly string[] {
+export function withJoinedFolders(flags: readonly string[]): readonly string[] {
   const folders: string[] = [];
   const others: string[] = [];
   let isFolder = false;
   for (const flag of flags) {
-    if (flag.startsWith("--")) isFolder = flag === "--files";
+    if (flag.startsWith("-")) isFolder = flag === "--files";
     else if (isFolder) folders.push(flag);
     if (flag.startsWith("--files=")) folders.push(flag.slice("--files=".length));
     else if (!isFolder) others.push(flag);
   }
   if (!flags.some((flag) => /^--files(?:=|$)/.test(flag))) return flags;
-  return [...others, `--files=${folders.join(folderSeparator(process.platform))}`];
+  // In front: behind a `--` it would not be a flag.
+  return [`--files=${folders.join(folderSeparator(process.platform))}`, ...others];
 }
 
 function parseFlags(flags: readonly string[]): Record<string, string | boolean | undefined> {

@@ -92,6 +92,7 @@ describe("readSettings", () => {
       [NOTES, `${NOTES}2`],
     ],
     [["--files"], undefined],
+    [["--files", NOTES, "--"], [NOTES]],
     [["--files", "--model", "a"], undefined],
     [["--files", ""], undefined],
     [["--files", `$\{user_config.folders}`], undefined],

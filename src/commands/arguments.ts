@@ -2,7 +2,7 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import * as z from "zod";
 import { FoundryError, meantName } from "../lib/index.js";
 import { folderSeparator } from "../platform/index.js";
-import { parsedFlags, SETTING_FLAGS } from "../settings.js";
+import { parsedFlags, SETTING_FLAGS, withJoinedFolders } from "../settings.js";
 
 type Flags = NonNullable<ParseArgsConfig["options"]>;
 
@@ -22,6 +22,8 @@ interface Accepted {
   readonly short?: Readonly<Record<string, string>>;
   /** Default: false. */
   readonly takesWords?: boolean;
+  /** What to write in place of a word that is not taken. Default: "Leave it out." */
+  readonly inPlaceOfWords?: string;
   /** Default: true. */
   readonly takesSettings?: boolean;
 }
@@ -53,18 +55,27 @@ export function readArguments<S extends z.ZodObject>(
   command: string,
   args: readonly string[],
   schema: S,
-  { short = {}, takesWords = false, takesSettings = true }: Accepted = {},
+  {
+    short = {},
+    takesWords = false,
+    inPlaceOfWords = "Leave it out.",
+    takesSettings = true,
+  }: Accepted = {},
 ): CommandArguments<z.output<S>> {
   const help = helpOf(command);
   const options: Flags = { ...(takesSettings ? FLAGS : {}), ...flagsOf(schema, short) };
   const known = Object.keys(options);
   const end = args.indexOf("--");
-  const unknown = (end === -1 ? args : args.slice(0, end))
+  const beforeEnd = end === -1 ? args : args.slice(0, end);
+  const unknown = beforeEnd
     .flatMap((arg) => /^--([^=]*)/s.exec(arg)?.slice(1) ?? [])
     .find((name) => !known.includes(name));
   const meant = unknown === undefined ? null : meantName(unknown, known);
+  const joined = takesSettings && !takesWords ? withJoinedFolders(args) : args;
+  // Help is shown beside any mistake.
+  const given = beforeEnd.some((arg) => arg === "--help" || arg === "-h") ? ["--help"] : joined;
   const { values, positionals } = parsedFlags(
-    () => parseArgs({ args: [...args], options, strict: true, allowPositionals: true }),
+    () => parseArgs({ args: [...given], options, strict: true, allowPositionals: true }),
     meant === null ? help : `Did you mean --${meant}? ${help}`,
   );
   const asksForHelp = values["help"] === true;
@@ -75,7 +86,7 @@ export function readArguments<S extends z.ZodObject>(
     throw refused(command, name, values[name], issue?.message ?? "something else");
   }
   if (positionals.length > 0 && !takesWords && !asksForHelp) {
-    throw misuse(`${command} takes no argument.`, `Leave it out. ${help}`);
+    throw misuse(`${command} takes no argument.`, `${inPlaceOfWords} ${help}`);
   }
   const flags = Object.keys(SETTING_FLAGS).flatMap((flag) => {
     const value = settingOf(values[flag]);
@@ -85,8 +96,8 @@ export function readArguments<S extends z.ZodObject>(
 }
 
 /**
- * `--files` may be given several times, as for the server, but takes one folder each time: the words after
- * it are the command's own, where the server takes them as further folders.
+ * `--files` may be given several times, as for the server. Where a command takes words, it takes one folder
+ * each time: the words after it are the command's own, where the server takes them as further folders.
  */
 const FLAGS: Flags = { ...SETTING_FLAGS, files: { type: "string", multiple: true } };
 

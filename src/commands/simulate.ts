@@ -104,19 +104,27 @@ export async function simulate(
   }
   // As with a real service, facts that no route returns (aliases, sizes, downloads) are in files.
   const modelCachePath = await mkdtemp(join(tmpdir(), "foundry-local-mcp-simulate-"));
-  let simulator: Simulator | null = null;
-  let cli: FoundryCliStandIn | null = null;
   try {
-    simulator = await started(flags, modelCachePath);
-    cli = await commandLine(flags, simulator);
-    output.stdout.write(`${simulator.url}\n`);
-    output.stderr.write(`${introduction(flags, cli)}\n`);
-    await new Promise<void>((ended) => onTermination(() => ended()));
+    await run(flags, modelCachePath, output);
     return EXIT.done;
   } finally {
-    await cli?.close();
-    await simulator?.close();
     await rm(modelCachePath, { recursive: true, force: true });
+  }
+}
+
+async function run(flags: Flags, modelCachePath: string, output: SimulateOutput): Promise<void> {
+  const simulator = await started(flags, modelCachePath);
+  try {
+    const cli = await commandLine(flags, simulator);
+    try {
+      output.stdout.write(`${simulator.url}\n`);
+      output.stderr.write(`${introduction(flags, cli)}\n`);
+      await new Promise<void>((ended) => onTermination(() => ended()));
+    } finally {
+      await cli?.close();
+    }
+  } finally {
+    await simulator.close();
   }
 }
 

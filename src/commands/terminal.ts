@@ -35,7 +35,10 @@ export interface Screen extends TextOutput {
   verdict(line: string): void;
   /** Takes a status line away. */
   clear(): void;
-  /** A line that the next output replaces. On anything but a terminal it is left out. */
+  /**
+   * A line that the next output replaces. On a dumb terminal it stays, and a repeated one is left out. On
+   * anything but a terminal all are left out.
+   */
   status(line: string): void;
   /**
    * The progress of work as a status, with a bar where a percentage is known. On anything but a terminal it is
@@ -50,13 +53,15 @@ const INDENT = "  ";
 /** Colours only on a terminal, and not where NO_COLOR asks for none (no-color.org). */
 export function terminalScreen(output: Output, environment: Environment): Screen {
   // A dumb terminal shows escape sequences as they are.
-  const isTerminal = output.isTTY === true && environment["TERM"] !== "dumb";
+  const isDumb = output.isTTY === true && environment["TERM"] === "dumb";
+  const isTerminal = output.isTTY === true && !isDumb;
   const hasColours = isTerminal && !environment["NO_COLOR"];
   const paint = (code: number, text: string): string =>
     hasColours ? `\u001b[${code}m${text}\u001b[0m` : text;
   let hasStatus = false;
   let isAtLineStart = true;
   let lastProgress = "";
+  let lastStatus = "";
   let streamed = new WrappedText(textColumns(output), INDENT);
 
   const write = (text: string): void => {
@@ -72,7 +77,10 @@ export function terminalScreen(output: Output, environment: Environment): Screen
   const line = (text: string): void => write(`${INDENT}${indented(broken(text))}\n`);
 
   const status = (text: string): void => {
-    if (!isTerminal || !isAtLineStart) return;
+    if (!isAtLineStart) return;
+    if (isDumb && text !== lastStatus) line(text);
+    lastStatus = text;
+    if (!isTerminal) return;
     write(`${INDENT}${paint(2, indented(text))}`);
     hasStatus = true;
   };

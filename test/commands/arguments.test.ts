@@ -34,6 +34,53 @@ it("joins the folders of several --files, as the server does", () => {
   expect(flags).toEqual([`--files=/a${delimiter}/b`]);
 });
 
+it("takes several folders after --files, as the server does, where it takes no words", () => {
+  const args = ["--files", "/a", "/b", "-j", "--model", "m"];
+
+  const { own, flags } = readArguments("doctor", args, schema, { short: { json: "j" } });
+
+  expect(own.json).toBe(true);
+  expect(flags).toEqual(expect.arrayContaining([`--files=/a${delimiter}/b`, "--model=m"]));
+  expect(readArguments("doctor", ["--files"], schema).flags).toEqual(["--files="]);
+  expect(readArguments("doctor", ["--files", "/a", "--"], schema).flags).toEqual(["--files=/a"]);
+});
+
+it("takes the words after a folder of --files as its own where it takes words", () => {
+  const args = ["--files", "/a", "word"];
+
+  const { words, flags } = readArguments("bench", args, schema, { takesWords: true });
+
+  expect({ words, flags }).toEqual({ words: ["word"], flags: ["--files=/a"] });
+});
+
+it.each([
+  [["--help", "--rounds", "x"]],
+  [["--jsn", "-h"]],
+  [["word", "--help"]],
+  [["--html", "--help"]],
+  [["-jh"]],
+])("asks for help with %j, whatever else is wrong", (args) => {
+  const { asksForHelp } = readArguments("bench", args, schema, { short: { json: "j" } });
+  expect(asksForHelp).toBe(true);
+});
+
+it("takes --help behind -- as a word", () => {
+  const { words, asksForHelp } = readArguments("ask", ["--", "--help"], schema, {
+    takesWords: true,
+  });
+  expect({ words, asksForHelp }).toEqual({ words: ["--help"], asksForHelp: false });
+});
+
+it("says what to write in place of a word", () => {
+  const accepted = { inPlaceOfWords: "Name a host with --host." };
+  expect(() => readArguments("setup", ["cursor"], schema, accepted)).toThrow(
+    expect.objectContaining({
+      message: "setup takes no argument.",
+      action: expect.stringMatching(/^Name a host with --host\. See `/),
+    }),
+  );
+});
+
 it.each([
   [["--jsn"], "--jsn", "Did you mean --json?"],
   [["--json=1"], "--json", "See `"],

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { describe, expect, it } from "vitest";
-import { requestOf } from "../../src/commands/ask/input.js";
+import { requestOf, schemaIn } from "../../src/commands/ask/input.js";
 import { PNG } from "../foundry/images.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
@@ -85,6 +85,17 @@ describe("the prompt of ask", () => {
     const prompt = requestOf({ words: ["Why?"], files: [file], input: terminal, signal });
 
     await expect(prompt).rejects.toThrow(new RegExp(words));
+  });
+
+  it("says of a schema that it is none, or nested too deeply", async () => {
+    const file = join(await temporaryFolder("ask-"), "schema.json");
+    const nested = (levels: number): string => `${'{"not":'.repeat(levels)}{}${"}".repeat(levels)}`;
+    await writeFile(file, nested(99));
+    expect(await schemaIn(file, signal)).toHaveProperty("not.not");
+    for (const text of [nested(100), "[]"]) {
+      await writeFile(file, text);
+      await expect(schemaIn(file, signal)).rejects.toThrow("or is nested too deeply");
+    }
   });
 
   it("is missing without words, files and stdin", async () => {

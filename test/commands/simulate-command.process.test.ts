@@ -1,8 +1,8 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { contentOf, get, jsonOf, post } from "../../packages/simulator/test/ask.js";
 import { allowedPort, cliUse, simulate } from "../../src/commands/simulate.js";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -95,6 +95,23 @@ describe("foundry-local-mcp simulate", () => {
     },
   );
 
+  it("ends its service and removes its files where its command line cannot be removed", async () => {
+    const directory = await temporaryFolder("foundry-local-mcp-test-");
+    const temporary = await temporaryFolder("foundry-local-mcp-test-");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    for (const name of ["TMPDIR", "TEMP"]) vi.stubEnv(name, temporary);
+    const { written, output } = collected();
+    const ended = simulate(["--cli", directory], output);
+    const url = await firstLine(written);
+    const script = join(directory, "foundry.mjs");
+    await rm(script);
+    await mkdir(script);
+    process.emit("SIGTERM", "SIGTERM");
+    await expect(ended).rejects.toThrow();
+    expect((await get(url, "/status")).connection).toBe("ECONNREFUSED");
+    expect(await readdir(temporary)).toEqual([]);
+  });
+
   it("does not replace a real command line", async () => {
     const directory = await temporaryFolder("foundry-local-mcp-test-");
     await writeFile(join(directory, "foundry.mjs"), "the real one");
@@ -145,6 +162,12 @@ describe("foundry-local-mcp simulate", () => {
     expect(written.stdout).toContain("--answers FILE");
     expect(written.stdout).toMatch(/^ {2}stall +\[afterEvents=N\] \[ms=N\]$/m);
     expect(written.stdout).toMatch(/^ {2}status +status=200…599 .*\[header=NAME:VALUE\]$/m);
+  });
+
+  it("explains itself with --help beside a mistake", async () => {
+    const { written, output } = collected();
+    expect(await simulate(["--port", "x", "--help"], output)).toBe(0);
+    expect(written.stdout).toContain("--tokens-per-second");
   });
 
   async function answersFile(text: string): Promise<string> {

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -77,18 +78,32 @@ test.skipIf(isWindows).for([
 test.skipIf(isWindows)("ask ends at a second Ctrl+C while a file does not answer", async () => {
   const folder = await temporaryFolder("ask-");
   const pipe = join(folder, "pipe");
-  // A thread that opens a pipe without a writer blocks like one that accesses a dead share.
+  // A thread that reads a pipe of which nothing comes blocks like one that accesses a dead share.
   execFileSync("mkfifo", [pipe]);
   const ask = started(["ask", "Hello", "--file", pipe], { FOUNDRY_ENDPOINT: "http://127.0.0.1:9" });
   ask.endInput();
-  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const writer = await writerOf(pipe);
+  onTestFinished(() => writer.close());
 
   ask.signal("SIGINT");
+  // Two signals at the same moment arrive as one.
   await new Promise((resolve) => setTimeout(resolve, 200));
   ask.signal("SIGINT");
 
-  expect(await ask.ended).toBeDefined();
+  expect(await ask.ended).toMatchObject({ code: null, signal: "SIGKILL" });
 });
+
+/** Opens a pipe when a reader has opened it. */
+async function writerOf(pipe: string): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      if (Object(error).code !== "ENXIO") throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 test("ask reads the question, or what it is about, from stdin and from files", async () => {
   const simulator = await simulated();

@@ -266,7 +266,7 @@ test.for(["cursor", "codex", "goose"])("setup shows no key of the file of %s", a
 test.for([
   [["--host", "emacs"], "Known hosts: claude-desktop"],
   [["--yse"], "Did you mean --yes?"],
-  [["cursor"], "takes no argument"],
+  [["cursor"], "Name a host with --host."],
   [["--retries", "many"], "--retries"],
 ] as const)("setup refuses %j with a message", async ([flags, words]) => {
   const home = await newHome();

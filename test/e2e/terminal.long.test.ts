@@ -22,7 +22,7 @@ class Terminal {
   constructor(args: readonly string[], settings: Settings, columns = 80) {
     const words = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(" ");
     this.#child = spawn(SCRIPT, ["-qec", `stty cols ${columns}; exec ${words}`, "/dev/null"], {
-      env: { ...environmentWith(settings), TERM: "xterm", SHELL: "/bin/sh" },
+      env: environmentWith({ TERM: "xterm", SHELL: "/bin/sh", ...settings }),
       stdio: "pipe",
     });
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -155,6 +155,34 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(terminal.lines.filter((line) => /^ {2}(short|long), .* #+$/.test(line))).toHaveLength(6);
     // Colours only, since lines are replaced by a sequence, too.
     expect(terminal.output).not.toMatch(/\[\d+m/);
+  });
+
+  test("setup asks nothing on a dumb terminal, and writes with --yes", async () => {
+    const { file, settings } = await homeWithCursor();
+    const dumb = { ...settings, TERM: "dumb" };
+    const asked = new Terminal(["setup", "--no-check"], dumb);
+
+    expect(await asked.ended).toBe(2);
+    expect(asked.output).toContain("--yes");
+    expect(await readFile(file, "utf8")).toBe("{}\n");
+
+    const written = new Terminal(["setup", "--no-check", "--yes"], dumb);
+
+    expect(await written.ended).toBe(0);
+    expect(await readFile(file, "utf8")).toContain("foundry-local");
+    expect(`${asked.output}${written.output}`).not.toContain("\u001b");
+  });
+
+  test("doctor shows on a dumb terminal what it waits for, in lines", async () => {
+    const { settings } = await homeWithCursor();
+    const models = [{ id: PROMPT_ANSWER, script: { text: ANSWER } }];
+    const { url } = await simulated({ models });
+    const terminal = new Terminal(["doctor", "--endpoint", url], { ...settings, TERM: "dumb" });
+
+    expect(await terminal.ended).toBe(0);
+    expect(terminal.lines).toContain("  Asking a model …");
+    expect(terminal.lines).toContain(`  Loading ${PROMPT_ANSWER} …`);
+    expect(terminal.output).not.toContain("\u001b");
   });
 
   test("download that is interrupted ends with 130, and says whether the download continues", async () => {

@@ -69,13 +69,16 @@ export async function requestOf({
   return requestWithImages(images, { prompt: given.join("\n\n") });
 }
 
-/** @throws FoundryError `INVALID_SETTING` for a file that cannot be read or is no JSON object. */
+/** @throws FoundryError `INVALID_SETTING` for a file that cannot be read, is no JSON object or is nested too deeply. */
 export async function schemaIn(file: string, signal: AbortSignal): Promise<JsonSchema> {
   const name = JSON.stringify(file);
   const text = decoded(await bytesOf(createReadStream(file), { name, signal }), name);
   const schema = z.record(z.string(), z.unknown()).safeParse(jsonFrom(text));
   if (schema.success) return schema.data;
-  throw misuse(`${name} is not a JSON Schema.`, "Give a file with a JSON object.");
+  throw misuse(
+    `${name} is not a JSON Schema, or is nested too deeply.`,
+    "Give a file with a JSON object.",
+  );
 }
 
 const isImage = (bytes: Buffer): boolean => imageTypeOf(bytes) !== null;

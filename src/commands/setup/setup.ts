@@ -44,15 +44,16 @@ type Flags = z.output<typeof flagsSchema>;
 
 /** `foundry-local-mcp setup`: adds the server to the hosts of this machine. */
 export async function setup(args: readonly string[]): Promise<number> {
-  const short = { yes: "y" };
-  const { own, flags, asksForHelp } = readArguments("setup", args, flagsSchema, { short });
+  const accepted = { short: { yes: "y" }, inPlaceOfWords: "Name a host with --host." };
+  const { own, flags, asksForHelp } = readArguments("setup", args, flagsSchema, accepted);
   if (asksForHelp) return printHelp(HELP);
   // Before they are written into a file: a wrong one would keep the server from starting.
   readSettings(flags, process.env);
   const named = [...new Set((await Promise.all(own.host.map(hostsNamed))).flat())];
   const screen = terminalScreen(process.stdout, process.env);
   if (own.print) return entriesPrinted(named.length === 0 ? hostsFor(thisMachine()) : named, flags);
-  const isTerminal = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  // The questions have escape sequences, which a dumb terminal shows as they are.
+  const isTerminal = process.stdin.isTTY === true && screen.isTerminal;
   const questions = isTerminal && !own.yes ? await terminalQuestions() : null;
   const code = await hostsChanged(named, flags, own, screen, questions);
   const isEnd =
@@ -130,7 +131,10 @@ async function hostsChanged(
   const code = refused ? EXIT.failed : EXIT.done;
   if (own["dry-run"] || open.length === 0) return code;
   if (questions === null && !own.yes) {
-    throw misuse("Nothing was written: there is no terminal to ask on.", "Add --yes to write.");
+    throw misuse(
+      "Nothing was written: there is no terminal to ask on, or a dumb one.",
+      "Add --yes to write.",
+    );
   }
   const chosen = questions === null ? open : await questions.choose(open);
   if (chosen === null || chosen.length === 0) {

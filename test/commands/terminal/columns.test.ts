@@ -95,4 +95,18 @@ it("writes lines and no escape sequences to a dumb terminal", () => {
   screen.clear();
   screen.say("Loaded.");
   expect(written).toBe("  Loading phi-4-mini ...\n  Loaded.\n");
+
+  written = "";
+  for (const text of ["Asking a model", "Asking a model", "Loading"]) screen.status(text);
+  screen.clear();
+  expect(written).toBe("  Asking a model\n  Loading\n");
+});
+
+it("leaves status lines out where the output is no terminal", () => {
+  let written = "";
+  const write = (text: string): void => {
+    written += text;
+  };
+  terminalScreen({ write }, { TERM: "dumb" }).status("Asking a model");
+  expect(written).toBe("");
 });
