@@ -29,7 +29,7 @@ import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../se
 import { Tasks } from "../tasks.js";
 import { readingOf, withoutNulls } from "../transport/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
-import { jsonRpcError, portable } from "./responses.js";
+import { endOfResponse, jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
 
 export interface HttpServeOptions
@@ -107,9 +107,9 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   };
   const answer = async (
     request: Request,
-    { outgoing }: HttpBindings | Http2Bindings,
+    bindings: HttpBindings | Http2Bindings,
   ): Promise<Response> => {
-    const responseEnded = new Promise<void>((resolve) => outgoing.once("close", resolve));
+    const responseEnded = endOfResponse(bindings);
     const { pathname } = new URL(request.url);
     const isRead = request.method === "GET";
     const isHealth = isRead && pathname === "/health";
