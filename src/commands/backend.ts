@@ -22,8 +22,8 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
   const client = new FoundryClient(clientOptions(settings, log));
   client.rememberSpeeds(new SpeedMemory({ directory: ownDirectory(thisMachine()), log }));
   const kept = keepingOf(settings, flags, { client, log });
-  const publication = publicationOf(settings, { client, log });
-  const telemetry = telemetryOf(settings, { client, log });
+  const publication = publicationOf(settings, { client, log, secrets });
+  const telemetry = telemetryOf(settings, { client, log, secrets });
   const changed = settingsInForce(flags, process.env).filter(({ source }) => source !== "default");
   const shown = Object.fromEntries(changed.map(({ name, value }) => [name, value]));
   const { FOUNDRY_VECTORS: folder } = settings;

@@ -10,6 +10,7 @@ import {
   jsonFrom,
   MOST_SERVERS_READ,
   SERVER_FILE_BYTES,
+  type SecretMask,
   VERSION,
   waitFor,
 } from "../lib/index.js";
@@ -80,7 +81,7 @@ const ownServersDirectory = (): string => serversDirectory(thisMachine(), hostna
 /** Shows this server to `monitor`, except with FOUNDRY_KEEP=never. */
 export function publicationOf(
   { FOUNDRY_KEEP: keep }: Settings,
-  parts: { readonly client: FoundryClient; readonly log: Logger },
+  parts: Pick<ServerFileParts, "log" | "secrets"> & { readonly client: FoundryClient },
 ): Publication | undefined {
   if (keep === "never") return undefined;
   return new ServerFile({ ...parts, directory: ownServersDirectory() });
@@ -90,6 +91,8 @@ interface ServerFileParts {
   readonly client: Pick<FoundryClient, "metrics">;
   readonly directory: string;
   readonly log: Logger;
+  /** Hidden in the names of models. */
+  readonly secrets: SecretMask;
   /** For tests. */
   readonly pid?: number;
   /** For tests: after this time, a write is late. */
@@ -121,7 +124,8 @@ export class ServerFile implements Publication {
   /** Writes the file, if something has changed and the write before has ended. */
   write(): void {
     if (this.#writing !== null || this.#isClosed) return;
-    const metrics = this.#parts.client.metrics();
+    const { client, secrets } = this.#parts;
+    const metrics = withoutSecrets(client.metrics(), secrets);
     const { host, url } = this;
     const state = JSON.stringify({ host, url, ...changing(metrics) });
     const isAliveKnown = performance.now() - this.#writtenAt < ALIVE_MS;
@@ -186,6 +190,19 @@ export class ServerFile implements Publication {
       throw error;
     }
   }
+}
+
+function withoutSecrets(metrics: ClientMetrics, secrets: SecretMask): ClientMetrics {
+  const hidden = <T extends { readonly model: string | null }>(counts: T): T => ({
+    ...counts,
+    model: counts.model === null ? null : secrets.hide(counts.model),
+  });
+  const { operations, lastError } = metrics;
+  return {
+    ...metrics,
+    operations: operations.map(hidden),
+    lastError: lastError === null ? null : hidden(lastError),
+  };
 }
 
 /** Without what changes by itself. */

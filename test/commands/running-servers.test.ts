@@ -6,16 +6,19 @@ import { promisify } from "node:util";
 import { expect, it, onTestFinished } from "vitest";
 import { runningServers, ServerFile } from "../../src/commands/running-servers.js";
 import { FoundryClient } from "../../src/jobs/index.js";
+import { SecretMask } from "../../src/lib/index.js";
 import { silentLogger } from "../../src/log.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 /** No process has this id: systems assign smaller ones. */
 const DEAD = 2_147_483_646;
+const KEY = "sk-SECRET-0123456789";
+const SECRETS = new SecretMask([KEY]);
 
 async function serverFile() {
   const directory = join(await temporaryFolder("servers-"), "own");
   const client = new FoundryClient({ endpoint: "http://127.0.0.1:1", retry: { retries: 0 } });
-  const file = new ServerFile({ client, directory, log: silentLogger });
+  const file = new ServerFile({ client, directory, log: silentLogger, secrets: SECRETS });
   onTestFinished(async () => {
     await file.close();
     await client.close();
@@ -43,6 +46,23 @@ it("a server is listed with its host and its counts until it ends", async () => 
   ]);
   await file.close();
   expect(await readdir(directory)).toEqual([]);
+});
+
+it("the file of a server has no key in the names of models", async () => {
+  const { client, file, read, directory } = await serverFile();
+  const call = client.recorder.begin("complete");
+  call.model = `m-${KEY}:1`;
+  call.end("failed", "INFERENCE_FAILED");
+  file.write();
+  await expect.poll(read).toMatchObject([
+    {
+      metrics: {
+        operations: [{ operation: "complete", model: "m-(secret):1" }],
+        last_error: { model: "m-(secret):1" },
+      },
+    },
+  ]);
+  expect(await readFile(join(directory, `${process.pid}.json`), "utf8")).not.toContain(KEY);
 });
 
 it("a file is written again only when something has changed", async () => {
@@ -76,7 +96,13 @@ it("a server that ends within a second writes nothing", async () => {
 
 it("the file of a process that was killed is not shown, and removed by the next server", async () => {
   const { client, file, read, directory } = await serverFile();
-  const dead = new ServerFile({ client, directory, log: silentLogger, pid: DEAD });
+  const dead = new ServerFile({
+    client,
+    directory,
+    log: silentLogger,
+    secrets: SECRETS,
+    pid: DEAD,
+  });
   dead.write();
   const names = () => readdir(directory).catch(() => []);
   await expect.poll(names).toEqual([`${DEAD}.json`]);
@@ -107,7 +133,13 @@ async function busyThreads(): Promise<void> {
 it("a late write leaves no file after the end", async () => {
   const { client, directory, file: other } = await serverFile();
   await other.close();
-  const file = new ServerFile({ client, directory, log: silentLogger, lateMs: 1 });
+  const file = new ServerFile({
+    client,
+    directory,
+    log: silentLogger,
+    secrets: SECRETS,
+    lateMs: 1,
+  });
   const busy = busyThreads();
   file.write();
   await setTimeout(20);

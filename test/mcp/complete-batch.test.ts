@@ -247,6 +247,20 @@ describe("complete_batch", () => {
     },
   );
 
+  it("reads on at an offset in a result that was generated again", async () => {
+    const seen = new Set<string>();
+    const { batch, host } = await hostOf(echo, {
+      kept: {
+        isRegenerated: (id) => !seen.has(id),
+        answeredRegenerated: (id) => void seen.add(id),
+      },
+    });
+    const { results } = await batch({ prompts: prompts(1) });
+    const given = { completion_ids: results.map((each) => each.completion_id), from: 5 };
+    const answer = await host.callTool({ name: "get_completion", arguments: given });
+    expect(answer.structuredContent).toMatchObject({ completions: [{ from: 5, text: "0." }] });
+  });
+
   it("returns more results again than the limit, after a call that ended in the handover", async () => {
     let handovers = 0;
     const answeredBatch = async (): Promise<void> => {

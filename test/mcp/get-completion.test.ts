@@ -222,11 +222,20 @@ describe("get_completion for several ids", () => {
   });
 
   it.each([
-    ["get_completion", (ids: readonly string[]) => ({ completion_ids: ids })],
-    ["cancel_completion", ([id]: readonly string[]) => ({ completion_id: id })],
+    ["get_completion", (host: Host, ids: readonly string[]) => get(host, { completion_ids: ids })],
+    [
+      "cancel_completion",
+      (host: Host, [id]: readonly string[]) =>
+        host.callTool({ name: "cancel_completion", arguments: { completion_id: id } }),
+    ],
+    [
+      "resources/read",
+      (host: Host, [id]: readonly string[]) =>
+        host.readResource({ uri: `foundry://completions/${id}` }),
+    ],
   ])(
     "reads on at an offset after %s returned an answer that was generated again",
-    async (name, given) => {
+    async (_name, read) => {
       const regenerated = new Set<string>();
       const service = await simulatedService({
         models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: TEXT } }],
@@ -239,7 +248,7 @@ describe("get_completion for several ids", () => {
       const [id] = ids;
       await foundry.completions.wait(id);
       regenerated.add(id);
-      await host.callTool({ name, arguments: given(ids) });
+      await read(host, ids);
       const answer = await get(host, { completion_ids: [id], from: 4 });
       expect(structured(answer).completions).toMatchObject([{ from: 4, text: TEXT.slice(4) }]);
     },

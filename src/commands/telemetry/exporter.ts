@@ -1,5 +1,5 @@
 import type { FoundryClient } from "../../jobs/index.js";
-import { basicAuthorization, printable } from "../../lib/index.js";
+import { basicAuthorization, printable, type SecretMask } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import type { Environment } from "../../settings.js";
 import { metricsRequest, pairsIn, type Span, spanOf, traceRequest } from "./otlp.js";
@@ -15,6 +15,8 @@ const LAST_MS = 1500;
 interface ExporterParts {
   readonly client: Pick<FoundryClient, "recorder" | "metrics">;
   readonly log: Logger;
+  /** Hidden in the names of models. */
+  readonly secrets: SecretMask;
   /** Without the path of a signal. */
   readonly endpoint: string;
   readonly environment: Environment;
@@ -39,9 +41,9 @@ export class TelemetryExporter {
 
   constructor(parts: ExporterParts) {
     this.#parts = parts;
-    const { client } = parts;
+    const { client, secrets } = parts;
     client.recorder.onEnded = (call) => {
-      const span = spanOf(call, client.metrics().endpoint);
+      const span = spanOf(call, client.metrics().endpoint, secrets);
       if (span === null) return;
       this.#spans.push(span);
       this.#dropOldest();
@@ -94,9 +96,9 @@ export class TelemetryExporter {
   }
 
   async #sendMetrics(): Promise<void> {
-    const { client, environment } = this.#parts;
+    const { client, environment, secrets } = this.#parts;
     const { queue } = client.metrics();
-    await this.#send("metrics", metricsRequest(client.recorder, queue, environment));
+    await this.#send("metrics", metricsRequest(client.recorder, queue, environment, secrets));
   }
 
   async #send(signal: Signal, message: object): Promise<"sent" | "refused" | "later"> {

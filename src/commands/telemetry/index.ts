@@ -1,11 +1,12 @@
 import type { FoundryClient } from "../../jobs/index.js";
+import type { SecretMask } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import type { Environment, Settings } from "../../settings.js";
 
 /** What exports the spans and metrics of a server; `undefined` where no collector is named. */
 export function telemetryOf(
   { FOUNDRY_OTEL: set }: Settings,
-  parts: { readonly client: FoundryClient; readonly log: Logger },
+  parts: { readonly client: FoundryClient; readonly log: Logger; readonly secrets: SecretMask },
   environment: Environment = process.env,
 ): { close(): Promise<void> } | undefined {
   const standard = environment["OTEL_EXPORTER_OTLP_ENDPOINT"]?.trim() || undefined;

@@ -5,6 +5,7 @@ import {
   type Histogram,
   type MetricsRecorder,
   type Operation,
+  type SecretMask,
   traceIdsOf,
   VERSION,
 } from "../../lib/index.js";
@@ -78,11 +79,15 @@ const common = (operation: Operation, model: string | null): Attributes => ({
   "gen_ai.request.model": model,
 });
 
+const shownModel = (model: string | null, secrets: SecretMask): string | null =>
+  model === null ? null : secrets.hide(model);
+
 /** The span of a call; `null` where its caller does not record the trace. */
-export function spanOf(call: EndedCall, endpoint: string | null) {
+export function spanOf(call: EndedCall, endpoint: string | null, secrets: SecretMask) {
   const parent = traceIdsOf(call.traceparent);
   if (parent !== null && !parent.isSampled) return null;
-  const { operation, model, code, endedAt, durationMs, answer, traffic, outcome } = call;
+  const { operation, code, endedAt, durationMs, answer, traffic, outcome } = call;
+  const model = shownModel(call.model, secrets);
   const { hostname, port } = endpoint === null ? { hostname: null, port: "" } : new URL(endpoint);
   const isError = outcome === "failed" || outcome === "interrupted";
   const name = OPERATION_NAMES[operation];
@@ -125,12 +130,13 @@ export function metricsRequest(
   recorder: Pick<MetricsRecorder, "all">,
   queue: { readonly running: number; readonly waiting: number },
   environment: Environment,
+  secrets: SecretMask,
 ) {
   const times = { startTimeUnixNano: nanoseconds(started), timeUnixNano: nanoseconds(Date.now()) };
   const { all } = recorder;
   const completions = all.filter(({ operation }) => operation === "complete");
   const of = ({ operation, model }: Calls, more: Attributes = {}): Attributes => ({
-    ...common(operation, model),
+    ...common(operation, shownModel(model, secrets)),
     ...more,
   });
   const sum = (name: string, unit: string, points: readonly (readonly [Attributes, number])[]) => ({

@@ -35,7 +35,7 @@ export class Monitoring {
   async answer(path: string): Promise<Response | null> {
     if (path === Monitoring.OPEN_PATH) return new Response(PAGE, { headers: PAGE_HEADERS });
     if (path === "/metrics") {
-      const text = this.#secrets.hide(prometheusText(this.#client, this.#sessions()));
+      const text = prometheusText(this.#client, this.#sessions(), this.#secrets);
       return new Response(text, { headers: { ...NO_STORE, "content-type": PROMETHEUS_TYPE } });
     }
     if (path === "/status") return Response.json(await this.#status(), { headers: NO_STORE });

@@ -1,5 +1,11 @@
 import type { FoundryClient } from "../../jobs/index.js";
-import { type Calls, type Histogram, type Traffic, VERSION } from "../../lib/index.js";
+import {
+  type Calls,
+  type Histogram,
+  type SecretMask,
+  type Traffic,
+  VERSION,
+} from "../../lib/index.js";
 
 /** Of the text format, which every scraper reads. */
 export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -66,11 +72,18 @@ const escaped = (text: string): string =>
 const SECONDS = { from: 8, to: 2 ** 20, per: 1000 };
 const RATES = { from: 0.5, to: 4096, per: 1 };
 
-/** The metrics of a client as Prometheus reads them. */
+/**
+ * The metrics of a client as Prometheus reads them.
+ *
+ * @param secrets Hidden in the names of models alone: a key may be a part of a metric's name or a number.
+ */
 export function prometheusText(
   client: Pick<FoundryClient, "metrics" | "recorder">,
   sessions: number,
+  secrets: SecretMask,
 ): string {
+  const modelOf = ({ model }: Calls): Labels => ({ model: secrets.hide(model ?? "") });
+  const labelsOf = (calls: Calls): Labels => ({ operation: calls.operation, ...modelOf(calls) });
   const text = new Exposition();
   text.family("gauge", "build_info", "The version of foundry-local-mcp.", [
     [{ version: VERSION }, 1],
@@ -150,9 +163,6 @@ export function prometheusText(
   );
   return text.text;
 }
-
-const modelOf = ({ model }: Calls): Labels => ({ model: model ?? "" });
-const labelsOf = (calls: Calls): Labels => ({ operation: calls.operation, ...modelOf(calls) });
 
 const TRAFFIC: readonly (readonly [string, string, (traffic: Traffic) => number])[] = [
   ["requests_total", "Requests to the service, with retries and redirects.", (of) => of.requests],

@@ -74,7 +74,8 @@ export function firstWords(text: string, longest: number): string {
   const beginning = text.slice(0, 10 * longest);
   const line = beginning.replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
   if (line.length <= longest && beginning.length === text.length) return line.toWellFormed();
-  const cut = line.slice(0, longest).replace(/\s+\S*$/, "");
+  // A longer last piece is no cut word: scripts without spaces, JSON and addresses have none.
+  const cut = line.slice(0, longest).replace(/\s+\S{0,20}$/, "");
   return `${cut.replace(/[\uD800-\uDBFF]$/, "").toWellFormed()}…`;
 }
 

@@ -72,8 +72,9 @@ export function resourceHandlers({ client, secrets, kept }: Backend, options: Up
         }
         const { id, part } = await meant(uri);
         const state = stateOf(completions, id, uri);
-        if (part === "text" && hasEnded(state)) {
-          await kept.answered({ promised: [], delivered: [id] });
+        if (part === "text") {
+          kept.answeredRegenerated(id);
+          if (hasEnded(state)) await kept.answered({ promised: [], delivered: [id] });
         }
         return { contents: contentsOf(state, part, secrets) };
       },

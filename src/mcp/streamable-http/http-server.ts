@@ -29,7 +29,7 @@ import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../se
 import { Tasks } from "../tasks.js";
 import { readingOf, withoutNulls } from "../transport/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
-import { jsonRpcError, portable } from "./responses.js";
+import { endOfResponse, jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
 
 export interface HttpServeOptions
@@ -71,19 +71,20 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const { backend, routes, hasFiles, host, port, signal, newServer = createServer } = options;
   const calls = new CallsInFlight();
   const report = reporterOf(backend);
-  const common = { backend, routes, hasFiles, calls, report };
+  const common = { backend, routes, hasFiles, calls };
   /** An answer that is logged. */
   const refuse: Refuse = (status, code, message, id) => {
     report(new Error(message));
     return jsonRpcError(status, code, message, id);
   };
   const sessions = new Sessions({
+    // With a log limit of its own, so that one client does not hide what is wrong in other sessions.
     createServer: (sessionId) => newServer({ ...common, session: sessionId }),
     maxBytes: LONGEST_LINE,
     report,
   });
   // Each request of a modern client has a server of its own.
-  const parts = { ...common, limits: new HostLimits(), tasks: new Tasks(), session: null };
+  const parts = { ...common, report, limits: new HostLimits(), tasks: new Tasks(), session: null };
   const modern = createMcpHandler(() => newServer({ ...parts, era: "modern" }), {
     legacy: "reject",
     onerror: report,
@@ -107,9 +108,9 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   };
   const answer = async (
     request: Request,
-    { outgoing }: HttpBindings | Http2Bindings,
+    bindings: HttpBindings | Http2Bindings,
   ): Promise<Response> => {
-    const responseEnded = new Promise<void>((resolve) => outgoing.once("close", resolve));
+    const responseEnded = endOfResponse(bindings);
     const { pathname } = new URL(request.url);
     const isRead = request.method === "GET";
     const isHealth = isRead && pathname === "/health";

@@ -1,3 +1,4 @@
+import type { EventEmitter } from "node:events";
 import { portableJson } from "../../lib/index.js";
 
 /** A refusal in the form in which clients of the protocol read it. */
@@ -19,4 +20,27 @@ export function portable(response: Response): Response {
     .pipeThrough(lines)
     .pipeThrough(new TextEncoderStream());
   return new Response(body, response);
+}
+
+/** What Node has of a request and its response. */
+interface Exchange {
+  readonly incoming: { readonly socket: EventEmitter };
+  readonly outgoing: EventEmitter;
+}
+
+/**
+ * Resolves when a response has ended, in whatever way. When a connection ends, Node emits no "close" for
+ * the responses that wait behind another one on it (HTTP pipelining).
+ */
+export function endOfResponse({ incoming: { socket }, outgoing }: Exchange): Promise<void> {
+  // One listener for each of these, however many; the default is a warning on stderr from 11 on.
+  socket.setMaxListeners(0);
+  return new Promise((resolve) => {
+    const end = (): void => {
+      socket.off("close", end);
+      resolve();
+    };
+    outgoing.once("close", end);
+    socket.once("close", end);
+  });
 }

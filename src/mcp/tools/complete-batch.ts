@@ -199,7 +199,10 @@ async function answered(
   const answer = answerOf(batch, parts, warnings, deviceBusy);
   try {
     await waitFor(handedOver(answer, batch, kept), { signal });
-    for (const { index } of parts) batch.returned(index);
+    for (const { index, state } of parts) {
+      batch.returned(index);
+      kept.answeredRegenerated(state.id);
+    }
     return answer;
   } catch (thrown) {
     for (const { index } of parts) batch.giveBack(index);

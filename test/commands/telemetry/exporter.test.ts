@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { TelemetryExporter } from "../../../src/commands/telemetry/exporter.js";
 import { telemetryOf } from "../../../src/commands/telemetry/index.js";
 import { pairsIn } from "../../../src/commands/telemetry/otlp.js";
+import { SecretMask } from "../../../src/lib/index.js";
 import { silentLogger } from "../../../src/log.js";
 import { MODEL, talker } from "../../jobs/fixtures.js";
 import { deadPort } from "../../ports.js";
@@ -10,6 +11,8 @@ import { collector } from "./collector.js";
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
 const SECRET = "the prompt of a user";
+const KEY = "sk-SECRET-0123456789";
+const SECRETS = new SecretMask([KEY]);
 
 async function exporting(statuses: number[] = [], environment = {}, addressOf = toFolder) {
   const receiver = await collector(statuses);
@@ -17,7 +20,8 @@ async function exporting(statuses: number[] = [], environment = {}, addressOf = 
   const { client } = setup;
   const warnings: unknown[] = [];
   const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
-  const parts = { client, log, endpoint: addressOf(receiver.url), environment, lastMs: 60_000 };
+  const endpoint = addressOf(receiver.url);
+  const parts = { client, log, secrets: SECRETS, endpoint, environment, lastMs: 60_000 };
   return { ...setup, receiver, warnings, exporter: new TelemetryExporter(parts) };
 }
 
@@ -43,6 +47,20 @@ describe("the export to a collector", () => {
     expect([warnings, receiver.spans.length]).toEqual([[], 1]);
     expect(receiver.headers[0]).toMatchObject(headers);
     expect(receiver.queries[0]).toBe(query);
+  });
+
+  it("hides a key in the names of models", async () => {
+    const { client, receiver, exporter } = await exporting();
+    const call = client.recorder.begin("complete");
+    call.model = `m-${KEY}:1`;
+    call.end("completed", null);
+    await exporter.close();
+    expect(receiver.spans).toMatchObject([
+      { name: "chat m-(secret):1", attributes: { "gen_ai.request.model": "m-(secret):1" } },
+    ]);
+    const sent = JSON.stringify([receiver.spans, receiver.latest.metrics]);
+    expect(sent).not.toContain(KEY);
+    expect(JSON.stringify(receiver.latest.metrics)).toContain('"m-(secret):1"');
   });
 
   it("has a span for each call, with the GenAI attributes and without the texts", async () => {
@@ -168,7 +186,7 @@ describe("the export to a collector", () => {
     const endpoint = `http://127.0.0.1:${await deadPort()}`;
     const warnings: unknown[] = [];
     const log = { ...silentLogger, warn: (fields: object) => void warnings.push(fields) };
-    const parts = { client, log, endpoint, environment: {} };
+    const parts = { client, log, endpoint, secrets: SECRETS, environment: {} };
     const exporter = new TelemetryExporter(parts);
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ text: "Yes." });
     await exporter.close();
@@ -191,7 +209,8 @@ describe("the settings of telemetry", () => {
     ],
   ])("%s", async (_what, settings, environment, isOn) => {
     const { client } = await talker({});
-    const telemetry = telemetryOf(settings, { client, log: silentLogger }, environment);
+    const parts = { client, log: silentLogger, secrets: SECRETS };
+    const telemetry = telemetryOf(settings, parts, environment);
     expect(telemetry !== undefined).toBe(isOn);
     await telemetry?.close();
   });

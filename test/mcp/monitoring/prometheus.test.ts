@@ -1,9 +1,13 @@
 import { expect, it } from "vitest";
+import { SecretMask } from "../../../src/lib/index.js";
 import { MetricsRecorder } from "../../../src/lib/metrics.js";
 import { prometheusText } from "../../../src/mcp/monitoring/prometheus.js";
 
 /** The metrics text of a client whose recorder was filled by this function. */
-function textOf(fill: (recorder: MetricsRecorder, clock: { now: number }) => void): string[] {
+function textOf(
+  fill: (recorder: MetricsRecorder, clock: { now: number }) => void,
+  secrets = new SecretMask([]),
+): string[] {
   const clock = { now: 0 };
   const recorder = new MetricsRecorder(() => clock.now);
   fill(recorder, clock);
@@ -14,7 +18,7 @@ function textOf(fill: (recorder: MetricsRecorder, clock: { now: number }) => voi
     queue: { running: 1, waiting: 2 },
     circuit: { ...snapshot.circuit, state: "open" as const },
   });
-  return prometheusText({ recorder, metrics }, 3).split("\n");
+  return prometheusText({ recorder, metrics }, 3, secrets).split("\n");
 }
 
 it("begins each metric family with its help and type, once", () => {
@@ -50,6 +54,20 @@ it.each([
   expect(line).toBe(
     `foundry_local_mcp_calls_total{operation="unload",model=${escaped},outcome="completed"} 1`,
   );
+});
+
+it("hides a key in the names of models alone", () => {
+  const keys = ["foundry", "123456"];
+  const lines = textOf((recorder, clock) => {
+    const call = recorder.begin("complete");
+    call.model = "m-FOUNDRY-123456:1";
+    clock.now += 1_234_567;
+    call.end("completed", null);
+  }, new SecretMask(keys));
+  const labels = '{operation="complete",model="m-(secret)-(secret):1"}';
+  expect(lines).toContain(`foundry_local_mcp_call_duration_seconds_sum${labels} 1234.567`);
+  expect(lines.filter((line) => line.includes("FOUNDRY"))).toEqual([]);
+  for (const line of lines.slice(0, -1)) expect(line).toMatch(/^(# \w+ )?foundry_local_mcp_/);
 });
 
 it("has histograms in seconds with cumulative buckets up to +Inf", () => {

@@ -13,12 +13,12 @@ import { simulatedService } from "../host.js";
 
 const KEY = "sk-SECRET-0123456789";
 
-/** A server over HTTP in front of a service, and the warnings in its log. */
+/** A server over HTTP in front of a service, and the details of the warnings in its log. */
 async function served(endpoint = "http://127.0.0.1:9") {
   const warnings: string[] = [];
   const log = {
     ...silentLogger,
-    warn: (_fields: object, words: string) => void warnings.push(words),
+    warn: (fields: object) => void warnings.push(String(Reflect.get(fields, "detail"))),
   };
   const ending = new AbortController();
   const client = new FoundryClient({ endpoint });
@@ -64,8 +64,39 @@ it("logs a bounded number of invalid requests of clients without a session", asy
   for (const answer of await Promise.all(answers)) {
     expect(answer).toContain("cursor must be a string.");
   }
+  await expect.poll(() => warnings.length).toBeGreaterThanOrEqual(MOST_ERRORS_LOGGED);
   // More than the limit of one period where a second one has begun.
   expect(warnings.length).toBeLessThan(3 * MOST_ERRORS_LOGGED);
+});
+
+it("logs what is wrong in a session also where another one has used up its limit", async () => {
+  const { url, warnings } = await served();
+  const headers = {
+    accept: "application/json, text/event-stream",
+    "content-type": "application/json",
+  };
+  const send = (message: object, session: object = {}) =>
+    fetch(url, {
+      method: "POST",
+      headers: { ...headers, ...session },
+      body: JSON.stringify({ jsonrpc: "2.0", ...message }),
+    });
+  const begin = async () => {
+    const clientInfo = { name: "test", version: "1" };
+    const params = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo };
+    const answer = await send({ id: 1, method: "initialize", params });
+    await answer.text();
+    return { "mcp-session-id": answer.headers.get("mcp-session-id") };
+  };
+  const noisy = await begin();
+  const quiet = await begin();
+  const unknown = Array.from({ length: 3 * MOST_ERRORS_LOGGED }, () =>
+    send({ id: "noisy", result: {} }, noisy),
+  );
+  await Promise.all(unknown);
+  await expect.poll(() => warnings.length).toBeGreaterThanOrEqual(MOST_ERRORS_LOGGED);
+  await send({ id: "quiet", result: {} }, quiet);
+  await expect.poll(() => warnings).toContainEqual(expect.stringContaining("quiet"));
 });
 
 it("notifies a client without a session of a completion that was started before its first request", async () => {
