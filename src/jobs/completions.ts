@@ -24,6 +24,7 @@ import {
   waitOptions,
 } from "./completion-options.js";
 import {
+  type BegunWaitOptions,
   CompletionRun,
   type CompletionState,
   type RunEvent,
@@ -115,7 +116,7 @@ export class Completions {
     const { session, trace, caller, cache, open, goesOn } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);
     if (same !== null) {
-      same.join(!same.isJoinable);
+      same.join(same.isRepeated(session, REPEAT_MS));
       return { state: same.state(), joined: true };
     }
     const id = this.ids.next("completion");
@@ -232,8 +233,12 @@ export class Completions {
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
     checkOptions(waitOptions, options);
-    await run.wait(options);
-    return run.read();
+    return run.wait(options);
+  }
+
+  /** @internal The wait of a call that began or joined a completion. A call that repeats it takes its place. */
+  async waitBegun(id: string, options: BegunWaitOptions): Promise<CompletionState> {
+    return this.#find(id).wait(options);
   }
 
   /**
@@ -262,11 +267,7 @@ export class Completions {
    * @returns whether it was stopped.
    */
   abandon(id: string): boolean {
-    const run = this.#store.get(id);
-    if (run === null || run.hasEnded) return false;
-    const isLast = run.abandon();
-    if (isLast) run.stop();
-    return isLast;
+    return this.#store.get(id)?.abandon(false) ?? false;
   }
 
   /**
@@ -280,7 +281,7 @@ export class Completions {
     run?.detach();
     const asked = run?.asked;
     return () => {
-      if (run?.asked === asked) this.abandon(id);
+      if (run?.asked === asked) run?.abandon(true);
     };
   }
 
