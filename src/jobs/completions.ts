@@ -111,7 +111,7 @@ export class Completions {
 
   /** @internal As `start`, also with what only this package may ask for. */
   begin(request: CompletionRequest, options: BeginOptions): Started {
-    if (this.#isClosed) throw closedError();
+    this.assertOpen();
     const key = requestKey(request);
     const { session, trace, caller, cache, open, goesOn } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);
@@ -140,7 +140,7 @@ export class Completions {
    * @internal
    */
   enlist(entry: BatchEntry, { gate, trace, ...own }: EnlistOptions): void {
-    if (this.#isClosed) throw closedError();
+    this.assertOpen();
     this.#add({
       ...own,
       key: null,
@@ -165,7 +165,7 @@ export class Completions {
    * @internal
    */
   adopt(parts: AdoptOptions): void {
-    if (this.#isClosed) throw closedError();
+    this.assertOpen();
     const run = this.#add({ ...parts, isRepeatable: false, request: null });
     if (parts.batchId === null) run.detach();
   }
@@ -202,6 +202,11 @@ export class Completions {
       gate,
       cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),
     });
+  }
+
+  /** @internal */
+  assertOpen(): void {
+    if (this.#isClosed) throw closedError();
   }
 
   /** @internal The batch of a completion has returned its result. */
