@@ -61,6 +61,7 @@ export class Batches {
    * @throws FoundryError `INVALID_ARGUMENT` for the id of a completion, `QUEUE_FULL` when too many batches are in progress.
    */
   start(entries: readonly BatchEntry[], options: BatchOptions = {}): Batch {
+    this.#completions.assertOpen();
     this.#prune();
     const { ids } = this.#completions;
     const id = options.id ?? ids.next("batch");

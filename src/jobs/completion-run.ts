@@ -61,6 +61,19 @@ export interface WaitOptions {
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
+/** @internal */
+export interface BegunWaitOptions extends WaitOptions {
+  /** That of a call that began or joined the completion. */
+  readonly session?: string | undefined;
+}
+
+/** A call that waits. */
+interface Watcher {
+  readonly session: string | undefined;
+  /** Its host has repeated the request, and has no use for its answer any more. */
+  isRepeated: boolean;
+}
+
 export interface RunParts {
   readonly id: string;
   readonly batchId: string | null;
@@ -120,10 +133,11 @@ export class CompletionRun {
   /** The estimated time of its turn. */
   #turnAt: number | null = null;
   #news: StatusUpdate | null = null;
-  /** Calls that wait for it, without those whose session has repeated the request. */
-  #watchers = new Set<symbol>();
+  readonly #watchers = new Set<Watcher>();
   /** Calls that requested it and did not abandon it. */
   #claims = 1;
+  /** How many of the claims are of detached calls. The next call takes them over. */
+  #detachedClaims = 0;
   #isDetached = false;
   /** How often a call has read or joined it. */
   asked = 0;
@@ -178,27 +192,40 @@ export class CompletionRun {
    */
   join(isRepeat: boolean): void {
     this.asked += 1;
-    // The new caller takes over the claim of one that is gone.
-    if (isRepeat) this.#watchers = new Set();
-    else if (!this.#isDetached) this.#claims += 1;
-    this.#isDetached = false;
+    // The new caller takes over the claims of those that are gone.
+    const replaced = this.#detachedClaims > 0 || !isRepeat ? this.#detachedClaims : 1;
+    this.#claims = Math.max(1, this.#claims + 1 - replaced);
+    for (const each of this.#watchers) {
+      if (isRepeat && each.session === this.#session) each.isRepeated = true;
+    }
+    this.#attach();
   }
 
   /** A host ended its call while the completion goes on. The next identical call joins it. */
   detach(): void {
     this.#isDetached = true;
+    this.#detachedClaims = Math.min(this.#detachedClaims + 1, this.#claims);
   }
 
-  /** A call does not want it any more. Returns whether no other call does. */
-  abandon(): boolean {
-    this.#claims -= 1;
-    return this.#claims <= 0 && this.#watchers.size === 0;
+  /**
+   * A call does not want it any more. Stops it, unless another call does.
+   *
+   * @param isDetached Whether {@link detach} was called for this call.
+   * @returns whether it was stopped.
+   */
+  abandon(isDetached: boolean): boolean {
+    if (this.hasEnded) return false;
+    this.#claims = Math.max(0, this.#claims - 1);
+    if (isDetached) this.#detachedClaims = Math.max(0, this.#detachedClaims - 1);
+    const isLast = this.#claims === 0 && [...this.#watchers].every((each) => each.isRepeated);
+    if (isLast) this.stop();
+    return isLast;
   }
 
   /** The state for a caller. A finished completion that was read is no longer detached. */
   read(): CompletionState {
     this.asked += 1;
-    if (this.hasEnded) this.#isDetached = false;
+    if (this.hasEnded) this.#attach();
     return this.state();
   }
 
@@ -233,10 +260,10 @@ export class CompletionRun {
     this.#stopping.abort();
   }
 
-  /** Waits until it has ended, or for the given time. */
-  async wait({ withinMs, signal, onEvent }: WaitOptions): Promise<void> {
+  /** Waits until it has ended, or for the given time, and reads it. */
+  async wait({ withinMs, signal, onEvent, session }: BegunWaitOptions): Promise<CompletionState> {
     throwIfAborted(signal);
-    if (this.hasEnded || withinMs === 0) return;
+    if (this.hasEnded || withinMs === 0) return this.read();
     const failed = deferred<never>();
     const unwatch = this.#listeners.add((event) => {
       try {
@@ -246,9 +273,8 @@ export class CompletionRun {
         failed.reject(defect);
       }
     });
-    const watchers = this.#watchers;
-    const watcher = Symbol("watcher");
-    watchers.add(watcher);
+    const watcher = { session, isRepeated: false };
+    this.#watchers.add(watcher);
     try {
       await waitFor(Promise.race([this.ended, failed.promise]), { withinMs, signal });
     } catch (thrown) {
@@ -256,8 +282,14 @@ export class CompletionRun {
       throw thrown;
     } finally {
       unwatch();
-      watchers.delete(watcher);
+      this.#watchers.delete(watcher);
     }
+    return this.read();
+  }
+
+  #attach(): void {
+    this.#isDetached = false;
+    this.#detachedClaims = 0;
   }
 
   #onStatus(news: StatusUpdate): void {

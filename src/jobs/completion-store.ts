@@ -5,7 +5,7 @@ export interface StoreLimits {
   readonly keptMs: number;
   /** How many finished completions are kept. */
   readonly most: number;
-  /** The size of all texts that are kept, in bytes. */
+  /** The size of all texts, values, calls of tools and details that are kept, in bytes. */
   readonly mostBytes: number;
 }
 

@@ -24,6 +24,7 @@ import {
   waitOptions,
 } from "./completion-options.js";
 import {
+  type BegunWaitOptions,
   CompletionRun,
   type CompletionState,
   type RunEvent,
@@ -110,12 +111,12 @@ export class Completions {
 
   /** @internal As `start`, also with what only this package may ask for. */
   begin(request: CompletionRequest, options: BeginOptions): Started {
-    if (this.#isClosed) throw closedError();
+    this.assertOpen();
     const key = requestKey(request);
     const { session, trace, caller, cache, open, goesOn } = options;
     const same = options.join === false || key === null ? null : this.#sameAs(key, session);
     if (same !== null) {
-      same.join(!same.isJoinable);
+      same.join(same.isRepeated(session, REPEAT_MS));
       return { state: same.state(), joined: true };
     }
     const id = this.ids.next("completion");
@@ -139,7 +140,7 @@ export class Completions {
    * @internal
    */
   enlist(entry: BatchEntry, { gate, trace, ...own }: EnlistOptions): void {
-    if (this.#isClosed) throw closedError();
+    this.assertOpen();
     this.#add({
       ...own,
       key: null,
@@ -164,7 +165,7 @@ export class Completions {
    * @internal
    */
   adopt(parts: AdoptOptions): void {
-    if (this.#isClosed) throw closedError();
+    this.assertOpen();
     const run = this.#add({ ...parts, isRepeatable: false, request: null });
     if (parts.batchId === null) run.detach();
   }
@@ -203,6 +204,11 @@ export class Completions {
     });
   }
 
+  /** @internal */
+  assertOpen(): void {
+    if (this.#isClosed) throw closedError();
+  }
+
   /** @internal The batch of a completion has returned its result. */
   unpin(id: string): void {
     this.#store.unpin(id);
@@ -232,8 +238,12 @@ export class Completions {
   async wait(id: string, options: WaitOptions = {}): Promise<CompletionState> {
     const run = this.#find(id);
     checkOptions(waitOptions, options);
-    await run.wait(options);
-    return run.read();
+    return run.wait(options);
+  }
+
+  /** @internal The wait of a call that began or joined a completion. A call that repeats it takes its place. */
+  async waitBegun(id: string, options: BegunWaitOptions): Promise<CompletionState> {
+    return this.#find(id).wait(options);
   }
 
   /**
@@ -262,11 +272,7 @@ export class Completions {
    * @returns whether it was stopped.
    */
   abandon(id: string): boolean {
-    const run = this.#store.get(id);
-    if (run === null || run.hasEnded) return false;
-    const isLast = run.abandon();
-    if (isLast) run.stop();
-    return isLast;
+    return this.#store.get(id)?.abandon(false) ?? false;
   }
 
   /**
@@ -280,7 +286,7 @@ export class Completions {
     run?.detach();
     const asked = run?.asked;
     return () => {
-      if (run?.asked === asked) this.abandon(id);
+      if (run?.asked === asked) run?.abandon(true);
     };
   }
 

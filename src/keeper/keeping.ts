@@ -251,7 +251,7 @@ export class Keeping implements Kept {
           log.warn({}, "the keeper is full; this answer ends with its process");
         return;
       } catch (error) {
-        this.#promises.unsend(parts);
+        this.#promises.unsend();
         if (tries === TRIES) throw error;
       }
     }

@@ -27,6 +27,8 @@ export class Promises {
   readonly #completions = new Map<string, WireState | null>();
   readonly #batches = new Map<string, Batch>();
   readonly #loads = new Map<string, HeldLoad>();
+  /** Of the last message: a batch, or `null` for a completion. What has been delivered since is not among them. */
+  readonly #lastSent = new Map<string, Batch | null>();
   readonly #changed = new Set<string>();
   readonly #unlisten: () => void;
   #timer: NodeJS.Timeout | null = null;
@@ -43,7 +45,7 @@ export class Promises {
     this.#unlisten = client.completions.onChange((id, what) => {
       if (!this.#completions.has(id)) return;
       if (what === "gone") {
-        this.#completions.delete(id);
+        this.delete(id);
         return;
       }
       this.#changed.add(id);
@@ -66,19 +68,21 @@ export class Promises {
 
   delete(id: string): void {
     this.#completions.delete(id);
+    this.#lastSent.delete(id);
   }
 
   addBatch(batch: Batch): void {
     this.#batches.set(batch.id, batch);
     for (const { id, isTaken } of batch.record) {
-      if (isTaken) this.#completions.delete(id);
+      if (isTaken) this.delete(id);
       else this.add(id);
     }
   }
 
   deleteBatch(batch: Batch): void {
-    for (const { id } of batch.record) this.#completions.delete(id);
+    for (const { id } of batch.record) this.delete(id);
     this.#batches.delete(batch.id);
+    this.#lastSent.delete(batch.id);
   }
 
   /** @returns whether it was not there. */
@@ -115,6 +119,9 @@ export class Promises {
     for (const group of tooLarge) this.#drop(group);
     const kept = completions.filter(({ state }) => this.#completions.has(state.id));
     for (const { state } of kept) this.#completions.set(state.id, state);
+    this.#lastSent.clear();
+    for (const [id, batch] of this.#batches) this.#lastSent.set(id, batch);
+    for (const { state } of kept) this.#lastSent.set(state.id, null);
     const batches = [...this.#batches.values()].map(({ id, key, record: items }) => {
       return { id, key, items };
     });
@@ -122,13 +129,12 @@ export class Promises {
     return { completions: kept, batches, loads, isTooMuch: tooLarge.size > 0 };
   }
 
-  /** The keeper ended before it had these. What has ended is forgotten with the connection. */
-  unsend({ completions, batches }: Pick<Unsent, "completions" | "batches">): void {
-    for (const { id } of batches) {
-      const batch = this.#client.batches.get(id);
-      if (batch !== null) this.addBatch(batch);
+  /** The keeper ended before its reply to the last message. What has ended is forgotten with the connection. */
+  unsend(): void {
+    for (const [id, batch] of [...this.#lastSent]) {
+      if (batch === null) this.add(id);
+      else this.addBatch(batch);
     }
-    for (const { state } of completions) this.add(state.id);
   }
 
   /** Drops a completion, or a batch with its completions: it ends with this process. */
@@ -144,7 +150,11 @@ export class Promises {
       if (this.#isRunning(id)) this.#completions.set(id, null);
       else this.#completions.delete(id);
     }
-    for (const [id, { hasEnded: isOver }] of this.#batches) if (isOver) this.#batches.delete(id);
+    for (const [id, batch] of [...this.#batches]) {
+      if (batch.hasEnded) this.#batches.delete(id);
+      // Its ended results, too: it goes on with the next keeper.
+      else for (const pending of batch.pending) this.add(pending);
+    }
   }
 
   close(): void {

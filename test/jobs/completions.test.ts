@@ -277,12 +277,56 @@ describe("an identical completion", () => {
     let now = 0;
     const completions = await timed(FOREVER, () => now);
     const { id } = completions.start(asked("Go"), { session: "one" }).state;
-    const first = completions.wait(id);
+    const first = completions.waitBegun(id, { session: "one" });
     now = 3001;
     expect(completions.start(asked("Go"), { session: "one" }).joined).toBe(true);
+    expect(completions.watchersOf(id)).toBe(1);
     expect(completions.abandon(id)).toBe(true);
     expect((await first).status).toBe("cancelled");
   });
+
+  it.each([
+    ["a reader", (completions: Completions, id: string) => completions.wait(id)],
+    [
+      "another session",
+      (completions: Completions, id: string) => {
+        completions.detach(id);
+        completions.start(asked("Go"), { session: "two" });
+        return completions.waitBegun(id, { session: "two" });
+      },
+    ],
+  ])(
+    "is not stopped when the call that repeats it is cancelled, and %s waits",
+    async (_who, waitOf) => {
+      let now = 0;
+      const completions = await timed(FOREVER, () => now);
+      const { id } = completions.start(asked("Go"), { session: "one" }).state;
+      const waiting = waitOf(completions, id);
+      now = 3001;
+      expect(completions.start(asked("Go"), { session: "one" }).joined).toBe(true);
+      expect(completions.abandon(id)).toBe(false);
+      expect(completions.watchersOf(id)).toBe(1);
+      expect(completions.get(id).error).toBeNull();
+      await completions.cancel(id);
+      await waiting;
+    },
+  );
+
+  it.each([
+    ["that still waits", false],
+    ["that was detached", true],
+  ])(
+    "is stopped at temperature 0 when the call that repeats one %s is cancelled",
+    async (_which, isDetached) => {
+      let now = 0;
+      const completions = await timed(FOREVER, () => now);
+      const { id } = completions.start(asked("Go", 0), { session: "one" }).state;
+      if (isDetached) completions.detach(id);
+      now = 3001;
+      expect(completions.start(asked("Go", 0), { session: "one" }).joined).toBe(true);
+      expect(completions.abandon(id)).toBe(true);
+    },
+  );
 
   it("is not joined as a repetition when it has ended or is being cancelled", async () => {
     let now = 0;
@@ -331,6 +375,41 @@ describe("an identical completion", () => {
     const abandons = [completions.detach(id), completions.detach(id)];
     for (const abandonUnlessAsked of abandons) abandonUnlessAsked();
     expect((await completions.wait(id, { withinMs: 10_000 })).status).toBe("cancelled");
+  });
+
+  it("is stopped when a call that took it over from several detached calls is cancelled", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go", 0)).state;
+    completions.start(asked("Go", 0));
+    const abandons = [completions.detach(id), completions.detach(id)];
+    completions.start(asked("Go", 0));
+    for (const abandonUnlessAsked of abandons) abandonUnlessAsked();
+    expect(completions.get(id).error).toBeNull();
+    expect(completions.abandon(id)).toBe(true);
+  });
+
+  it("is not stopped with one of two calls, the first of which took it over from a detached one", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go", 0)).state;
+    completions.start(asked("Go", 0));
+    const abandonUnlessAsked = completions.detach(id);
+    // The other one is gone: only the detached claim is left.
+    expect(completions.abandon(id)).toBe(false);
+    completions.start(asked("Go", 0));
+    abandonUnlessAsked();
+    completions.start(asked("Go", 0));
+    expect(completions.abandon(id)).toBe(false);
+    expect(completions.abandon(id)).toBe(true);
+  });
+
+  it("is taken over after its only call was given up while another one waits for it", async () => {
+    const { completions } = await talker(FOREVER, SLOW);
+    const { id } = completions.start(asked("Go")).state;
+    const waiting = completions.wait(id);
+    completions.detach(id)();
+    expect(completions.start(asked("Go"))).toMatchObject({ joined: true, state: { id } });
+    await completions.cancel(id);
+    await waiting;
   });
 
   it("is stopped when the last of its callers abandons it, and not earlier", async () => {

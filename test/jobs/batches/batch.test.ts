@@ -145,6 +145,15 @@ describe("a batch as an iterable", () => {
     const codes = (await come).map(({ state }) => state.error?.code);
     expect(codes).toEqual(Array.from({ length: 5 }, () => "CLIENT_CLOSED"));
   });
+
+  it("is refused while the client closes, also where too many batches are in progress", async () => {
+    const { client } = await talker(FOREVER, { tokensPerSecond: 100 });
+    for (let begun = 0; begun < 20; begun += 1) client.batches.start(prompts(1));
+    expect(() => client.batches.start(prompts(1))).toThrow("Too many batches");
+    const closing = client.close();
+    expect(() => client.batches.start(prompts(1))).toThrow("The client was closed.");
+    await closing;
+  });
 });
 
 describe("the items of a batch", () => {

@@ -11,7 +11,7 @@ import { secondsOf, waitingWords } from "./completion-result.js";
 export async function waitedFor<T>(
   state: CompletionState,
   withinMs: number,
-  { client, signal, progress, cancellation, afterGrace }: ToolContext,
+  { client, session, signal, progress, cancellation, afterGrace }: ToolContext,
   make: (state: CompletionState) => Promise<T>,
 ): Promise<{ readonly state: CompletionState; readonly value: T }> {
   const { id } = state;
@@ -29,7 +29,8 @@ export async function waitedFor<T>(
   const stopListening = onAbort(signal, leave);
   if (signal.aborted) leave();
   try {
-    const waited = await completions.wait(id, {
+    const waited = await completions.waitBegun(id, {
+      session: session ?? undefined,
       withinMs,
       signal,
       onEvent: (event) => reportEvent(event, progress, () => client.readingEstimate(id)),
