@@ -8,6 +8,7 @@ import {
   type CompletionUsage,
   type KnownModel,
   type StatusUpdate,
+  sumOf,
   THOUGHT_ALTHOUGH_OFF,
 } from "../foundry/index.js";
 import {
@@ -265,12 +266,3 @@ const NO_ANSWER: Omit<Completion, "id" | "status" | "model" | "usage" | "warning
   attempts: null,
   cached: false,
 };
-
-const sumOf = (one: CompletionUsage, other: CompletionUsage): CompletionUsage => ({
-  inputTokens: sum(one.inputTokens, other.inputTokens),
-  outputTokens: sum(one.outputTokens, other.outputTokens),
-  estimated: one.estimated || other.estimated,
-});
-
-const sum = (one: number | null, other: number | null): number | null =>
-  one === null && other === null ? null : (one ?? 0) + (other ?? 0);

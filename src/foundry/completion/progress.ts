@@ -9,6 +9,7 @@ import type {
   ReasoningMode,
 } from "./completion.js";
 import { CHARACTERS_PER_TOKEN } from "./prompt-size.js";
+import { sumOf } from "./usage.js";
 
 /** Below this, arrival times measure the network's buffers, not the model. */
 const SHORTEST_MEASURE_MS = 50;
@@ -317,13 +318,7 @@ export class CompletionProgress {
 
   /** With the tokens of the answers that were dropped. */
   #withEarlier(own: CompletionUsage): CompletionUsage {
-    const earlier = this.#earlierUsage;
-    if (earlier === null) return own;
-    return {
-      inputTokens: sum(earlier.inputTokens, own.inputTokens),
-      outputTokens: sum(earlier.outputTokens, own.outputTokens),
-      estimated: earlier.estimated || own.estimated,
-    };
+    return this.#earlierUsage === null ? own : sumOf(this.#earlierUsage, own);
   }
 
   #estimatedInputTokens(): number {
@@ -345,6 +340,3 @@ const rounded = (milliseconds: number | null): number | null =>
 
 const roundedDifference = (from: number | null, to: number | null): number | null =>
   from === null || to === null ? null : Math.round(to - from);
-
-const sum = (one: number | null, other: number | null): number | null =>
-  one === null && other === null ? null : (one ?? 0) + (other ?? 0);
