@@ -50,7 +50,7 @@ export class CompletionProgress {
   #wasShownAsText = false;
   #charactersPerToken = CHARACTERS_PER_TOKEN;
   #isConstrained = false;
-  /** The count of the service has tokens that came before the first piece. */
+  /** The count of the service may have tokens that came before the first piece: thinking that is not shown. */
   #hidesThinking = false;
   #isDraft = false;
   #value: { readonly data: unknown; readonly method: AnswerMethod } | null = null;
@@ -149,10 +149,10 @@ export class CompletionProgress {
   }
 
   /** The answer begins. Warnings from here on are about this answer. */
-  opened({ isConstrained, warnings }: ChatStream, hidesThinking: boolean): void {
-    this.#isConstrained = isConstrained;
+  opened(stream: Pick<ChatStream, "isConstrained" | "warnings">, hidesThinking: boolean): void {
+    this.#isConstrained = stream.isConstrained;
     this.#hidesThinking = hidesThinking;
-    this.warn(...warnings);
+    this.warn(...stream.warnings);
     this.#warningsBeforeAnswer = this.#warnings;
   }
 
@@ -288,6 +288,8 @@ export class CompletionProgress {
     const inputTokens = this.#usage?.inputTokens || null;
     const pieces = this.#firstTokenAt === null ? null : this.#pieces;
     const outputTokens = (this.#usage?.outputTokens || pieces) ?? this.#usage?.outputTokens ?? null;
+    // A whole call is one piece.
+    const shown = this.#toolCalls.length === 0 ? pieces : null;
     return {
       id: this.id,
       status: this.#status,
@@ -308,7 +310,7 @@ export class CompletionProgress {
         loadMs: this.#status === "loading" ? null : rounded(this.#loadMs),
         firstTokenMs: roundedDifference(this.#askedAt, this.#firstTokenAt),
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
-        tokensPerSecond: this.#tokensPerSecond(this.#hidesThinking ? pieces : outputTokens),
+        tokensPerSecond: this.#tokensPerSecond(this.#hidesThinking ? shown : outputTokens),
       },
       attempts: this.#attempts,
       cached: false,
