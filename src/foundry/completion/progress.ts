@@ -258,6 +258,11 @@ export class CompletionProgress {
     this.#text = json;
   }
 
+  /** How many more tokens than pieces a service that hides thinking counted; infinite where it counted none. */
+  get hiddenTokens(): number {
+    return this.#hidesThinking ? (this.#usage?.outputTokens || Infinity) - this.#pieces : 0;
+  }
+
   /** Whether the answer ended by itself and holds nothing but thinking. */
   get isOnlyReasoning(): boolean {
     const hasEnded = this.#finishReason === "stop" || this.#finishReason === null;

@@ -127,8 +127,8 @@ describe("CompletionProgress", () => {
   ])("has %s where the count has hidden thinking", (_what, calls, speed) => {
     let now = 0;
     const progress = new CompletionProgress(1, () => now);
-    progress.opened({ isConstrained: false, warnings: [] }, true);
     progress.asked("talker");
+    progress.opened({ isConstrained: false, warnings: [] }, true);
     for (let token = 0; token < 11; token++) {
       progress.countPiece();
       now += 100;
@@ -139,7 +139,22 @@ describe("CompletionProgress", () => {
       usage: { outputTokens: 50 },
       timing: { tokensPerSecond: speed },
     });
+    expect(progress.hiddenTokens).toBe(39);
   });
+
+  it.each([
+    [true, Infinity],
+    [false, 0],
+  ])(
+    "has hidden tokens where thinking may be hidden and nothing was counted: %s",
+    (hides, hidden) => {
+      const progress = new CompletionProgress(1, () => 0);
+      progress.asked("talker");
+      progress.opened({ isConstrained: false, warnings: [] }, hides);
+      progress.countPiece();
+      expect(progress.hiddenTokens).toBe(hidden);
+    },
+  );
 
   it("prefers the service's counts to its estimates", () => {
     const progress = new CompletionProgress(35, () => 0);
