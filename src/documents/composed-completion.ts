@@ -51,6 +51,8 @@ export class ComposedCompletion implements OpenedCompletion {
   /** One of its requests was sent. */
   #hasBegun = false;
   #answer: CompletionStream | null = null;
+  /** About the last answer, as long as there is one. */
+  #answerWarnings: readonly string[] = [];
   /** Those that an item of a batch need not ask again after an outage. */
   readonly #asked = new Map<string, Completion>();
   /** Ends those that run beside one that has failed. */
@@ -67,6 +69,7 @@ export class ComposedCompletion implements OpenedCompletion {
   snapshot(): Completion {
     const answer = this.#answer?.snapshot();
     const own = this.#step === null ? "queued" : "running";
+    const ofAnswer = answer === undefined ? [] : [...this.#answerWarnings, ...answer.warnings];
     return {
       ...(answer ?? NO_ANSWER),
       id: this.#parts.id,
@@ -77,7 +80,7 @@ export class ComposedCompletion implements OpenedCompletion {
         ...(answer ?? NO_ANSWER).timing,
         totalMs: this.#end?.totalMs ?? Math.round(performance.now() - this.#startedAt),
       },
-      warnings: [...new Set([...this.#warnings, ...(answer?.warnings ?? [])])],
+      warnings: [...new Set([...this.#warnings, ...ofAnswer])],
       details: this.details,
     };
   }
@@ -129,10 +132,6 @@ export class ComposedCompletion implements OpenedCompletion {
     return model;
   }
 
-  warn(warning: string): void {
-    this.#warnings.add(warning);
-  }
-
   /** Says which step begins, such as `Part 3 of 12`. */
   step(message: string): void {
     this.#step = message;
@@ -174,10 +173,14 @@ export class ComposedCompletion implements OpenedCompletion {
     return completion;
   }
 
-  /** The last one: its text is the answer. */
-  async *answer(request: CompletionRequest): AsyncGenerator<CompletionEvent, void> {
+  /** The last one: its text is the answer. The warnings are about it. */
+  async *answer(
+    request: CompletionRequest,
+    ...warnings: readonly string[]
+  ): AsyncGenerator<CompletionEvent, void> {
     const stream = this.#stream(request);
     this.#answer = stream;
+    this.#answerWarnings = warnings;
     try {
       for await (const event of stream) if (event.type !== "completed") yield event;
     } catch (thrown) {
