@@ -8,6 +8,7 @@ import {
   type CompletionUsage,
   type KnownModel,
   type StatusUpdate,
+  sumOf,
   THOUGHT_ALTHOUGH_OFF,
 } from "../foundry/index.js";
 import {
@@ -50,6 +51,8 @@ export class ComposedCompletion implements OpenedCompletion {
   /** One of its requests was sent. */
   #hasBegun = false;
   #answer: CompletionStream | null = null;
+  /** About the last answer, as long as there is one. */
+  #answerWarnings: readonly string[] = [];
   /** Those that an item of a batch need not ask again after an outage. */
   readonly #asked = new Map<string, Completion>();
   /** Ends those that run beside one that has failed. */
@@ -66,6 +69,7 @@ export class ComposedCompletion implements OpenedCompletion {
   snapshot(): Completion {
     const answer = this.#answer?.snapshot();
     const own = this.#step === null ? "queued" : "running";
+    const ofAnswer = answer === undefined ? [] : [...this.#answerWarnings, ...answer.warnings];
     return {
       ...(answer ?? NO_ANSWER),
       id: this.#parts.id,
@@ -76,7 +80,7 @@ export class ComposedCompletion implements OpenedCompletion {
         ...(answer ?? NO_ANSWER).timing,
         totalMs: this.#end?.totalMs ?? Math.round(performance.now() - this.#startedAt),
       },
-      warnings: [...new Set([...this.#warnings, ...(answer?.warnings ?? [])])],
+      warnings: [...new Set([...this.#warnings, ...ofAnswer])],
       details: this.details,
     };
   }
@@ -128,10 +132,6 @@ export class ComposedCompletion implements OpenedCompletion {
     return model;
   }
 
-  warn(warning: string): void {
-    this.#warnings.add(warning);
-  }
-
   /** Says which step begins, such as `Part 3 of 12`. */
   step(message: string): void {
     this.#step = message;
@@ -173,10 +173,14 @@ export class ComposedCompletion implements OpenedCompletion {
     return completion;
   }
 
-  /** The last one: its text is the answer. */
-  async *answer(request: CompletionRequest): AsyncGenerator<CompletionEvent, void> {
+  /** The last one: its text is the answer. The warnings are about it. */
+  async *answer(
+    request: CompletionRequest,
+    ...warnings: readonly string[]
+  ): AsyncGenerator<CompletionEvent, void> {
     const stream = this.#stream(request);
     this.#answer = stream;
+    this.#answerWarnings = warnings;
     try {
       for await (const event of stream) if (event.type !== "completed") yield event;
     } catch (thrown) {
@@ -265,12 +269,3 @@ const NO_ANSWER: Omit<Completion, "id" | "status" | "model" | "usage" | "warning
   attempts: null,
   cached: false,
 };
-
-const sumOf = (one: CompletionUsage, other: CompletionUsage): CompletionUsage => ({
-  inputTokens: sum(one.inputTokens, other.inputTokens),
-  outputTokens: sum(one.outputTokens, other.outputTokens),
-  estimated: one.estimated || other.estimated,
-});
-
-const sum = (one: number | null, other: number | null): number | null =>
-  one === null && other === null ? null : (one ?? 0) + (other ?? 0);

@@ -101,8 +101,8 @@ async function* answerWithin(
   } catch (thrown) {
     if (!composed.mayShorten(thrown) || maxTokens <= tokens) throw thrown;
   }
-  yield* composed.answer({ ...request, maxTokens: tokens });
-  composed.warn(
+  yield* composed.answer(
+    { ...request, maxTokens: tokens },
     `The answer had at most ${tokens} tokens instead of ${maxTokens}, which do not fit into the context of the model.`,
   );
 }

@@ -207,7 +207,14 @@ export class AllowedFolders {
     const roots: Root[] = [];
     for (const [at, folder] of this.#folders.entries()) {
       const name = this.#names[at] ?? "";
-      const real = await this.#onDisk(() => realFolder(folder), name);
+      let hasBegun = false;
+      const look = () => {
+        hasBegun = true;
+        return realFolder(folder);
+      };
+      const real = await inPool(look, ALLOWED_FILE_MS);
+      // Where it has not begun, other work holds it up.
+      if (real === LATE) throw refusals.lateDisk(hasBegun ? name : "FOUNDRY_FILES");
       if (real !== null) {
         roots.push({ folder, real, name: this.#folders.length === 1 ? null : name });
       }

@@ -127,16 +127,20 @@ function decodedAs(bytes: Buffer): Decoded {
   }
   // It drops a byte order mark.
   const text = new TextDecoder().decode(bytes);
-  if (isUtf8(bytes) || isMostlyValid(text)) return { text, encoding: "utf-8" };
+  const isMarked = bytes.subarray(0, UTF_8_MARK.length).equals(UTF_8_MARK);
+  if (isMarked || isUtf8(bytes) || isMostlyValid(text)) return { text, encoding: "utf-8" };
   return { text: fromWindows1252(bytes), encoding: "windows-1252" };
 }
+
+const UTF_8_MARK = Buffer.from("\uFEFF");
 
 /** What a decoder puts in place of bytes that are not UTF-8. */
 const REPLACEMENT = 0xfffd;
 
 /**
  * Whether decoded bytes were UTF-8 but for a few: a log that several programs write, or one that is cut off. In
- * windows-1252, hardly any character above ASCII decodes as UTF-8.
+ * windows-1252, hardly any character above ASCII decodes as UTF-8. Where the cut one is the only one above ASCII,
+ * nothing shows which of the two it was.
  */
 function isMostlyValid(text: string): boolean {
   let valid = 0;

@@ -104,7 +104,10 @@ async function ownStats(path: string): Promise<BigIntStats | null> {
   try {
     return await lstat(path, { bigint: true });
   } catch (thrown) {
-    if (systemCodeOf(thrown) === "ENOENT") return null;
+    const code = systemCodeOf(thrown);
+    if (code === "ENOENT") return null;
+    // Of its name: its folder was found.
+    if (code === "ENAMETOOLONG") throw new PathError("unreadable");
     throw thrown;
   }
 }

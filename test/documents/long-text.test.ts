@@ -350,6 +350,23 @@ describe("a request about long texts", () => {
     ]);
   });
 
+  it("says the token limit of an answer that is interrupted", async () => {
+    const piece = { choices: [{ delta: { content: "The secret" } }] };
+    const { baseUrl } = await engine(({ max_tokens: maxTokens }) =>
+      maxTokens === 4096 ? [OVERFLOW] : [piece, OVERFLOW],
+    );
+    const client = clientOf(baseUrl);
+    const texts = [textOf("a.txt", linesWith("x", 1, 20))];
+    const request = { ...REQUEST, model: CHATTER, maxTokens: 4096 };
+
+    const { state } = await composed(client, answerLong(client, { request, texts }));
+
+    expect(state).toMatchObject({ status: "interrupted", text: "The secret" });
+    expect(state.warnings).toEqual([
+      expect.stringMatching(/^The answer had at most \d+ tokens instead of 4096,/),
+    ]);
+  });
+
   it("asks a service that does not answer no more often than a completion does", async () => {
     let connections = 0;
     const { baseUrl } = await httpServer(({ socket }) => {

@@ -84,6 +84,8 @@ it("an allowed folder is not accessed while the disk does not answer other reads
 
   disk.resolve();
   expect(error.code).toBe("TIMEOUT");
+  expect(error.message).toContain("FOUNDRY_FILES");
+  expect(error.message).not.toContain("allowed");
   expect(asked).toEqual([]);
 });
 

@@ -25,6 +25,11 @@ describe("the bytes of a file", () => {
       "Köln, größer\ufffd",
     ],
     ["utf-8", Buffer.from("a \ufffd b"), "a \ufffd b"],
+    [
+      "utf-8",
+      Buffer.concat([Buffer.from("\uFEFFa log"), Buffer.from([0xfc]), Buffer.from("end")]),
+      "a log\ufffdend",
+    ],
   ])("are %s: %j", (encoding, bytes, text) => {
     expect(decode(bytes)).toEqual({ encoding, text });
   });

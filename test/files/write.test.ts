@@ -76,6 +76,14 @@ describe("a new file", () => {
     expect(await readFile(join(allowed, "a.md"), "utf8")).toBe("old");
   });
 
+  it.skipIf(!isPosix)("is refused for a name that is too long, not for its folder", async () => {
+    const { write } = await place();
+    await expect(write("x".repeat(600))).rejects.toMatchObject({
+      ...WRONG,
+      message: expect.stringContaining("could not be written"),
+    });
+  });
+
   it("replaces no file that was created after the check", async () => {
     const { allowed, folders } = await place();
     const [first, second] = [await folders.newFile("b.md"), await folders.newFile("b.md")];

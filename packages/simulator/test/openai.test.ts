@@ -23,7 +23,7 @@ describe("a plain OpenAI-compatible engine", () => {
     }
   });
 
-  it("answers a path that is not percent-encoded, on the same connection", async () => {
+  it("answers a path that is not percent-encoded", async () => {
     await using simulator = await startSimulator(OPTIONS);
     const answer = await get(simulator.url, "/v1/models/%zz");
     expect(answer.status).toBe(404);

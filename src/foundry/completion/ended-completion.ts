@@ -15,6 +15,8 @@ export interface EndedCompletion {
   /** `null`: it ended before its model was known. */
   readonly model: KnownModel | null;
   readonly isOnThisMachine: boolean;
+  /** Tokens that came before the first piece, at most: those of thinking that the service hides. */
+  readonly hiddenTokens: number;
 }
 
 interface EndContext {

@@ -9,6 +9,7 @@ import type {
   ReasoningMode,
 } from "./completion.js";
 import { CHARACTERS_PER_TOKEN } from "./prompt-size.js";
+import { sumOf } from "./usage.js";
 
 /** Below this, arrival times measure the network's buffers, not the model. */
 const SHORTEST_MEASURE_MS = 50;
@@ -49,7 +50,7 @@ export class CompletionProgress {
   #wasShownAsText = false;
   #charactersPerToken = CHARACTERS_PER_TOKEN;
   #isConstrained = false;
-  /** The count of the service has tokens that came before the first piece. */
+  /** The count of the service may have tokens that came before the first piece: thinking that is not shown. */
   #hidesThinking = false;
   #isDraft = false;
   #value: { readonly data: unknown; readonly method: AnswerMethod } | null = null;
@@ -148,10 +149,10 @@ export class CompletionProgress {
   }
 
   /** The answer begins. Warnings from here on are about this answer. */
-  opened({ isConstrained, warnings }: ChatStream, hidesThinking: boolean): void {
-    this.#isConstrained = isConstrained;
+  opened(stream: Pick<ChatStream, "isConstrained" | "warnings">, hidesThinking: boolean): void {
+    this.#isConstrained = stream.isConstrained;
     this.#hidesThinking = hidesThinking;
-    this.warn(...warnings);
+    this.warn(...stream.warnings);
     this.#warningsBeforeAnswer = this.#warnings;
   }
 
@@ -257,6 +258,11 @@ export class CompletionProgress {
     this.#text = json;
   }
 
+  /** How many more tokens than pieces a service that hides thinking counted; infinite where it counted none. */
+  get hiddenTokens(): number {
+    return this.#hidesThinking ? (this.#usage?.outputTokens || Infinity) - this.#pieces : 0;
+  }
+
   /** Whether the answer ended by itself and holds nothing but thinking. */
   get isOnlyReasoning(): boolean {
     const hasEnded = this.#finishReason === "stop" || this.#finishReason === null;
@@ -287,6 +293,8 @@ export class CompletionProgress {
     const inputTokens = this.#usage?.inputTokens || null;
     const pieces = this.#firstTokenAt === null ? null : this.#pieces;
     const outputTokens = (this.#usage?.outputTokens || pieces) ?? this.#usage?.outputTokens ?? null;
+    // A whole call is one piece.
+    const shown = this.#toolCalls.length === 0 ? pieces : null;
     return {
       id: this.id,
       status: this.#status,
@@ -307,7 +315,7 @@ export class CompletionProgress {
         loadMs: this.#status === "loading" ? null : rounded(this.#loadMs),
         firstTokenMs: roundedDifference(this.#askedAt, this.#firstTokenAt),
         totalMs: Math.round((this.#endedAt ?? this.#now()) - this.#startedAt),
-        tokensPerSecond: this.#tokensPerSecond(this.#hidesThinking ? pieces : outputTokens),
+        tokensPerSecond: this.#tokensPerSecond(this.#hidesThinking ? shown : outputTokens),
       },
       attempts: this.#attempts,
       cached: false,
@@ -317,13 +325,7 @@ export class CompletionProgress {
 
   /** With the tokens of the answers that were dropped. */
   #withEarlier(own: CompletionUsage): CompletionUsage {
-    const earlier = this.#earlierUsage;
-    if (earlier === null) return own;
-    return {
-      inputTokens: sum(earlier.inputTokens, own.inputTokens),
-      outputTokens: sum(earlier.outputTokens, own.outputTokens),
-      estimated: earlier.estimated || own.estimated,
-    };
+    return this.#earlierUsage === null ? own : sumOf(this.#earlierUsage, own);
   }
 
   #estimatedInputTokens(): number {
@@ -345,6 +347,3 @@ const rounded = (milliseconds: number | null): number | null =>
 
 const roundedDifference = (from: number | null, to: number | null): number | null =>
   from === null || to === null ? null : Math.round(to - from);
-
-const sum = (one: number | null, other: number | null): number | null =>
-  one === null && other === null ? null : (one ?? 0) + (other ?? 0);

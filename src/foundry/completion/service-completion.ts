@@ -246,6 +246,7 @@ export class ServiceCompletion {
       failure: this.#failure,
       model: this.#model,
       isOnThisMachine: this.#connection?.service.isOnThisMachine ?? false,
+      hiddenTokens: this.#progress.hiddenTokens,
     });
   }
 

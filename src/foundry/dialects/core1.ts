@@ -67,6 +67,8 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     } catch (thrown) {
       const failure = counted(thrown);
       if (!SILENT_ENDS.has(failure.code)) throw failure;
+      // It may have died of the request.
+      if ((await loadedModels(call).catch(() => null)) === null) throw failure;
       reason.attempts = attempts;
       throw reason;
     }

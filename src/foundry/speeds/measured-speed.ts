@@ -4,14 +4,18 @@ import type { Speed, SpeedMemory } from "./speed-memory.js";
 /** Remembers what a completion of this machine shows. */
 export function learnSpeed(
   memory: SpeedMemory | null,
-  { completion, model, isOnThisMachine }: EndedCompletion,
+  { completion, model, isOnThisMachine, hiddenTokens }: EndedCompletion,
 ): void {
-  const speed = isOnThisMachine ? measuredSpeed(completion) : null;
+  // The time to the first token would have that of hidden thinking.
+  const isMeasured = isOnThisMachine && hiddenTokens <= MOST_HIDDEN_TOKENS;
+  const speed = isMeasured ? measuredSpeed(completion) : null;
   // The service may have run another variant than the one that was chosen.
   const isOfModel = model !== null && model.id === completion.model;
   if (isOfModel && speed !== null) void memory?.learn(model, speed);
 }
 
+/** An answer without thinking may have a few tokens more than pieces. */
+const MOST_HIDDEN_TOKENS = 8;
 /** Below these, the figures are those of the connection and of the template. */
 const LEAST_ANSWER_TOKENS = 16;
 const LEAST_PROMPT_TOKENS = 200;

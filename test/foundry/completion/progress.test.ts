@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
+import type { ToolCall } from "../../../src/foundry/index.js";
+
+const CALL: ToolCall = { id: "1", name: "get_weather", arguments: {} };
 
 describe("CompletionProgress", () => {
   it("has no values before the answer begins", () => {
@@ -117,6 +120,41 @@ describe("CompletionProgress", () => {
     }
     expect(progress.snapshot().timing.tokensPerSecond).toBeNull();
   });
+
+  it.each<[what: string, calls: readonly ToolCall[], speed: number | null]>([
+    ["the speed of the pieces", [], 10],
+    ["no speed with a call of a tool, which is one piece", [CALL], null],
+  ])("has %s where the count has hidden thinking", (_what, calls, speed) => {
+    let now = 0;
+    const progress = new CompletionProgress(1, () => now);
+    progress.asked("talker");
+    progress.opened({ isConstrained: false, warnings: [] }, true);
+    for (let token = 0; token < 11; token++) {
+      progress.countPiece();
+      now += 100;
+    }
+    progress.counted({ inputTokens: 5, outputTokens: 50 });
+    progress.called(calls);
+    expect(progress.snapshot()).toMatchObject({
+      usage: { outputTokens: 50 },
+      timing: { tokensPerSecond: speed },
+    });
+    expect(progress.hiddenTokens).toBe(39);
+  });
+
+  it.each([
+    [true, Infinity],
+    [false, 0],
+  ])(
+    "has hidden tokens where thinking may be hidden and nothing was counted: %s",
+    (hides, hidden) => {
+      const progress = new CompletionProgress(1, () => 0);
+      progress.asked("talker");
+      progress.opened({ isConstrained: false, warnings: [] }, hides);
+      progress.countPiece();
+      expect(progress.hiddenTokens).toBe(hidden);
+    },
+  );
 
   it("prefers the service's counts to its estimates", () => {
     const progress = new CompletionProgress(35, () => 0);

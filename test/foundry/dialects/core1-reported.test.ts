@@ -206,4 +206,34 @@ describe("reported answers of core 1.x are understood:", () => {
     });
     expect(streams).toEqual([true, false, true].slice(0, attempts));
   });
+
+  it("a service that dies of the request without the schema is no failure of the model", async () => {
+    let chats = 0;
+    const dialect = await core1({
+      "/models/loaded": (response) => {
+        if (chats < 3) json([ID])(response);
+        else response.destroy();
+      },
+      "/v1/chat/completions": (response, body) => {
+        chats += 1;
+        if (!body.includes('"stream":true')) json(failed("Non-zero status code"), 500)(response);
+        else if (chats === 1) streamed("")(response);
+        else {
+          response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+          response.destroy();
+        }
+      },
+    });
+    const messages = [{ role: "user" as const, content: "Hi" }];
+    const request = {
+      model: knownModel(ID),
+      messages,
+      maxTokens: 64,
+      schema: { type: "object" },
+    };
+    await expect(dialect.chat(request, CALL)).rejects.toMatchObject({
+      code: "STREAM_INTERRUPTED",
+      attempts: 3,
+    });
+  });
 });

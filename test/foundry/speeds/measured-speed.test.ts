@@ -21,6 +21,8 @@ const completion = (facts: Partial<Completion> = {}): Completion => ({
 
 const { usage, timing } = completion();
 
+const ENDED = { failure: null, isOnThisMachine: true, hiddenTokens: 0 };
+
 it.each<[what: string, facts: Partial<Completion>, speed: unknown]>([
   ["all of it", {}, { tokensPerSecond: 20, promptTokensPerSecond: 500 }],
   [
@@ -53,15 +55,22 @@ it.each<[what: string, facts: Partial<Completion>, speed: unknown]>([
   expect(measuredSpeed(completion(facts))).toEqual(speed);
 });
 
+it("the speed of an answer with hidden thinking is not stored", async () => {
+  const memory = new SpeedMemory({ directory: await temporaryFolder("speeds-") });
+  const learnFor = (id: string, hiddenTokens: number): void => {
+    const done = completion({ model: id });
+    learnSpeed(memory, { ...ENDED, completion: done, model: knownModel(id), hiddenTokens });
+  };
+  learnFor("qwen3-generic-cpu:1", 20);
+  learnFor("phi-generic-cpu:1", 3);
+  await expect.poll(() => memory.ofId("phi-generic-cpu:1")).not.toBeNull();
+  expect(memory.ofId("qwen3-generic-cpu:1")).toBeNull();
+});
+
 it("the speed of a variant that replaced the chosen one is not stored for the chosen one", async () => {
   const memory = new SpeedMemory({ directory: await temporaryFolder("speeds-") });
   const learnFor = (id: string): void =>
-    learnSpeed(memory, {
-      completion: completion(),
-      failure: null,
-      model: knownModel(id),
-      isOnThisMachine: true,
-    });
+    learnSpeed(memory, { ...ENDED, completion: completion(), model: knownModel(id) });
   learnFor("phi-cuda-gpu:1");
   learnFor("phi-generic-cpu:1");
   await expect.poll(() => memory.ofId("phi-generic-cpu:1")).not.toBeNull();
