@@ -61,9 +61,8 @@ export interface WaitOptions {
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
-/** @internal */
+/** The wait of a call that began or joined the completion. */
 export interface BegunWaitOptions extends WaitOptions {
-  /** That of a call that began or joined the completion. */
   readonly session?: string | undefined;
 }
 

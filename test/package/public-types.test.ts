@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 
 const types = fileURLToPath(new URL("../../dist/types/", import.meta.url));
@@ -76,5 +78,17 @@ describe("the types of the library", () => {
     });
 
     expect(missing).toEqual([]);
+  });
+
+  test("compile by themselves, without the types of Node", async () => {
+    const strict = ["--strict", "--module", "nodenext", "--target", "es2022", "--noEmit"];
+    const browser = ["--lib", "es2022,dom", "--types", "", "--ignoreConfig"];
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      join(types, "..", "..", "node_modules", "typescript", "bin", "tsc"),
+      ...strict,
+      ...browser,
+      join(types, "index.d.ts"),
+    ]).catch((failed: { readonly stdout: string }) => failed);
+    expect(stdout).toBe("");
   });
 });
