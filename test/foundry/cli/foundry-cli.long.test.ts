@@ -233,7 +233,7 @@ describe("a start of the service", () => {
   it("ends although the service holds the command's pipes open", async () => {
     const cli = await cliThat({
       [NEW_START]: `
-        const service = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], { stdio: ["ignore", "inherit", "inherit"] });
+        const service = spawn(process.execPath, ["-e", "setTimeout(() => {}, 60_000)"], { detached: true, stdio: ["ignore", "inherit", "inherit"] });
         service.unref();
         appendFileSync(new URL("hanging", import.meta.url), service.pid + "\\n");
         console.log(JSON.stringify({ running: true, urls: ["http://127.0.0.1:48077"] }));`,
