@@ -25,6 +25,23 @@ function heldBy(client: FoundryClient) {
 
 const ANSWER = { text: "It is a simulated answer." };
 
+/** A batch with a result that was returned in part, and an item that runs. */
+const HALF_RETURNED = keepOf(
+  { id: "c-before-1", batchId: "b-before-1", status: "completed", endedAt: 5 },
+  {
+    batches: [
+      {
+        id: "b-before-1",
+        key: "same",
+        items: [
+          { id: "c-before-1", status: "completed", isTaken: true },
+          { id: "c-before-2", status: "running", isTaken: false },
+        ],
+      },
+    ],
+  },
+);
+
 describe("a completion held by the keeper", () => {
   it("is left to its process until the process ends", async () => {
     const { client, chats } = await talker(ANSWER);
@@ -129,35 +146,19 @@ describe("a completion held by the keeper", () => {
   it("is kept if it is a batch's result that was returned only in part", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);
-    const batchId = "b-before-1";
-    const items = [
-      { id: "c-before-1", status: "completed" as const, isTaken: true },
-      { id: "c-before-2", status: "running" as const, isTaken: false },
-    ];
-    const batches = [{ id: batchId, key: "same", items }];
-    const cut = keepOf({ id: "c-before-1", batchId, status: "completed", endedAt: 5 }, { batches });
     const process = owner();
-    held.keep(cut, process);
-    held.keep({ ...cut, completions: [] }, process);
+    held.keep(HALF_RETURNED, process);
+    held.keep({ ...HALF_RETURNED, completions: [] }, process);
     expect(held.foundOne("c-before-1")).not.toBeNull();
   });
 
   it("is kept if it was returned only in part before the rest of its batch was returned", async () => {
     const { client } = await talker(ANSWER);
     const { held } = heldBy(client);
-    const batchId = "b-before-1";
-    const items = [
-      { id: "c-before-1", status: "completed" as const, isTaken: true },
-      { id: "c-before-2", status: "running" as const, isTaken: false },
-    ];
-    const batches = [{ id: batchId, key: "same", items }];
     const process = owner();
-    held.keep(
-      keepOf({ id: "c-before-1", batchId, status: "completed", endedAt: 5 }, { batches }),
-      process,
-    );
-    held.keep(keepOf({ id: "c-before-2", batchId }), process);
-    held.release([], [batchId]);
+    held.keep(HALF_RETURNED, process);
+    held.keep(keepOf({ id: "c-before-2", batchId: "b-before-1" }), process);
+    held.release([], ["b-before-1"]);
     expect(held.foundOne("c-before-1")).not.toBeNull();
     expect(held.foundOne("c-before-2")).toBeNull();
   });

@@ -62,6 +62,13 @@ async function chat(answer: (response: ServerResponse, body: string) => void) {
   return events;
 }
 
+const WITH_SCHEMA = {
+  model: knownModel(ID),
+  messages: [{ role: "user" as const, content: "Hi" }],
+  maxTokens: 64,
+  schema: { type: "object" },
+};
+
 describe("reported answers of core 1.x are understood:", () => {
   it("a list of models with nothing but names and aliases (#876)", async () => {
     const entry = {
@@ -191,15 +198,7 @@ describe("reported answers of core 1.x are understood:", () => {
         else streamed("")(response);
       },
     });
-    const messages = [{ role: "user" as const, content: "Hi" }];
-    const request = {
-      model: knownModel(ID),
-      messages,
-      maxTokens: 64,
-      schema: { type: "object" },
-      tools,
-    };
-    await expect(dialect.chat(request, CALL)).rejects.toMatchObject({
+    await expect(dialect.chat({ ...WITH_SCHEMA, tools }, CALL)).rejects.toMatchObject({
       code: "INFERENCE_FAILED",
       detail: expect.stringContaining("Non-zero status code"),
       attempts,
@@ -224,14 +223,7 @@ describe("reported answers of core 1.x are understood:", () => {
         }
       },
     });
-    const messages = [{ role: "user" as const, content: "Hi" }];
-    const request = {
-      model: knownModel(ID),
-      messages,
-      maxTokens: 64,
-      schema: { type: "object" },
-    };
-    await expect(dialect.chat(request, CALL)).rejects.toMatchObject({
+    await expect(dialect.chat(WITH_SCHEMA, CALL)).rejects.toMatchObject({
       code: "STREAM_INTERRUPTED",
       attempts: 3,
     });
