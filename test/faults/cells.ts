@@ -16,7 +16,7 @@ const MISSING = "missing-generic-cpu:1";
 const CALLER = "caller-generic-cpu:1";
 const EMBEDDER = "qwen3-embedding-0.6b-generic-cpu:1";
 
-/** Short limits for the faults that reach one; all others end in a moment. */
+/** Short limits for the faults that reach one. */
 const PATIENCE = {
   timeoutMs: 3000,
   loadTimeoutMs: 3000,
@@ -25,6 +25,14 @@ const PATIENCE = {
   retry: { retries: RETRIES, initialPauseMs: 1, maxPauseMs: 1 },
   // The failures of a matrix would open the circuit.
   circuit: { failures: 1_000_000 },
+};
+
+/** A flood ends at a limit of bytes, after as much CPU time as the machine needs for them. */
+const FOR_FLOODS = {
+  timeoutMs: 60_000,
+  loadTimeoutMs: 60_000,
+  stallTimeoutMs: 60_000,
+  downloadStallMs: 60_000,
 };
 
 /** How an operation ended. */
@@ -230,7 +238,8 @@ async function outcomeOf({ dialect, operation, fault }: Cell): Promise<Outcome> 
     await proxy.onMove(proxy.url);
   }
   const where = isFound ? FOUND : { endpoint: proxy.url };
-  const client = new FoundryClient({ ...where, ...PATIENCE }, machineWith(home));
+  const limits = isFlood(fault) ? { ...PATIENCE, ...FOR_FLOODS } : PATIENCE;
+  const client = new FoundryClient({ ...where, ...limits }, machineWith(home));
   try {
     await operation.before?.(client);
     const from = proxy.requests.length;
@@ -262,7 +271,7 @@ async function declare(home: string, url: string): Promise<void> {
 }
 
 /** It takes the CPU time of this process, so that others at the same time would meet their limits. */
-const isFlood = ({ fault }: Cell): boolean => /50 MB|endless|bomb/.test(fault.name);
+const isFlood = (fault: Fault): boolean => /50 MB|endless|bomb/.test(fault.name);
 
 /** Several cells run concurrently, as most of them only wait; each flood runs alone. */
 export async function outcomesOf(cells: readonly Cell[], atOnce = 8): Promise<Map<string, string>> {
@@ -272,8 +281,8 @@ export async function outcomesOf(cells: readonly Cell[], atOnce = 8): Promise<Ma
       found.set(nameOf(cell), wordsOf(await outcomeOf(cell)));
     }
   };
-  const others = cells.filter((cell) => !isFlood(cell));
+  const others = cells.filter(({ fault }) => !isFlood(fault));
   await Promise.all(Array.from({ length: atOnce }, () => work(others)));
-  await work(cells.filter(isFlood));
+  await work(cells.filter(({ fault }) => isFlood(fault)));
   return found;
 }
