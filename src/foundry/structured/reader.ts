@@ -1,6 +1,7 @@
 import { FoundryError, formatDuration, LONGEST_CHECK_MS, withinTime } from "../../lib/index.js";
 import type { Extracted } from "./extract.js";
-import type { JsonSchema } from "./json-schema.js";
+import { invalidSchema, type JsonSchema } from "./json-schema.js";
+import type { SchemaCheck } from "./schema.js";
 
 /**
  * Reads the value out of the text of an answer.
@@ -25,14 +26,14 @@ export async function loadReader(schema: JsonSchema): Promise<ValueReader> {
     import("./schema.js"),
     import("./extract.js"),
   ]);
-  const check = schemaCheck(schema);
+  const check = compiled(() => schemaCheck(schema));
   return (text, isWhole) => inTime(() => extracted(text, check, isWhole));
 }
 
 /** @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema. */
 export async function loadCheck(schema: JsonSchema): Promise<ValueCheck> {
   const { schemaCheck } = await import("./schema.js");
-  const check = schemaCheck(schema);
+  const check = compiled(() => schemaCheck(schema));
   return (value) => inTime(() => check(value));
 }
 
@@ -40,6 +41,13 @@ export async function loadCheck(schema: JsonSchema): Promise<ValueCheck> {
 export async function loadRepair(): Promise<(text: string) => unknown> {
   const { repaired } = await import("./extract.js");
   return (text) => withinTime(LONGEST_CHECK_MS, () => repaired(text))?.value;
+}
+
+function compiled(compile: () => SchemaCheck): SchemaCheck {
+  const found = withinTime(LONGEST_CHECK_MS, compile);
+  if (found !== null) return found.value;
+  const limit = formatDuration(LONGEST_CHECK_MS);
+  throw invalidSchema(`it is so large that it cannot be compiled within ${limit}`);
 }
 
 function inTime<T>(work: () => T): T {

@@ -29,6 +29,8 @@ const OPTIONS: Options = {
   // A member may be called as one that each object inherits, such as `constructor`.
   ownProperties: true,
   logger: false,
+  // A definition that is referred to many times would be compiled as often.
+  inlineRefs: false,
   code: { regExp: Object.assign(patternOf, { code: "new RegExp" }) },
 };
 
@@ -72,17 +74,20 @@ export function schemaCheck(schema: JsonSchema): SchemaCheck {
     return (value) => (isValid(validate, value) ? [] : complaintsOf(validate.errors ?? []));
   } catch (thrown) {
     if (thrown instanceof FoundryError) throw thrown;
+    if (thrown instanceof RangeError) throw invalidSchema("it is nested too deeply");
     const reason = thrown instanceof Error ? thrown.message : "";
     throw invalidSchema(printable(reason, 300));
   }
 }
 
-/** Values are not deep, so only a schema without an end exhausts the stack. */
+/** Values are not deep, so only the schema can exhaust the stack. */
 function isValid(validate: (value: unknown) => boolean, value: unknown): boolean {
   try {
     return validate(value);
   } catch (thrown) {
-    if (thrown instanceof RangeError) throw invalidSchema("it refers to itself without an end");
+    if (thrown instanceof RangeError) {
+      throw invalidSchema("it refers to itself without an end, or is nested too deeply");
+    }
     throw thrown;
   }
 }

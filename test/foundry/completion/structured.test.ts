@@ -343,6 +343,28 @@ describe("a schema that is expensive to check", () => {
     expect(chats()).toHaveLength(1);
   });
 
+  it("is compiled once for each definition, however many references it has", async () => {
+    const names = Array.from({ length: 100 }, (_, index) => `a${index}`);
+    const large = {
+      properties: Object.fromEntries(names.map((name) => [name, { type: "integer", minimum: 1 }])),
+    };
+    const references = Array.from({ length: 200 }, () => ({ $ref: "#/$defs/large" }));
+    // 20,000 definitions would take longer than a schema may.
+    const read = await loadReader({ $defs: { large }, allOf: references });
+    expect(read('{"a1":0}', true)).toMatchObject({ complaints: [expect.stringContaining("a1")] });
+  });
+
+  it("is refused before anything is sent where it takes too long to compile", async () => {
+    const { client, chats } = await answering(["1"]);
+    const schema = { oneOf: Array.from({ length: 2000 }, (_, index) => ({ const: index })) };
+
+    await expect(client.complete({ prompt: "What?", schema })).rejects.toMatchObject({
+      code: "INVALID_ARGUMENT",
+      message: expect.stringContaining("cannot be compiled within"),
+    });
+    expect(chats()).toHaveLength(0);
+  });
+
   it.each([
     ["itself", { $ref: "#" }],
     ["itself among others", { allOf: [{ type: "object" }, { $ref: "#" }] }],
