@@ -58,7 +58,7 @@ export async function newAddress(): Promise<KeeperAddress> {
 
 /** A keeper in this process. It ends when it holds nothing. */
 export function keeperAt(address: KeeperAddress, client: FoundryClient): Promise<void> {
-  return runKeeper({ address, clientOf: () => client, lingerMs: 500 });
+  return runKeeper({ address, clientOf: () => client, lingerMs: 1500 });
 }
 
 /** A connection as a server has it, until the test has finished. */

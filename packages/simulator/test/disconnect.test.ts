@@ -100,7 +100,8 @@ describe("a client that does not read", () => {
     socket.write(
       `POST /v1/chat/completions HTTP/1.1\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
-    const request = await simulator.waitFor((s) => s.requests.find((r) => r.endedBy !== null));
+    const ended = () => simulator.requests.find((r) => r.endedBy !== null);
+    const request = await simulator.waitFor(ended, 60_000);
     expect(request.tokensGenerated).toBeLessThan(900_000);
     const text = (await buffer(socket)).toString();
     expect(text).toContain(

@@ -67,7 +67,7 @@ describe("the name in a load", () => {
 describe("a model in use", () => {
   it("is unloaded only after its last answer has ended", async () => {
     await using simulator = await startSimulator({ models: [TALKER], tokensPerSecond: 20 });
-    const answer = chat(simulator.url, { max_tokens: 6, stream: true });
+    const answer = chat(simulator.url, { max_tokens: 30, stream: true });
     await simulator.waitFor((s) => s.generating === 1);
     const refused = await get(simulator.url, "/models/unload/talker");
     expect(refused.status).toBe(500);

@@ -111,7 +111,7 @@ function madeModels(registers: boolean): readonly ModelOptions[] {
       },
       "slow-talk",
     ),
-    { ...MADE, id: "slow-load-generic-cpu:3", loadMs: 500, script: { tokens: SENTENCE } },
+    { ...MADE, id: "slow-load-generic-cpu:3", loadMs: 1500, script: { tokens: SENTENCE } },
     {
       ...MADE,
       id: "thinks-first-generic-cpu:1",
