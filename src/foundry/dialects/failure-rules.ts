@@ -41,7 +41,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /more system memory|out of memory|\bOOM\b|bad_alloc|failed to allocate|unable to allocate|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
+      /more system memory|out[ _]?of[ _]?(?:device[ _]?)?memory|\bOOM\b|bad[_ ]alloc|(?:failed to|unable to|could not) allocate|paging file is too small|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
     code: "INSUFFICIENT_MEMORY",
     message: (model, said) => `${model} needs more memory than is free.${said}`,
     action:

@@ -118,7 +118,7 @@ describe.each(foundry)("unusable models on %s", (_name, options) => {
 
   it("leave auto with their failure where there is no other model", async () => {
     const { client, simulator } = await start(options, [
-      { id: A, loadError: "bad allocation" },
+      { id: A, loadError: "Protobuf parsing failed" },
       EMBEDDER,
     ]);
     await expect(client.complete({ prompt, model: "auto" })).rejects.toMatchObject({

@@ -319,7 +319,18 @@ describeRefusals("INSUFFICIENT_MEMORY", [
     status: 500,
     says: "Load failed: bfc_arena.cc:376 void* onnxruntime::BFCArena::AllocateRawInternal(size_t, bool) Failed to allocate memory for requested buffer of size 1073741824",
   },
+  {
+    engine: "Foundry Local, of the cache of a generation (#435 of its toolkit)",
+    status: 500,
+    says: "Failed to handle OpenAI completion: Could not allocate the key-value cache buffer of shape: [batch_size (1), num_key_value_heads (8), max_length (27286), head_size (128)] for 28 layers. Try reducing the max_length requested or reducing the batch size.",
+  },
   { engine: "a C++ engine", status: 500, says: "std::bad_alloc" },
+  {
+    engine: "a C++ engine on Windows",
+    status: 500,
+    says: "Failed loading model m\nbad allocation",
+  },
+  { engine: "Direct3D", status: 500, says: "CreateCommittedResource failed: E_OUTOFMEMORY" },
 ]);
 
 describeRefusals("MODEL_NOT_FOUND", [
