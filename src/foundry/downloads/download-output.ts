@@ -148,8 +148,9 @@ const PREFIXES = [
   /^(?:[A-Za-z_]\w*\.)+\w*(?:Exception|Error): ?/,
 ];
 
+/** The names of exceptions of .NET end with the word: `System.IO.IOException: …`. */
 const COMPLAINS =
-  /\b(?:error|exception|ERR)\b|\b(?:failed|cannot|could not|unable|not found|not enough)\b/i;
+  /(?:error|exception|\bERR)\b|\b(?:failed|cannot|could not|unable|not found|not enough)\b/i;
 /** Stacks, advice, and complaints about other models that every command of some versions prints (#718). */
 const IS_NOISE = /^(?:at |--- |---> |Hint:|(?:\[[^\]]*\] ?)?Failed to process model #\d)/;
 /** Messages that say that it failed, and nothing else. */

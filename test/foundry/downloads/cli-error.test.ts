@@ -29,6 +29,13 @@ centralindia(timeout), southindia(timeout), jioindiawest(timeout).
       { reason: "network", clause: "Registry request failed across 8 region(s)" },
     ],
     [
+      "an error whose reason is on its second line",
+      `● error: IPC error 'op_handler_failed': Error downloading model qwen3-8b-generic-gpu:2: Error:
+System.UnauthorizedAccessException: Access to the path 'D:\\models\\Microsoft' is denied.
+   at System.IO.FileSystem.CreateDirectory(String, Byte[]) + 0x100`,
+      { reason: "unknown", clause: "Access to the path 'Microsoft' is denied" },
+    ],
+    [
       "#20",
       `[##############                      ] 40.15% [Time remaining < 8m]     7.8 MB/sFailed: Downloading deepseek-r1-distill-qwen-7b-cpu-int4
 Exception: Retry failed after 6 tries. Retry settings can be adjusted in ClientOptions.Retry. (No such host is known. (x.blob.core.windows.net:443))`,
