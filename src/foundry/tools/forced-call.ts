@@ -7,6 +7,8 @@ import { Brackets, writtenCalls } from "./written-calls.js";
 export const ANSWER_TOOL = "answer";
 /** With what an answer that is a call of it begins. */
 const ANSWERS = /^\s*(?:<tool_call>\s*)?(?:\[\s*)?\{\s*"name"\s*:\s*"answer"/;
+/** What is before the value in a call that broke off. */
+const BEFORE_VALUE = new RegExp(`${ANSWERS.source}\\s*,\\s*"(?:parameters|arguments)"\\s*:\\s*`);
 
 /**
  * An answer that the service holds to a schema as the call of a tool whose parameters the schema is. The
@@ -54,13 +56,13 @@ export class ForcedCall {
     return text;
   }
 
-  /** The arguments as text; the whole text where it holds no call. */
+  /** The arguments as text, also of a call that broke off; the whole text where it holds no call. */
   end(isWhole: boolean): ReadCalls {
     const written = writtenCalls(this.#text, () => undefined, isWhole).calls;
     // The value itself may have a member that is called `name`.
     const first = this.#pieces.calls[0] ?? written.find(({ name }) => name === ANSWER_TOOL);
     const given = first?.arguments;
     const json = typeof given === "string" ? given : JSON.stringify(given);
-    return { text: json ?? this.#text, calls: [], warnings: [] };
+    return { text: json ?? this.#text.replace(BEFORE_VALUE, ""), calls: [], warnings: [] };
   }
 }

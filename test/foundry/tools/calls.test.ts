@@ -563,6 +563,12 @@ describe("a forced tool call", () => {
     },
   );
 
+  it("leaves the begun value of a call that broke off", () => {
+    const forced = new ForcedCall();
+    forced.pushText('<tool_call>[{"name": "answer", "parameters": {"a": [1, 2');
+    expect(forced.end(false).text).toBe('{"a": [1, 2');
+  });
+
   it("is looked for without reading a long list again with each of its pieces", async () => {
     const read = (objects: number): void => {
       const forced = new ForcedCall();
