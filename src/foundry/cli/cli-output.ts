@@ -10,8 +10,11 @@ export type ServiceReport =
    * Only a probe shows whether that is true.
    */
   | { readonly kind: "running"; readonly urls: readonly string[] }
-  /** Addresses may remain from an earlier run; in one report of users a live one was among them. */
-  | { readonly kind: "stopped"; readonly urls: readonly string[] };
+  /**
+   * Addresses may remain from an earlier run; in one report of users a live one was among them.
+   * `starting`: it does not run yet, which takes minutes where it downloads execution providers.
+   */
+  | { readonly kind: "stopped" | "starting"; readonly urls: readonly string[] };
 
 /** The parsed output of a command about the service (docs/foundry-local.md, section 12). */
 export type CliAnswer =
@@ -110,12 +113,14 @@ function reportFrom(value: unknown): ServiceReport | null {
   const urls = urlsIn(named);
   if (urls.length === 0 && port !== undefined) urls.push(`http://127.0.0.1:${port}`);
   const isStopped = running === false || (running === undefined && STATE_STOPPED.test(state ?? ""));
+  if (STATE_STARTING.test(state ?? "")) return { kind: "starting", urls };
   if (isStopped) return { kind: "stopped", urls };
   // The JSON is about something else, or the service does not listen yet.
   return urls.length === 0 ? null : { kind: "running", urls };
 }
 
 const STATE_STOPPED = /^(?:not[ _-]?running|stopped)$/i;
+const STATE_STARTING = /^(?:initiali[sz]ing|starting)$/i;
 
 /** A bound on the braces that are tried as the beginning of an object. */
 const MAX_BEGINNINGS = 200;

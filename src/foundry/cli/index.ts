@@ -1,3 +1,4 @@
+export type { ServiceReport } from "./cli-output.js";
 export {
   type CliGeneration,
   type CliReport,

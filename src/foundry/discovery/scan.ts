@@ -1,7 +1,7 @@
 import { toFoundryError, untilAborted } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { isProcessAlive, type ListenerOwner, type Machine } from "../../platform/index.js";
-import type { FoundryCli } from "../cli/index.js";
+import type { FoundryCli, ServiceReport } from "../cli/index.js";
 import { type Attempt, type Found, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
 import { candidatesOf, isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
@@ -133,7 +133,7 @@ class Scan {
         if (report.isStartable === false) this.#cliState = "unstartable";
         return noneAt(location, report.what);
       }
-      const endpoint = await this.#verify(report.kind === "running", report.urls, location);
+      const endpoint = await this.#verify(report, location);
       const foundBy = cli.generation === "service" ? "service_status" : "server_status";
       return endpoint === null ? null : { endpoint, foundBy };
     });
@@ -141,11 +141,11 @@ class Scan {
 
   /** Probes the addresses that the command line reports. Returns the first that is good. */
   async #verify(
-    isRunning: boolean,
-    addresses: readonly string[],
+    { kind, urls: addresses }: ServiceReport,
     location: Location,
   ): Promise<string | null> {
-    const says = isRunning ? "says that it runs" : "says that it is not running";
+    const isRunning = kind === "running";
+    const says = SAYS[kind];
     const { urls, fault } = candidatesOf(addresses);
     if (isRunning && fault !== null) note(location, `${says}, but ${fault}`);
     const probed = await this.#probeAll(urls);
@@ -251,6 +251,12 @@ class Scan {
 }
 
 const NO_ANSWER = "had not answered by then";
+
+const SAYS = {
+  running: "says that it runs",
+  starting: "says that it is starting",
+  stopped: "says that it is not running",
+} as const;
 
 /** Another user's program could read the prompts and forge the answers. */
 const OTHER_USER = "what listens there is another user's, so it is not used";

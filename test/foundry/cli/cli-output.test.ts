@@ -98,6 +98,13 @@ describe("the text output of foundry server", () => {
 });
 
 describe("the JSON of foundry server", () => {
+  it("reports a server that is starting, which is not one that has stopped", () => {
+    expect(read('{"running":false,"state":"initializing"}')).toEqual({
+      kind: "report",
+      report: { kind: "starting", urls: [] },
+    });
+  });
+
   it("reports that it does not run", () => {
     expect(read('{"running":false,"state":"not_running"}')).toEqual(stopped());
     expect(read('{"state":"not_running"}')).toEqual(stopped());

@@ -63,6 +63,24 @@ describe("a service that does not run", () => {
     expect(found).toEqual({ endpoint: url, foundBy: "started" });
   });
 
+  it("is waited for while it is starting, for as long as that takes", async () => {
+    const { url } = await simulate();
+    const starting = JSON.stringify({ running: false, state: "initializing" });
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints: STOPPED },
+      "server start": {
+        afterwards: {
+          "server status": { printsAtFirst: [starting, starting, starting], prints: running(url) },
+        },
+      },
+    });
+
+    const { found } = await installation.discovery({ timing: { stoppedMs: 0 } }).search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "started" });
+  });
+
   it("is found by daemon.json while the command that starts it still runs", async () => {
     const { url } = await simulate();
     const installation = await Installation.make();
