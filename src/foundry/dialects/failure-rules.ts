@@ -34,7 +34,8 @@ const couldNotLoad = (model: string, said: string): string =>
 /** The first rule that matches decides. */
 export const RULES: readonly Rule[] = [
   {
-    pattern: /which is not registered|DownloadAndRegisterEps/i,
+    // ONNX Runtime says the last of a model that was compiled for a provider it does not have (#260).
+    pattern: /which is not registered|DownloadAndRegisterEps|implementation for EPContext/i,
     code: "EP_UNAVAILABLE",
     message: (model) => `${model} needs an execution provider that is not installed here.`,
     action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",

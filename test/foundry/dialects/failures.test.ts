@@ -68,6 +68,13 @@ describe("errorOfFailure", () => {
       "EP_UNAVAILABLE",
     ],
     [
+      "S: a model compiled for a missing execution provider",
+      500,
+      "Failed loading model x:1\nCould not find an implementation for EPContext(1) node with name 'QNNExecutionProvider_QNN_6418317120081008875_9_0'",
+      LOAD,
+      "EP_UNAVAILABLE",
+    ],
+    [
       "S: an argument out of range",
       500,
       "top_p must be between 0.0 and 1.0",
