@@ -91,9 +91,9 @@ export const RULES: readonly Rule[] = [
     action: "Ask again with a larger `maxTokens`.",
   },
   {
-    // The legacy service, also for a chat, which loads the model. The model is newer (#706).
-    pattern: /failed loading model/i,
-    also: /unknown value/i,
+    // Of GenAI, about a model that is newer (#706). The legacy service loads a model for a chat, too.
+    pattern: /failed loading model|load failed:/i,
+    also: /unknown value|unsupported model_type/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action:

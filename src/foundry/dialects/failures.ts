@@ -245,7 +245,11 @@ function byStatus(
   }
   const isGeneration = doing === "chat" && status === GENERATION_FAILED;
   if ((status !== null && status < 500 && !isGeneration) || INVALID_REQUEST.test(message)) {
-    const action = "Change what the message names, then try again.";
+    // The agent of the editor's toolkit answers so where a prompt is too long for an NPU.
+    const action =
+      hasReason || doing !== "chat"
+        ? "Change what the message names, then try again."
+        : "Shorten the prompt, which may be too long for the model, or use another model; the service's log may say more.";
     return fail("INVALID_REQUEST", "The service refused the request.", action);
   }
   // Inside a 200, only a status of its own makes an unknown error one that may pass.

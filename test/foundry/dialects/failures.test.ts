@@ -75,6 +75,13 @@ describe("errorOfFailure", () => {
       "EP_UNAVAILABLE",
     ],
     [
+      "S: a prompt that is too long for an NPU",
+      500,
+      "Non-zero status code returned while running GroupQueryAttention node. Status Message: cos_cache dimension 0 shall not be less than total_sequence_length.",
+      CHAT,
+      "CONTEXT_LENGTH_EXCEEDED",
+    ],
+    [
       "S: an argument out of range",
       500,
       "top_p must be between 0.0 and 1.0",
@@ -279,6 +286,22 @@ describe("errorOfFailure", () => {
     ["SERVICE_BUSY", 429, "Slow down", OTHER, true],
   ] as const)("sets `retryable` for %s", (code, status, message, subject, is) => {
     expect(errorOf(status, message, subject)).toMatchObject({ code, retryable: is });
+  });
+
+  it.each([
+    'Failed loading model x:1 Error parsing /c/genai_config.json: Unknown value "spatial_merge_size"',
+    'Load failed: genai_model_instance.cc:173 failed to create OGA config for model x:1: JSON Error: model:decoder: Unknown value "spatial_merge_size" at line 1 index 451',
+    "Load failed: genai_model_instance.cc:204 failed to load model x:1: Unsupported model_type in config.json: qwen9",
+  ])("advises an update where the model is newer than the service: %s", (words) => {
+    expect(errorOf(500, words, LOAD)).toMatchObject({
+      code: "LOAD_FAILED",
+      action: expect.stringContaining("update Foundry Local"),
+    });
+  });
+
+  it("advises a shorter prompt where a refused chat has no reason", () => {
+    expect(errorOf(400, "", CHAT).action).toMatch(/^Shorten the prompt/);
+    expect(errorOf(400, "", OTHER).action).not.toContain("prompt");
   });
 
   it("names the limit to raise where it ended a tool call", () => {
