@@ -255,7 +255,9 @@ function byStatus(
   // Inside a 200, only a status of its own makes an unknown error one that may pass.
   const retryable = status !== null;
   if (doing === "chat") {
-    const otherwise = "unload and load the model, restart the service, or use another model.";
+    // Core 1.0 and the legacy service refuse a prompt that is too long so, among others.
+    const shorten = hasReason ? "" : "shorten the prompt, ";
+    const otherwise = `${shorten}unload and load the model, restart the service, or use another model.`;
     const action = retryable
       ? `Try again; if it keeps failing, ${otherwise}`
       : `See the log of the service, ${otherwise}`;

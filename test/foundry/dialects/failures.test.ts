@@ -299,9 +299,10 @@ describe("errorOfFailure", () => {
     });
   });
 
-  it("advises a shorter prompt where a refused chat has no reason", () => {
+  it("advises a shorter prompt where a chat fails without a reason", () => {
     expect(errorOf(400, "", CHAT).action).toMatch(/^Shorten the prompt/);
     expect(errorOf(400, "", OTHER).action).not.toContain("prompt");
+    expect(errorOf(500, "", CHAT).action).toContain("shorten the prompt");
   });
 
   it("names the limit to raise where it ended a tool call", () => {
