@@ -16,6 +16,8 @@ const FIGURES: readonly RegExp[] = [
   // Foundry Local, core 1 and 2.
   /requires \d{1,12} total tokens \((?<input>\d{1,12}) input \+ (?<output>\d{1,12}) output\).{0,300}maximum context length of (?<limit>\d{1,12})/is,
   /input_ids size \((?<input>\d{1,12})\).{0,300}exceeds max length \((?<limit>\d{1,12})\)/is,
+  // All of its versions, of a text to embed.
+  /max_length \(\d{1,12}\) cannot be greater than model context_length \((?<limit>\d{1,12})\)/i,
   // vLLM up to 0.9, OpenAI, llama-cpp-python, OpenRouter.
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,300}\((?<input>\d{1,12}) (?:in the messages|in your prompt|of text input)[,;] (?<output>\d{1,12}) (?:in|for) the (?:completion|output)\)/is,
   // vLLM: "'max_tokens' is too large: 5000. This model's … and your request has 18 input tokens".

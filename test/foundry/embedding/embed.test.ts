@@ -254,6 +254,11 @@ describe("an answer with embeddings", () => {
     ["Ollama", 400, "the input length exceeds the context length"],
     ["LiteLLM", 400, "litellm.ContextWindowExceededError: too many tokens"],
     ["an engine that answers 200", 200, "context length exceeded"],
+    [
+      "Foundry Local",
+      500,
+      "Inference failed: max_length (9003) cannot be greater than model context_length (4096)",
+    ],
   ])(
     "that a text is too long is reported in terms of texts: %s",
     async (_engine, status, message) => {
