@@ -46,7 +46,7 @@ export const RULES: readonly Rule[] = [
     code: "INSUFFICIENT_MEMORY",
     message: (model, said) => `${model} needs more memory than is free.${said}`,
     action:
-      "Unload another model, close programs, or choose a smaller model, a smaller variant or a shorter prompt.",
+      "Unload another model or restart the service, close programs, or choose a smaller model, a smaller variant or a shorter prompt.",
   },
   {
     pattern:
