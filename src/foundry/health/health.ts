@@ -170,9 +170,9 @@ async function examine(
   const { loader, service } = connection;
   const { dialect, pid, latencyMs } = live;
   const { isLoading } = loader;
-  const listMs = Math.min(LIST_MS, timeoutMs);
+  const listMs = isLoading && dialect.can.listsWaitForLoads ? null : Math.min(LIST_MS, timeoutMs);
   const { isHere, listing, figures } = await service.detailChecks
-    .get("details", () => detailsOf(service, pid, isLoading ? null : listMs))
+    .get("details", () => detailsOf(service, pid, listMs))
     .wait({ signal });
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
@@ -267,7 +267,7 @@ const livenessOf = (
 ): Promise<Live | FoundryError> =>
   service.livenessChecks.get("liveness", () => checkLiveness(service, wholeMs)).wait({ signal });
 
-/** @param listMs `null` while one of our loads runs: the service is busy, and the list would wait. */
+/** @param listMs `null` while one of our loads runs for which the list would wait. */
 async function detailsOf(
   service: Service,
   pid: number | null,

@@ -146,6 +146,17 @@ describe("a health check", () => {
     await loading;
   });
 
+  it("during a load of this client shows what is loaded where lists do not wait for loads", async () => {
+    const other = { id: "other-generic-cpu:1", loaded: true };
+    const simulator = await simulate({ dialect: "C1", models: [talker, other], loadMs: 600_000 });
+    const client = clientOf(simulator.url);
+    const loading = client.loadModel("talker").catch(() => null);
+    await simulator.waitFor(() => askedOf(simulator, "/models/load/").length === 1);
+    expect(await client.healthCheck()).toMatchObject({ busy: true, loadedModels: [other.id] });
+    await client.close();
+    await loading;
+  });
+
   it("reports a missing answer instead of busy where lists do not wait for loads", async () => {
     const server = await answering({
       "/status": { modelDirPath: "/nowhere" },
