@@ -51,9 +51,13 @@ type Validator = ReturnType<typeof validatorOf>;
 const schemaValidators = new Map<boolean, Validator>();
 
 function schemaValidatorOf(isOld: boolean): Validator {
-  const known = schemaValidators.get(isOld) ?? validatorOf(isOld, OPTIONS);
-  schemaValidators.set(isOld, known);
-  return known;
+  const known = schemaValidators.get(isOld);
+  if (known !== undefined) return known;
+  const made = validatorOf(isOld, OPTIONS);
+  // Kept only when that is done: one whose compilation a time limit ended could never be used again.
+  made.validateSchema({});
+  schemaValidators.set(isOld, made);
+  return made;
 }
 
 /**
