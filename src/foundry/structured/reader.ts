@@ -22,18 +22,13 @@ export type ValueCheck = (value: unknown) => readonly string[];
  * @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema.
  */
 export async function loadReader(schema: JsonSchema): Promise<ValueReader> {
-  const [{ schemaCheck }, { extracted }] = await Promise.all([
-    import("./schema.js"),
-    import("./extract.js"),
-  ]);
-  const check = compiled(() => schemaCheck(schema));
+  const [check, { extracted }] = await Promise.all([compiled(schema), import("./extract.js")]);
   return (text, isWhole) => inTime(() => extracted(text, check, isWhole));
 }
 
 /** @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema. */
 export async function loadCheck(schema: JsonSchema): Promise<ValueCheck> {
-  const { schemaCheck } = await import("./schema.js");
-  const check = compiled(() => schemaCheck(schema));
+  const check = await compiled(schema);
   return (value) => inTime(() => check(value));
 }
 
@@ -43,8 +38,11 @@ export async function loadRepair(): Promise<(text: string) => unknown> {
   return (text) => withinTime(LONGEST_CHECK_MS, () => repaired(text))?.value;
 }
 
-function compiled(compile: () => SchemaCheck): SchemaCheck {
-  const found = withinTime(LONGEST_CHECK_MS, compile);
+async function compiled(schema: JsonSchema): Promise<SchemaCheck> {
+  const { prepareCheck, schemaCheck } = await import("./schema.js");
+  // Without a limit, which a busy machine would exceed: it is the same for all schemas.
+  prepareCheck(schema);
+  const found = withinTime(LONGEST_CHECK_MS, () => schemaCheck(schema));
   if (found !== null) return found.value;
   const limit = formatDuration(LONGEST_CHECK_MS);
   throw invalidSchema(`it is so large that it cannot be compiled within ${limit}`);

@@ -60,6 +60,11 @@ function schemaValidatorOf(isOld: boolean): Validator {
   return made;
 }
 
+/** Compiles what {@link schemaCheck} of a schema needs besides that schema. */
+export const prepareCheck = (schema: JsonSchema): void => {
+  schemaValidatorOf(isDraft07(schema));
+};
+
 /**
  * The check of values by a schema.
  *
