@@ -54,6 +54,7 @@ export class ModelOrder {
   #failedAt: number | null = null;
   #chosen: ResolvedModel | null = null;
   #isExhausted = false;
+  #prefersCode = true;
 
   /** @param maxTokens Of the answer, where the request does not say. */
   constructor(request: CompletionRequest, messages: readonly ChatMessage[], maxTokens: number) {
@@ -64,7 +65,7 @@ export class ModelOrder {
     let computed: RequestNeeds | null = null;
     const needs = (): RequestNeeds => {
       computed ??= needsOf(request, messages, maxTokens);
-      return computed;
+      return { ...computed, code: computed.code && this.#prefersCode };
     };
     this.wish = { needs, without: this.#without };
   }
@@ -121,6 +122,8 @@ export class ModelOrder {
       this.#failed.push({ name: chosen.model.id, error });
       this.#without.add(modelKey(chosen.model));
       this.#failedAt = this.#at;
+      // Where the list does not say what is downloaded, all models for code may be missing.
+      if (error.code === "MODEL_NOT_CACHED") this.#prefersCode = false;
       if (this.#without.size < MOST_AUTO_TRIES) return true;
     } else if (this.#failedAt !== this.#at) {
       this.#failed.push({ name: this.name ?? "", error });

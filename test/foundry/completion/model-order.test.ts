@@ -1,6 +1,6 @@
 import type { SimulatorOptions } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
-import { askedOf, clientOf, simulate } from "../fixtures.js";
+import { askedOf, clientOf, simulate, simulateFar } from "../fixtures.js";
 
 type Models = NonNullable<SimulatorOptions["models"]>;
 
@@ -184,6 +184,20 @@ describe.each(foundry)("auto on %s", (_name, options) => {
   it("may be one of several models in order of preference", async () => {
     const { client } = await start(options, [{ id: A, loaded: true }]);
     const { model, warnings } = await client.complete({ prompt, models: ["nope", "auto"] });
+    expect(model).toBe(A);
+    expect(warnings).toHaveLength(2);
+  });
+});
+
+describe("auto where nothing says what is downloaded", () => {
+  it("prefers no second model for code after one that is not downloaded", async () => {
+    const missing = ["one", "two", "three"].map((name) => ({
+      id: `${name}-coder-generic-cpu:1`,
+      downloaded: false,
+    }));
+    const simulator = await simulateFar({ dialect: "C2", models: [{ id: A }, ...missing] });
+    const request = { prompt: "Fix this function: f(", model: "auto" };
+    const { model, warnings } = await clientOf(simulator.url).complete(request);
     expect(model).toBe(A);
     expect(warnings).toHaveLength(2);
   });
