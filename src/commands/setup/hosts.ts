@@ -184,7 +184,8 @@ export const HOSTS: readonly HostKind[] = [
         : xdgConfig(machine, "goose", "config.yaml");
     },
     entry: ({ command, args, env }) => ({
-      name: "Foundry Local",
+      // The key of the entry: Goose writes under the key that it makes of the name.
+      name: "foundry-local",
       description: "Language models on this machine",
       type: "stdio",
       enabled: true,
@@ -207,11 +208,17 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: "Start a new session.",
   },
   {
-    // https://google-gemini.github.io/gemini-cli/docs/tools/mcp-server.html
+    // https://geminicli.com/docs/tools/mcp-server, https://geminicli.com/docs/reference/configuration
     id: "gemini-cli",
     title: "Gemini CLI",
     ...COMMON,
-    file: (machine) => inHome(machine, ".gemini", "settings.json"),
+    file: (machine) =>
+      join(
+        machine,
+        variable(machine, "GEMINI_CLI_HOME") ?? machine.home,
+        ".gemini",
+        "settings.json",
+      ),
     afterwards: "Start a new session.",
   },
   {

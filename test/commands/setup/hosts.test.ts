@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { evidenceOf, HOSTS, hostsFor } from "../../../src/commands/setup/hosts.js";
 import {
+  ENTRY_NAME,
   flagsIn,
   isOurs,
   mainFileIn,
@@ -76,6 +77,7 @@ describe("the files of the hosts", () => {
       CLAUDE_CONFIG_DIR: "/claude",
       CODEX_HOME: "/codex",
       COPILOT_HOME: "/copilot",
+      GEMINI_CLI_HOME: "/gemini",
     };
     expect(filesOn("linux")).toMatchObject({
       "claude-desktop": "/home/jürgen m/.config/Claude/claude_desktop_config.json",
@@ -89,8 +91,15 @@ describe("the files of the hosts", () => {
       goose: "/cfg/goose/config.yaml",
       codex: "/codex/config.toml",
       "copilot-cli": "/copilot/mcp-config.json",
+      "gemini-cli": "/gemini/.gemini/settings.json",
       opencode: "/cfg/opencode/opencode.json",
     });
+  });
+
+  it("name the entry of Goose as its key, under which Goose writes changes", () => {
+    const goose = HOSTS.find(({ id }) => id === "goose");
+    const entry = goose?.entry({ command: "node", args: [], env: {} });
+    expect(entry?.["name"]).toBe(ENTRY_NAME);
   });
 
   it("mark a host as installed by their folder", () => {
