@@ -177,7 +177,7 @@ describe("an entry in TOML", () => {
 
   it.each([
     ["a = ", "not valid TOML"],
-    ["a = 1\na = 2\n", "not valid TOML"],
+    ["a = 1\na = 2\n", "not valid TOML in line 2"],
     ["mcp_servers = { b = { command = 'b' } }\n", "might be changed"],
     ["mcp_servers = 1\n", "not an object"],
   ])("is refused for %j with a message", (text, words) => {
@@ -228,7 +228,7 @@ describe("an entry in YAML", () => {
 
   it.each([
     ["a: [", "not valid YAML"],
-    ["a: 1\na: 2\n", "not valid YAML"],
+    ["a: 1\na: 2\n", "not valid YAML in line 2"],
     ["- a\n", "not an object"],
     ["extensions: {b: {cmd: b}}\n", "in braces"],
     ["extensions: text\n", "not an object"],

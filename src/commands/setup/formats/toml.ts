@@ -1,4 +1,4 @@
-import { parse, stringify } from "smol-toml";
+import { parse, stringify, TomlError } from "smol-toml";
 import { CannotEdit, type Format, type Place } from "./format.js";
 
 /**
@@ -10,10 +10,8 @@ export const toml: Format = {
     try {
       return parse(text, { integersAsBigInt: "asNeeded" });
     } catch (error) {
-      const [reason = ""] = error instanceof Error ? error.message.split("\n") : [];
-      throw new CannotEdit(
-        `it is not valid TOML: ${reason.replace(/^Invalid TOML document: /, "")}`,
-      );
+      const where = error instanceof TomlError ? ` in line ${error.line}` : "";
+      throw new CannotEdit(`it is not valid TOML${where}`);
     }
   },
 

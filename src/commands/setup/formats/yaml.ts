@@ -75,7 +75,7 @@ function documentOf(text: string) {
   if (error !== undefined) {
     const line = error.linePos?.[0].line;
     const where = line === undefined ? "" : ` in line ${line}`;
-    throw new CannotEdit(`it is not valid YAML: ${error.message.split(" at line")[0]}${where}`);
+    throw new CannotEdit(`it is not valid YAML${where}`);
   }
   return document;
 }
