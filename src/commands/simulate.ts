@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import {
@@ -22,6 +22,7 @@ import { systemCodeOf } from "../lib/index.js";
 import { onTermination } from "../platform/index.js";
 import { decimalNumber } from "../setting-schemas.js";
 import { misuse, readArguments, refused } from "./arguments.js";
+import { jsonIn } from "./ask/input.js";
 import { EXIT } from "./command-line.js";
 import { asTyped } from "./typed-command.js";
 
@@ -30,8 +31,8 @@ const LAPTOP = { tokensPerSecond: 20, firstTokenMs: 300, loadMs: 2000, downloadM
 
 const HELP = `Usage: foundry-local-mcp simulate [flags]
 
-Be a Foundry Local on a port of this machine: its routes, its errors, its timing, its mistakes.
-The text is simulated and says so. The first line on stdout is the URL; ends at Ctrl-C or SIGTERM.
+Simulates a Foundry Local on a port of this machine, with its routes, errors, timing and mistakes.
+Its text is simulated and says so. The first line on stdout is the URL. Ctrl+C or SIGTERM ends it.
 
   --port N                 default 0: any that is free
   --dialect D              ${DIALECTS.join(" or ")}; default C2, the open-source core;
@@ -216,8 +217,10 @@ async function started(flags: Flags, modelCachePath: string): Promise<Simulator>
 
 async function answersOf(file: string | undefined): Promise<readonly ScriptedAnswer[]> {
   if (file === undefined) return [];
+  const answers = await jsonIn(file, new AbortController().signal);
   try {
-    return answersFromJson(JSON.parse(await readFile(file, "utf8")));
+    if (answers === undefined) throw new Error("it is not valid JSON");
+    return answersFromJson(answers);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw refused("simulate", "answers", file, `a JSON file with a list of answers; ${why}`);

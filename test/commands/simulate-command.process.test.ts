@@ -179,7 +179,8 @@ describe("foundry-local-mcp simulate", () => {
 
   // The default service answers with loaded models only.
   it.each([[["--dialect", "openai"]], [[]]])("sends the answers of a file: %j", async (dialect) => {
-    const file = await answersFile('[{"match": "/^HELLO/i", "reply": "Scripted."}]');
+    // With the byte order mark that Windows writes.
+    const file = await answersFile('\uFEFF[{"match": "/^HELLO/i", "reply": "Scripted."}]');
     const { written, output } = collected();
     const ended = simulate([...dialect, "--answers", file], output);
     const url = await firstLine(written);
@@ -193,7 +194,7 @@ describe("foundry-local-mcp simulate", () => {
 
   it.each([
     ['[{"match": "a"}]', "answers[0]: has none of reply, toolCalls"],
-    ["[", "JSON"],
+    ["[", "list of answers; it is not valid JSON. See"],
   ])("refuses an invalid file of answers with the reason: %s", async (text, why) => {
     const file = await answersFile(text);
     await expect(simulate(["--answers", file], collected().output)).rejects.toMatchObject({

@@ -71,14 +71,18 @@ export async function requestOf({
 
 /** @throws FoundryError `INVALID_SETTING` for a file that cannot be read, is no JSON object or is nested too deeply. */
 export async function schemaIn(file: string, signal: AbortSignal): Promise<JsonSchema> {
-  const name = JSON.stringify(file);
-  const text = decoded(await bytesOf(createReadStream(file), { name, signal }), name);
-  const schema = z.record(z.string(), z.unknown()).safeParse(jsonFrom(text));
+  const schema = z.record(z.string(), z.unknown()).safeParse(await jsonIn(file, signal));
   if (schema.success) return schema.data;
   throw misuse(
-    `${name} is not a JSON Schema, or is nested too deeply.`,
+    `${JSON.stringify(file)} is not a JSON Schema, or is nested too deeply.`,
     "Give a file with a JSON object.",
   );
+}
+
+/** The value of a JSON file in any encoding of {@link requestOf}; `undefined` if it is not valid JSON. */
+export async function jsonIn(file: string, signal: AbortSignal): Promise<unknown> {
+  const name = JSON.stringify(file);
+  return jsonFrom(decoded(await bytesOf(createReadStream(file), { name, signal }), name));
 }
 
 const isImage = (bytes: Buffer): boolean => imageTypeOf(bytes) !== null;
@@ -150,7 +154,7 @@ function unreadable(name: string, error: Error): FoundryError {
   const code = systemCodeOf(error) ?? "";
   const reason = REASONS[code] ?? `cannot be read (${code})`;
   return new FoundryError("INVALID_SETTING", `${name} ${reason}.`, {
-    action: "Give the path of a text file or an image.",
+    action: "Give the path of a file that can be read.",
     cause: error,
   });
 }
