@@ -254,9 +254,10 @@ export function misspelledSettings(environment: Environment): MisspelledSetting[
 const mostTypos = (name: SettingName): number => (name.length < "FOUNDRY_".length + 5 ? 1 : 2);
 
 /** Every setting with its flag, default and meaning, for `--help`. */
-export function describeSettings(): string {
+export function describeSettings(broken: (text: string) => readonly string[]): string {
   return SETTING_NAMES.map((name) => {
     const { defaultText, meaning } = SETTINGS[name];
-    return `  ${name}, --${flagOf(name)}  (default: ${defaultText})\n      ${meaning}`;
+    const title = `  ${name}, --${flagOf(name)}  (default: ${defaultText})`;
+    return [title, ...broken(meaning).map((line) => `      ${line}`)].join("\n");
   }).join("\n");
 }

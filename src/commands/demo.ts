@@ -12,7 +12,7 @@ import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { readArguments } from "./arguments.js";
 import { EXIT } from "./command-line.js";
-import { printHelp, type Screen, terminalScreen } from "./terminal.js";
+import { printHelp, type Screen, SETTINGS_NOTE, terminalScreen } from "./terminal.js";
 
 const HELP = `Usage: foundry-local-mcp demo [flags]
 
@@ -21,8 +21,7 @@ answer that streams in. It runs on a simulated Foundry Local, without a model.
 
   --endpoint URL   run on the service at this address instead
 
-Settings of the server are flags here, too: see foundry-local-mcp --help.
-`;
+${SETTINGS_NOTE}`;
 
 const PROMPT = "In two sentences: what is good about a language model on one's own machine?";
 const MAX_TOKENS = 200;

@@ -1,7 +1,7 @@
 import { meantName, printable, VERSION } from "../lib/index.js";
 import { describeSettings } from "../settings.js";
 import { EXIT } from "./command-line.js";
-import { paragraph, printHelp } from "./terminal.js";
+import { paragraph, printHelp, SETTINGS_NOTE, wrapped } from "./terminal.js";
 import { asTyped } from "./typed-command.js";
 
 const HELP = `foundry-local-mcp ${VERSION}: an MCP server for Microsoft Foundry Local.
@@ -24,13 +24,13 @@ For programs
   serve           speak MCP over stdin and stdout; the default, and what a host starts
                   serve --http [HOST:PORT] serves many hosts over HTTP instead, by
                   default at 127.0.0.1:8765
-  simulate        be a Foundry Local for tests and for machines without one
+  simulate        simulate a Foundry Local, for tests and for machines without one
 
   help, --help, -h          this text; help COMMAND explains one command
   version, --version, -v    the version
 
 Settings, as environment variables or as flags of these commands; a flag outranks its variable
-${describeSettings()}
+${describeSettings((text) => wrapped(text, 94))}
 `;
 
 const SERVE_HELP = `Usage: foundry-local-mcp serve [flags]
@@ -43,8 +43,7 @@ In a terminal it waits for messages of the protocol until Ctrl+C.
                        address that other machines reach needs FOUNDRY_HTTP_KEY, which clients send
                        as Authorization: Bearer KEY
 
-Settings of the server are flags here, too: see foundry-local-mcp --help.
-`;
+${SETTINGS_NOTE}`;
 
 export const help = async (): Promise<number> => printHelp(HELP);
 export const serveHelp = async (): Promise<number> => printHelp(SERVE_HELP);

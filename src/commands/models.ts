@@ -6,7 +6,7 @@ import { terminalWords } from "../terminal-words.js";
 import { misuse, readArguments } from "./arguments.js";
 import { clientCommand } from "./client-command.js";
 import { EXIT } from "./command-line.js";
-import { type Column, columnLines, printHelp, widthOf } from "./terminal.js";
+import { type Column, columnLines, printHelp, SETTINGS_NOTE, widthOf } from "./terminal.js";
 
 const HELP = {
   models: `Usage: foundry-local-mcp models [flags]
@@ -45,7 +45,7 @@ const listFlags = z.object({ json: z.boolean().default(false) });
 /** `foundry-local-mcp models`: the list of models, for a person or a script. */
 export async function models(args: readonly string[]): Promise<number> {
   const { own, flags, asksForHelp } = readArguments("models", args, listFlags);
-  if (asksForHelp) return printHelp(HELP.models);
+  if (asksForHelp) return printHelp(`${HELP.models}\n${SETTINGS_NOTE}`);
   return clientCommand({ flags }, async ({ client, signal, notes }) => {
     const list = await client.listModels({ signal, onStatus: notes.progress });
     notes.clear();
@@ -124,7 +124,7 @@ const commandOf =
   async (args: readonly string[]): Promise<number> => {
     const accepted = { takesWords: true };
     const { own, words, flags, asksForHelp } = readArguments(work, args, workFlags, accepted);
-    if (asksForHelp) return printHelp(HELP[work]);
+    if (asksForHelp) return printHelp(`${HELP[work]}\n${SETTINGS_NOTE}`);
     const [name] = words;
     if (name === undefined || words.length > 1) {
       const example = `\`foundry-local-mcp ${work} phi-4-mini\``;

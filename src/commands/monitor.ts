@@ -13,6 +13,7 @@ import {
   columnLines,
   type Output,
   printHelp,
+  SETTINGS_NOTE,
   terminalScreen,
   widthOf,
 } from "./terminal.js";
@@ -28,7 +29,8 @@ nothing and asks no model. Where the output is no terminal, the view is written 
 
 Not visible: servers of other users, of containers and of other machines, servers with FOUNDRY_KEEP=never,
 and programs that use the library. A server appears a second after its first request.
-`;
+
+${SETTINGS_NOTE}`;
 
 const schema = z.object({ json: z.boolean().default(false), once: z.boolean().default(false) });
 

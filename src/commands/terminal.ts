@@ -186,6 +186,10 @@ export const textColumns = ({ isTTY, columns }: Size): number =>
 export const paragraph = (text: string, output: Size): string =>
   `${wrapped(text, textColumns(output)).join("\n")}\n`;
 
+/** The last line of the help of each command that takes the settings. */
+export const SETTINGS_NOTE =
+  "Settings of the server are flags here, too: see foundry-local-mcp --help.\n";
+
 /**
  * Writes a help, or another text about this program, to stdout, with the commands as they are typed here.
  *

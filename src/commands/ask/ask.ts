@@ -6,7 +6,13 @@ import { showAnswer } from "../answer.js";
 import { readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
-import { printHelp, type TextOutput, textColumns, WrappedText } from "../terminal.js";
+import {
+  printHelp,
+  SETTINGS_NOTE,
+  type TextOutput,
+  textColumns,
+  WrappedText,
+} from "../terminal.js";
 import { requestOf, schemaIn } from "./input.js";
 
 const HELP = `Usage: foundry-local-mcp ask "QUESTION" [flags]
@@ -26,8 +32,7 @@ is added to the question; with - or without a question it is the question.
 What it waits for, warnings and errors go to stderr. Ctrl+C stops the answer.
 Exit code 0 for an answer, 1 for a failure, 2 for a wrong argument, 3 if no service answers, 4 if the
 model is not there or not downloaded, 130 after Ctrl+C.
-Settings of the server are flags here, too: see foundry-local-mcp --help.
-`;
+${SETTINGS_NOTE}`;
 
 const flagsSchema = z.object({
   system: z.string().optional(),

@@ -10,7 +10,7 @@ import { decimalNumber, wholeNumber } from "../../setting-schemas.js";
 import { misuse, readArguments } from "../arguments.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
-import { printHelp, terminalScreen } from "../terminal.js";
+import { printHelp, SETTINGS_NOTE, terminalScreen } from "../terminal.js";
 import { chooseForAll } from "./choice.js";
 import { ANSWERS_A_ROUND, AT_ONCE, ModelBench } from "./model-bench.js";
 import { type BenchReport, type ModelReport, PROMPT_KINDS } from "./report.js";
@@ -35,8 +35,7 @@ in memory is loaded, and unloaded afterwards. Nothing is downloaded.
 The device must have nothing else to do. Ctrl+C ends it; a model that was loaded here is unloaded.
 Exit code 0 if all models were measured, 1 if one was not, 2 for a wrong argument, 3 if no service
 answers, 4 if the only model is not there or not downloaded, 130 after Ctrl+C.
-Settings of the server are flags here, too: see foundry-local-mcp --help.
-`;
+${SETTINGS_NOTE}`;
 
 const flagsSchema = z.object({
   rounds: wholeNumber({ min: 1, max: 20 }).default(3),

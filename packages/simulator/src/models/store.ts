@@ -79,7 +79,7 @@ export class ModelStore {
   }
 
   setLoaded(id: string, loaded: boolean): void {
-    if (!this.#byId.has(id)) throw new Error(`there is no model ${id}`);
+    if (!this.#byId.has(id)) throw new Error(`there is no model with the id ${id}`);
     if (loaded) this.#loaded.add(id);
     else this.#loaded.delete(id);
   }
@@ -87,7 +87,7 @@ export class ModelStore {
   /** Returns the model as it is now. */
   setDownloaded(id: string, downloaded: boolean): SimulatedModel {
     const model = this.#byId.get(id);
-    if (model === undefined) throw new Error(`there is no model ${id}`);
+    if (model === undefined) throw new Error(`there is no model with the id ${id}`);
     const changed = { ...model, downloaded };
     this.#byId.set(id, changed);
     return changed;
