@@ -135,6 +135,8 @@ const options = {
   legalComments: "none",
   minifyWhitespace: true,
   minifySyntax: true,
+  // Node shows the whole line that threw an error which nothing caught.
+  lineLimit: 200,
   // What these packages give Node is CommonJS, of which a bundle cannot leave out the unused parts.
   alias: {
     "jsonc-parser": "jsonc-parser/lib/esm/main.js",

@@ -240,6 +240,18 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     });
   });
 
+  test("shows an error that nothing catches without pages of code", async () => {
+    const use =
+      'import { FoundryClient } from "foundry-local-mcp"; new FoundryClient({ port: 1 });';
+    await writeFile(join(project, "wrong.js"), use);
+
+    const failed = exec(process.execPath, ["wrong.js"], { cwd: project, env: environment });
+    const { stderr } = await failed.catch((error) => error);
+
+    expect(stderr).toContain('There is no option "port".');
+    expect(stderr.length).toBeLessThan(4000);
+  });
+
   test("adds neither MCP nor a command to a bundle of FoundryClient", async () => {
     const { metafile, outputFiles } = await build({
       stdin: { contents: 'export { FoundryClient } from "./dist/index.js";', resolveDir: root },
