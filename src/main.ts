@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isHttpFlag, TYPED_COMMANDS } from "./commands/command-line.js";
+import { EXIT, isHttpFlag, outdatedNode, TYPED_COMMANDS } from "./commands/command-line.js";
 import { endProcess } from "./platform/own-process.js";
 
 /** Runs with the rest of the command line; resolves with the exit code. */
@@ -54,6 +54,11 @@ const helpFor = (named: string): string =>
 const LAST_WORDS_MS = 1000;
 
 async function run(args: readonly string[]): Promise<number> {
+  const outdated = outdatedNode(process.versions.node);
+  if (outdated !== null) {
+    process.stderr.write(`${outdated}\n`);
+    return EXIT.failed;
+  }
   const [first, ...rest] = args;
   if (first === undefined && process.stdin.isTTY) {
     // No host starts it on a terminal, where the protocol would wait without end.

@@ -1,4 +1,8 @@
-/** The exit codes of the commands for a terminal. */
+/**
+ * The exit codes of the commands for a terminal.
+ *
+ * @public
+ */
 export const EXIT = {
   done: 0,
   failed: 1,
@@ -38,3 +42,13 @@ export const TYPED_COMMANDS = [
  * @public
  */
 export const isHttpFlag = (flag: string): boolean => /^--http(?:=|$)/.test(flag);
+
+/**
+ * What a person has to do where this Node cannot run the server; `null` where it can.
+ *
+ * @public
+ */
+export const outdatedNode = (version: string): string | null =>
+  Number.parseInt(version, 10) >= 20
+    ? null
+    : `foundry-local-mcp needs Node.js 20.18.1 or later, and this is ${version}. Install Node.js 22 or later from https://nodejs.org, and use it here.`;
