@@ -90,7 +90,7 @@ describe("a simulated service", () => {
     await using simulator = await startSimulator({ models: [TALKER] });
     simulator.setLoaded(MODEL, false);
     expect((await chat(simulator.url)).status).toBe(400);
-    expect(() => simulator.setLoaded("nope:1", true)).toThrow("there is no model with the id nope:1");
+    expect(() => simulator.setLoaded("nope:1", true)).toThrow("no model with the id nope:1");
   });
 
   it("writes the model files, and reports their directory", async () => {
