@@ -1,3 +1,10 @@
-export { isSimulatedText, learnSpeed, measuredSpeed } from "./measured-speed.js";
-export { type Speed, SpeedMemory } from "./speed-memory.js";
-export { readingMs, STALL_MS, stallLimit } from "./stall-limit.js";
+export {
+  isSimulatedText,
+  learnSpeed,
+  measuredSpeed,
+  readingMs,
+  type Speed,
+  SpeedMemory,
+  STALL_MS,
+  stallLimit,
+} from "./speed-memory.js";
