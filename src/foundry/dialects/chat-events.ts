@@ -6,6 +6,7 @@ import {
   SEARCHED_OF_BODY,
   type SecretMask,
 } from "../../lib/index.js";
+import type { KnownModel } from "../models/index.js";
 import { callPieces } from "../tools/index.js";
 import {
   type AnswerPart,
@@ -19,7 +20,7 @@ import {
 } from "./chat-chunk.js";
 import type { ChatEvent } from "./dialect.js";
 import type { Subject } from "./failure-rules.js";
-import { errorOfStreamEvent, hiddenWords, knownError } from "./failures.js";
+import { about, errorOfStreamEvent, hiddenWords, knownError } from "./failures.js";
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /** A chat event, or the end of an aborted answer, whose error is thrown after its text. */
@@ -36,7 +37,7 @@ const MOST_KINDS = 5;
 
 /** Reads the events of one answer, streamed or whole. */
 export class EventReader {
-  readonly #subject: Subject;
+  readonly #model: KnownModel;
   readonly #secrets: SecretMask;
   readonly #takesCalls: boolean;
   /** The events before the first token, which the transport reads before the consumer does. */
@@ -59,10 +60,15 @@ export class EventReader {
   #firstUnreadable: StreamEvent | null = null;
 
   /** @param takesCalls Whether the request has tools. */
-  constructor(subject: Subject, secrets: SecretMask, takesCalls: boolean) {
+  constructor(model: KnownModel, secrets: SecretMask, takesCalls: boolean) {
     this.#takesCalls = takesCalls;
-    this.#subject = subject;
+    this.#model = model;
     this.#secrets = secrets;
+  }
+
+  /** Of its errors. */
+  get #subject(): Subject {
+    return about("chat", this.#model);
   }
 
   /** Whether no event carried a part of an answer or anything in its place. */

@@ -131,11 +131,7 @@ const specOf = ({ request, path, headLimitBytes, body, refusal = same }: SentCha
 
 /** Some services give calls structured although the tools were described in the text. */
 const readerOf = ({ secrets }: HttpTransport, { request, body }: SentChat): EventReader =>
-  new EventReader(
-    about("chat", request.model),
-    secrets,
-    request.tools !== undefined || "tools" in body,
-  );
+  new EventReader(request.model, secrets, request.tools !== undefined || "tools" in body);
 
 /**
  * The events of an answer. Resolves with the first one: an empty stream fails here, where the caller can
