@@ -1,5 +1,6 @@
 import * as z from "zod";
 import {
+  assertObject,
   type Bounds,
   ENDPOINT_ALLOWED,
   endpointFault,
@@ -120,18 +121,6 @@ export function checkOptions(
   parseArguments(schema, options, { noun: "option", otherNames: CALL_NAMES, ...words });
 }
 
-/**
- * Refuses a value that is not an object. The message of a schema would be the text of a parser.
- *
- * @param what Begins the sentence: "The request is".
- */
-export function assertObject(what: string, value: unknown, action: string): void {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
-  const kind = Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`;
-  const problem = value === undefined ? "missing" : `${kind} and not an object`;
-  throw new FoundryError("INVALID_ARGUMENT", `${what} ${problem}.`, { action });
-}
-
 export const signalOption = { signal: signal.optional() };
 const traceMember = z.string("a string").optional();
 export const traceOption = {
@@ -145,7 +134,6 @@ export const traceOption = {
 const callFields = { ...signalOption, ...traceOption, onStatus: listener.optional() };
 
 export const callOptions = z.strictObject(callFields);
-export const streamOptions = z.strictObject({ ...callFields, id: z.string("a string").optional() });
 
 /** The options of a load, without those of the call. */
 export const loadWishFields = {

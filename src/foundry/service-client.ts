@@ -1,4 +1,5 @@
 import {
+  assertObject,
   closedError,
   endedError,
   isCancellation,
@@ -49,12 +50,10 @@ import {
   resolveModel,
 } from "./models/index.js";
 import {
-  assertObject,
   callOptions,
   checkOptions,
   loadOptions,
   modelArgument,
-  streamOptions,
   unloadOptions,
 } from "./option-schema.js";
 import type { CircuitState, FoundryClientOptions } from "./options.js";
@@ -95,13 +94,12 @@ export class ServiceClient {
     this.#current = new CurrentService(this.#options, machine, this.metrics);
   }
 
-  /** A completion that the caller prepares, queues and runs. */
+  /** A completion that the caller prepares, queues and runs. The options have been checked. */
   openCompletion(request: CompletionRequest, options: StreamOptions = {}): ServiceCompletion {
     const advice = 'Give a request such as { prompt: "Why is the sky blue?" }.';
     assertObject("The request is", request, advice);
     const checked = parseArguments(completionRequestSchema, request);
     if (checked.schema !== undefined) assertJsonSchema(checked.schema);
-    checkOptions(streamOptions, options);
     const { messages, characters, warnings } = prepareMessages(checked);
     const now = (): number => performance.now();
     const { reasoning } = checked;

@@ -40,6 +40,18 @@ export function parseArguments<T extends z.ZodType>(
   );
 }
 
+/**
+ * Refuses a value that is not an object. The message of a schema would be the text of a parser.
+ *
+ * @param what Begins the sentence: "The request is".
+ */
+export function assertObject(what: string, value: unknown, action: string): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  const kind = Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`;
+  const problem = value === undefined ? "missing" : `${kind} and not an object`;
+  throw new FoundryError("INVALID_ARGUMENT", `${what} ${problem}.`, { action });
+}
+
 /** One mistake for each value: a value of the wrong type may violate further limits. */
 function firstOfEach(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue[] {
   const seen = new Set<string>();
