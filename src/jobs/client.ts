@@ -39,7 +39,6 @@ import { type CompleteOptions, completeOptions } from "./completion-options.js";
 import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
-import { type Routes, routed } from "./routes.js";
 import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
 
 /** A completion whose value a schema types, such as one of zod. */
@@ -68,7 +67,6 @@ export class FoundryClient {
   /** @internal For the tool: its batches continue from call to call. */
   readonly batches: Batches;
   readonly #service: ServiceClient;
-  readonly #routes: Routes | undefined;
   #closing: Promise<unknown> | null = null;
 
   /** @throws FoundryError `INVALID_ARGUMENT` with all options that are wrong. */
@@ -81,7 +79,6 @@ export class FoundryClient {
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
     const checked = checkedOptions(options);
     this.#service = new ServiceClient(options, machine);
-    this.#routes = checked.routes;
     this.completions = new Completions(this.#service, checked);
     this.batches = new Batches(this.completions);
     this.loads = new Loads(this.#service, checked);
@@ -268,7 +265,7 @@ export class FoundryClient {
    * @internal
    */
   routed(request: CompletionRequest): CompletionRequest {
-    return routed(request, this.#routes);
+    return this.completions.routed(request);
   }
 
   /**

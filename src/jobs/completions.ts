@@ -125,7 +125,7 @@ export class Completions {
       batchId: null,
       key,
       session,
-      isRepeatable: key !== null && routed(request, this.#options.routes).temperature === 0,
+      isRepeatable: key !== null && this.routed(request).temperature === 0,
       request: open === undefined ? request : null,
       open: (parts) =>
         open?.({ ...parts, caller }) ??
@@ -181,27 +181,22 @@ export class Completions {
    * @internal
    */
   stream(given: CompletionRequest, options: OpenOptions = {}): CompletionStream {
-    const {
-      gate,
-      isBatch = gate !== undefined,
-      goesOn,
-      isRouted,
-      caller = "",
-      onPlace,
-      cache,
-      ...call
-    } = options;
-    const request = isRouted === true ? given : routed(given, this.#options.routes);
+    const { isRouted, cache, caller = "", isBatch = options.gate !== undefined, ...own } = options;
+    const request = isRouted === true ? given : this.routed(given);
     return new CompletionStream({
-      completion: this.#service.openCompletion(request, call),
+      ...own,
+      completion: this.#service.openCompletion(request, own),
       queue: this.#queue,
       caller,
       isBatch,
-      goesOn,
-      onPlace,
-      gate,
       cache: cache === false ? null : (this.#cache?.slotOf(request) ?? null),
     });
+  }
+
+  /** @internal A request with the settings of the route that it names. */
+  routed(request: CompletionRequest): CompletionRequest {
+    const { routes } = this.#options;
+    return routes === undefined ? request : routed(request, routes);
   }
 
   /** @internal */

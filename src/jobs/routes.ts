@@ -23,8 +23,8 @@ export type Routes = Readonly<Record<string, Route>>;
  * The request with the settings of the route that it names as its model; the same request where it names
  * none. The request's own settings come first. `model` and `models` of the route are tried before its `models`.
  */
-export function routed(request: CompletionRequest, routes: Routes | undefined): CompletionRequest {
-  const route = routes === undefined ? null : routeOf(request, routes);
+export function routed(request: CompletionRequest, routes: Routes): CompletionRequest {
+  const route = routeOf(request, routes);
   if (route === null) return request;
   const { model: _name, models: own = [], ...given } = request;
   // What is no list is refused when it begins.
