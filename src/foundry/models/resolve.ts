@@ -93,6 +93,9 @@ function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
   const exact = models.filter(({ id }) => id === typed.trim());
   if (exact.length > 0) return exact;
   const word = withoutLatest(typed.trim().toLowerCase());
+  // Both parts that are looked for begin the id, and taking an id apart costs more than that comparison.
+  const partsOf = ({ id }: KnownModel) =>
+    id.toLowerCase().startsWith(word) ? parseModelId(id) : null;
   const readings = [
     (model: KnownModel) => withoutLatest(model.id.toLowerCase()),
     (model: KnownModel) => model.name,
@@ -103,8 +106,8 @@ function matchesOf(typed: string, models: readonly KnownModel[]): KnownModel[] {
         ? `${model.name}${/:\d+$/.exec(word)?.[0]}`
         : null,
     // Where no source has an alias, users type the part of the name that looks like one.
-    (model: KnownModel) => parseModelId(model.id).base,
-    (model: KnownModel) => parseModelId(model.id).likelyAlias,
+    (model: KnownModel) => partsOf(model)?.base,
+    (model: KnownModel) => partsOf(model)?.likelyAlias,
   ];
   for (const reading of readings) {
     const matches = models.filter((model) => reading(model)?.toLowerCase() === word);
