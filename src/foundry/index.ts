@@ -4,6 +4,7 @@ export type {
   LoadOptions,
   LoadResult,
   ModelListResult,
+  StatusUpdate,
   UnloadOptions,
   UnloadResult,
 } from "./calls.js";
@@ -16,8 +17,6 @@ export type { ServiceCompletion } from "./completion/index.js";
 export { IMAGE_TOKENS, likelyTokens, likelyTokensOf } from "./completion/prompt-size.js";
 /** @internal For the tools; keeps the schema library out of the published types. */
 export { checkPrompt, completionFields } from "./completion/request.js";
-/** @internal For `documents`. */
-export { sumOf } from "./completion/usage.js";
 export { DIALECT_NAMES, type DialectName, type FinishReason } from "./dialects/index.js";
 export { FOUND_BY, FOUND_BY_WORDS, type FoundBy, withoutAttempts } from "./discovery/index.js";
 export type {
@@ -75,7 +74,6 @@ export {
   type Speed,
   SpeedMemory,
 } from "./speeds/index.js";
-export type { StatusUpdate } from "./status.js";
 export {
   isTyped,
   type JsonSchema,

@@ -3,7 +3,7 @@ import type { ChatMessage, ChatStream, Dialect } from "../dialects/index.js";
 import type { ModelUse, Service } from "../service/index.js";
 import { CallReader, ForcedCall, type Toolbox } from "../tools/index.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
-import type { Piece } from "./piece.js";
+import type { Piece } from "./harmony.js";
 import type { CompletionProgress } from "./progress.js";
 import { promptMeasured } from "./prompt-size.js";
 import { StopCutter } from "./text-filters.js";

@@ -6,11 +6,11 @@ import {
   type Trace,
   toFoundryError,
 } from "../../lib/index.js";
+import type { OnStatus } from "../calls.js";
 import { type ChatStream, isLoading, type Overflow, overflowOf } from "../dialects/index.js";
 import type { ModelLoader, ResolvedModel } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelUse } from "../service/index.js";
-import type { OnStatus } from "../status.js";
 import {
   type AnswerContext,
   type OpenedChat,

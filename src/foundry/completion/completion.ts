@@ -184,6 +184,19 @@ export interface CompletionUsage {
   readonly estimated: boolean;
 }
 
+/**
+ * The tokens of two answers together.
+ * @internal
+ */
+export const sumOf = (one: CompletionUsage, other: CompletionUsage): CompletionUsage => ({
+  inputTokens: sum(one.inputTokens, other.inputTokens),
+  outputTokens: sum(one.outputTokens, other.outputTokens),
+  estimated: one.estimated || other.estimated,
+});
+
+const sum = (one: number | null, other: number | null): number | null =>
+  one === null && other === null ? null : (one ?? 0) + (other ?? 0);
+
 /** Milliseconds, and tokens per second of the generation itself. */
 export interface CompletionTiming {
   /** `null` while it waits in the queue. */

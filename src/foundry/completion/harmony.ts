@@ -1,5 +1,13 @@
 import { overlap } from "../../lib/index.js";
-import type { Piece } from "./piece.js";
+
+/** A part of an answer, as the marks of its model divide it. */
+export type Piece =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "reasoning"; readonly text: string }
+  /** A message to a tool; `to` only with its first piece. */
+  | { readonly type: "call"; readonly to: string | null; readonly text: string }
+  /** The text before it was thinking. */
+  | { readonly type: "text_was_reasoning" };
 
 /** With what an answer in this format begins. */
 export const HARMONY_STARTS = ["<|start|>", "<|channel|>", "<|message|>"] as const;

@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { ChatStream, FinishReason, TokenCounts } from "../dialects/index.js";
 import type { ToolCall } from "../tools/index.js";
-import type {
-  AnswerMethod,
-  Completion,
-  CompletionStatus,
-  CompletionUsage,
-  ReasoningMode,
+import {
+  type AnswerMethod,
+  type Completion,
+  type CompletionStatus,
+  type CompletionUsage,
+  type ReasoningMode,
+  sumOf,
 } from "./completion.js";
 import { CHARACTERS_PER_TOKEN } from "./prompt-size.js";
-import { sumOf } from "./usage.js";
 
 /** Below this, arrival times measure the network's buffers, not the model. */
 const SHORTEST_MEASURE_MS = 50;

@@ -1,6 +1,5 @@
 import { escapeRegExp, overlap } from "../../lib/index.js";
-import { HARMONY_STARTS, HarmonySplitter } from "./harmony.js";
-import type { Piece } from "./piece.js";
+import { HARMONY_STARTS, HarmonySplitter, type Piece } from "./harmony.js";
 import { EndMarkCutter, LeadCutter } from "./text-filters.js";
 
 interface Tags {

@@ -11,7 +11,7 @@ import {
 } from "../../lib/index.js";
 import { type Machine, thisMachine } from "../../platform/index.js";
 import { withoutSecrets } from "../../settings.js";
-import type { CallOptions } from "../calls.js";
+import type { CallOptions, OnStatus, StatusUpdate } from "../calls.js";
 import type { FoundryCli } from "../cli/index.js";
 import { Discovery, type FoundBy, guessWarning, type LastSearch } from "../discovery/index.js";
 import { ModelDownloader } from "../downloads/index.js";
@@ -19,7 +19,6 @@ import { EmbeddedService } from "../embedded/index.js";
 import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
 import type { FoundryClientOptions } from "../options.js";
 import { Service } from "../service/index.js";
-import type { OnStatus, StatusUpdate } from "../status.js";
 import { type Connection, RetiredConnections } from "./connections.js";
 
 /** The signal that ends a call, and the listener to its status. */

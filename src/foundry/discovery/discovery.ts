@@ -10,10 +10,9 @@ import {
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { type ListenerOwner, type Machine, ownerOfListener } from "../../platform/index.js";
-import type { CallOptions } from "../calls.js";
+import type { CallOptions, OnStatus, StatusUpdate } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import type { EmbeddedService } from "../embedded/index.js";
-import type { OnStatus, StatusUpdate } from "../status.js";
 import type { Found } from "./attempt.js";
 import { type Search, searchOnce } from "./search.js";
 import { TIMING, type Timing } from "./timing.js";

@@ -1,7 +1,7 @@
 import { FoundryError, toFoundryError } from "../../lib/index.js";
+import type { OnStatus } from "../calls.js";
 import type { FoundryCli, StartVerb } from "../cli/index.js";
 import { type EmbeddedService, SDK_NAME } from "../embedded/index.js";
-import type { OnStatus } from "../status.js";
 import { type Attempt, type Found, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { noEndpointError, type Situation } from "./no-endpoint.js";
 import { isFoundryLocal, probe } from "./probe.js";

@@ -1,8 +1,8 @@
 import { formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { isProcessAlive, type Machine } from "../../platform/index.js";
+import type { OnStatus } from "../calls.js";
 import type { CliReport, FoundryCli, StartVerb } from "../cli/index.js";
-import type { OnStatus } from "../status.js";
 import { type Attempt, type Found, inCode, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
 import { candidatesOf, isFoundryLocal, isNothing, probe } from "./probe.js";

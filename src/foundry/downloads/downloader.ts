@@ -8,9 +8,8 @@ import {
   traceFields,
 } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
-import type { CallOptions, DownloadResult } from "../calls.js";
+import type { CallOptions, DownloadResult, StatusUpdate } from "../calls.js";
 import { type KnownModel, modelKey, shortName } from "../models/index.js";
-import type { StatusUpdate } from "../status.js";
 import { DownloadLock } from "./download-lock.js";
 import {
   type DownloadContext,

@@ -1,10 +1,10 @@
 import { FoundryError, formatDuration, type Trace, toFoundryError } from "../../lib/index.js";
+import type { OnStatus } from "../calls.js";
 import type { Connection } from "../connection/index.js";
 import type { Dialect, Embeddings } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
 import { canEmbed, type KnownModel, spelledName } from "../models/index.js";
 import { worded } from "../service/index.js";
-import type { OnStatus } from "../status.js";
 import type { EmbedResult } from "./embedding.js";
 
 interface EmbedContext {

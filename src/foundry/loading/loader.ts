@@ -1,5 +1,5 @@
 import { FoundryError, type SharedTask, SharedTasks, toFoundryError } from "../../lib/index.js";
-import type { CallOptions } from "../calls.js";
+import type { CallOptions, OnStatus, StatusUpdate } from "../calls.js";
 import type { LoadSettings } from "../dialects/index.js";
 import {
   type AutoWish,
@@ -20,7 +20,6 @@ import {
 } from "../models/index.js";
 import { Serial } from "../serial.js";
 import { loadTimeout, type ModelListing, type Service, worded } from "../service/index.js";
-import type { OnStatus, StatusUpdate } from "../status.js";
 import { AbandonedLoads } from "./abandoned-loads.js";
 import { type CapacityCheck, warningsOf } from "./capacity.js";
 import type { MissingModels } from "./missing-model.js";

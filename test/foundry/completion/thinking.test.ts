@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Piece } from "../../../src/foundry/completion/piece.js";
+import type { Piece } from "../../../src/foundry/completion/harmony.js";
 import { ThinkingSplitter } from "../../../src/foundry/completion/thinking.js";
 
 /** The output for a text that arrives in these pieces, with adjacent pieces of one type joined. */

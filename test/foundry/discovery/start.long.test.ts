@@ -1,7 +1,7 @@
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { StatusUpdate } from "../../../src/foundry/status.js";
+import type { StatusUpdate } from "../../../src/foundry/calls.js";
 import { deadUrl, simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
 

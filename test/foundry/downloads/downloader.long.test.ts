@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { StatusUpdate } from "../../../src/foundry/status.js";
+import type { StatusUpdate } from "../../../src/foundry/calls.js";
 import { clientOf, roomyMachine, simulate } from "../fixtures.js";
 import { ANOTHER, downloaderFor, known, listener, MISSING, machine, standIn } from "./fixtures.js";
 

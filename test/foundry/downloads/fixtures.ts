@@ -5,12 +5,12 @@ import {
   startFoundryCli,
 } from "foundry-local-simulator";
 import { onTestFinished } from "vitest";
+import type { StatusUpdate } from "../../../src/foundry/calls.js";
 import { type FoundryCli, findFoundryCli } from "../../../src/foundry/cli/index.js";
 import type { EmbeddedDownloads } from "../../../src/foundry/downloads/download-method.js";
 import { type DownloadLimits, ModelDownloader } from "../../../src/foundry/downloads/index.js";
 import type { KnownModel } from "../../../src/foundry/models/index.js";
 import { Service } from "../../../src/foundry/service/service.js";
-import type { StatusUpdate } from "../../../src/foundry/status.js";
 import { type Machine, thisMachine } from "../../../src/platform/machine.js";
 import { temporaryFolder } from "../../temporary-folder.js";
 
