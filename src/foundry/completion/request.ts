@@ -1,6 +1,7 @@
 import * as z from "zod";
 import {
   FoundryError,
+  isMembers,
   jsonFrom,
   LONGEST_CALL_ID,
   MOST_IMAGES,
@@ -110,11 +111,11 @@ const toolChoiceSchema = z.union(
 
 const { reasoning, reasoningBudget, ...settings } = requestSettings;
 
+/** By the types of the parts alone: reading an image again takes milliseconds for each megabyte. */
 const imagesIn = (messages: readonly CompletionMessage[]): number =>
-  messages.reduce((sum, { content }) => {
-    const read = readContent(content);
-    return "images" in read ? sum + read.images.length : sum;
-  }, 0);
+  messages
+    .flatMap(({ content }) => (typeof content === "string" ? [] : (content ?? [])))
+    .filter((part) => isMembers(part) && /^image(?:_url)?$/.test(String(part["type"]))).length;
 
 /**
  * What each member of a request may be, in the words of its refusal. The compiler compares them with
