@@ -267,7 +267,7 @@ export class Queue {
     return new FoundryError("QUEUE_FULL", `The queue is full (${this.#limit} waiting).`, {
       action: `Try again ${when}, or wait for one that runs with \`completions.wait\`.`,
       retryable: true,
-      ...(retryAfterMs === null ? {} : { retryAfterMs }),
+      retryAfterMs,
     });
   }
 }

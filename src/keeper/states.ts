@@ -28,8 +28,8 @@ function errorFrom(given: z.output<typeof errorSchema>): FoundryError {
   const error = new FoundryError(code, message, {
     action,
     retryable,
-    ...(status === null ? {} : { status }),
-    ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    status,
+    retryAfterMs,
   });
   error.requestId = requestId;
   return error;

@@ -57,21 +57,22 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 /** The stretch of a request in which a time limit passed. */
 export type TimeoutPhase = "connect" | "first_byte" | "silence" | "whole";
 
+/** What is not known of a failure is absent or `null`. */
 export interface FoundryErrorOptions {
   /** What to do next, a sentence that a person and an agent can act on. */
   readonly action: string;
   /** Whether the same call can succeed later without anything being changed. Default `false`. */
   readonly retryable?: boolean;
   /** The HTTP status that came back, where one did. */
-  readonly status?: number;
+  readonly status?: number | null | undefined;
   /** After how long the service takes requests again, in milliseconds, as it said. */
-  readonly retryAfterMs?: number;
-  readonly phase?: TimeoutPhase;
+  readonly retryAfterMs?: number | null | undefined;
+  readonly phase?: TimeoutPhase | null | undefined;
   /**
    * The full message of the service or the system. For the log only: it may contain paths of the
    * service's disk or names of native functions.
    */
-  readonly detail?: string;
+  readonly detail?: string | null | undefined;
   readonly cause?: unknown;
 }
 
@@ -159,15 +160,8 @@ export class FoundryError extends Error {
     /** Default: this error. */
     readonly cause?: unknown;
   }): FoundryError {
-    const error = new FoundryError(words.code ?? this.code, words.message ?? this.message, {
-      action: words.action ?? this.action,
-      retryable: words.retryable ?? this.retryable,
-      ...(this.status === null ? {} : { status: this.status }),
-      ...(this.retryAfterMs === null ? {} : { retryAfterMs: this.retryAfterMs }),
-      ...(this.phase === null ? {} : { phase: this.phase }),
-      ...(this.detail === null ? {} : { detail: this.detail }),
-      cause: "cause" in words ? words.cause : this,
-    });
+    const { code = this.code, message = this.message, ...rest } = words;
+    const error = new FoundryError(code, message, { ...this, cause: this, ...rest });
     error.attempts = this.attempts;
     error.neverSent = this.neverSent;
     error.requestId = this.requestId;

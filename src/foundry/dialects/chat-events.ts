@@ -263,7 +263,7 @@ function endsOf(finishReason: string, secrets: SecretMask): ParsedEvent[] {
 /** @param status Set if the service itself reported the break. */
 export const brokenOff = (what: string, status?: number): FoundryError =>
   new FoundryError("STREAM_INTERRUPTED", what, {
-    ...(status === undefined ? {} : { status }),
+    status,
     action: "The text so far is kept. Try again; if it happens again, restart the service.",
     retryable: true,
   });

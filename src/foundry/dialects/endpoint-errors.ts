@@ -4,7 +4,7 @@ import {
   redirectTarget,
   retryAfterMsOf,
 } from "../../http/index.js";
-import { FoundryError, formatWait } from "../../lib/index.js";
+import { FoundryError, type FoundryErrorOptions, formatWait } from "../../lib/index.js";
 import { kindOf } from "./answers.js";
 import { saidBy } from "./sanitize-message.js";
 
@@ -57,19 +57,14 @@ export function unauthorized(
   source: string,
   bare: string,
   words: string,
-  options: { readonly status: number; readonly retryAfterMs?: number },
+  { status, retryAfterMs }: Pick<FoundryErrorOptions, "retryAfterMs"> & { readonly status: number },
   action = CHECK,
 ): FoundryError {
   const shown = NO_REASON.test(words.trim()) ? "" : withoutKeys(words);
   const advice = ADVICE.find(([pattern]) => pattern.test(shown))?.[1] ?? action;
   const said = saidBy(shown);
-  const message =
-    said === "" ? bare : `${source} refused the request (HTTP ${options.status}).${said}`;
-  return new FoundryError("UNAUTHORIZED", message, {
-    status: options.status,
-    ...(options.retryAfterMs === undefined ? {} : { retryAfterMs: options.retryAfterMs }),
-    action: advice,
-  });
+  const message = said === "" ? bare : `${source} refused the request (HTTP ${status}).${said}`;
+  return new FoundryError("UNAUTHORIZED", message, { status, retryAfterMs, action: advice });
 }
 
 /** What came instead of a list of models. */
@@ -91,7 +86,7 @@ export function notFoundry(
 ): FoundryError {
   const { status, headers = {} } = models;
   const retryAfterMs = models.retryAfterMs ?? retryAfterMsOf(headers);
-  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
+  const options = { status, retryAfterMs };
   const tryAgain = (other: string): string =>
     retryAfterMs === null ? other : `Try again in ${formatWait(retryAfterMs)}.`;
   const words = wordsOf(secrets.hide(models.body));

@@ -53,11 +53,7 @@ export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryE
     return redirected("The service", message, status);
   }
   const retryAfterMs = failure.retryAfterMs ?? (isBusy(status) ? pauseIn(message) : null);
-  const options = {
-    status,
-    ...(retryAfterMs === null ? {} : { retryAfterMs }),
-    detail: truncate(body, SEARCHED_OF_BODY),
-  };
+  const options = { status, retryAfterMs, detail: truncate(body, SEARCHED_OF_BODY) };
   return (
     knownError({ text: message, kinds }, subject, options) ??
     // A 404 stands for an unknown route or for an unknown model, and only its body says which.
@@ -131,9 +127,8 @@ const BUSY =
 export function loadingError({ status, body, headers }: HttpAnswer): FoundryError | null {
   if (status !== 503) return null;
   const words = errorWordsOf(body, "", "");
-  const retryAfterMs = retryAfterMsOf(headers);
-  const options = { status, ...(retryAfterMs === null ? {} : { retryAfterMs }) };
-  const error = knownError(words, { doing: "other" }, { ...options, detail: words.text });
+  const options = { status, retryAfterMs: retryAfterMsOf(headers), detail: words.text };
+  const error = knownError(words, { doing: "other" }, options);
   return error !== null && isLoading(error) ? error : null;
 }
 
@@ -226,7 +221,7 @@ function byStatus(
   const shown = shownStatus(options);
   if (isBusy(status)) {
     const { retryAfterMs } = options;
-    const when = retryAfterMs === undefined ? "a while" : formatWait(retryAfterMs);
+    const when = retryAfterMs == null ? "a while" : formatWait(retryAfterMs);
     return fail("SERVICE_BUSY", `The service is busy${shown}.`, `Try again in ${when}.`, true);
   }
   if (status === 404 || status === 405) {

@@ -66,10 +66,7 @@ function isInformative({ what, outcome }: Attempt, situation: Situation): boolea
   return situation.kind !== "not_running" || what !== inCode(situation.cli.command("status"));
 }
 
-const causeOf = (error: FoundryError) => ({
-  cause: error,
-  ...(error.detail === null ? {} : { detail: error.detail }),
-});
+const causeOf = (error: FoundryError) => ({ cause: error, detail: error.detail });
 
 function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
   switch (situation.kind) {

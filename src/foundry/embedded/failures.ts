@@ -81,12 +81,7 @@ const failure = (
   { message, action }: Explanation,
   detail?: string,
   retryable = false,
-): FoundryError =>
-  new FoundryError("EMBEDDED_FAILED", message, {
-    action,
-    retryable,
-    ...(detail === undefined ? {} : { detail }),
-  });
+): FoundryError => new FoundryError("EMBEDDED_FAILED", message, { action, retryable, detail });
 
 const explanationOf = (message: string): Explanation | undefined =>
   START_FAILURES.find(([pattern]) => pattern.test(message))?.[1];

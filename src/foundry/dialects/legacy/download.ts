@@ -107,7 +107,7 @@ async function receive(
   } catch (thrown) {
     const error = toFoundryError(thrown);
     if (isCancellation(error)) throw error;
-    const options = { cause: error, ...detailOf(error.detail) };
+    const options = { cause: error, detail: error.detail };
     if (error.code === "TIMEOUT" && error.phase !== "connect") {
       return failed(stalledFor(call.stallMs), options);
     }
@@ -126,7 +126,7 @@ async function receive(
     return { percent, problem: elsewhere(model, message), isElsewhere: true };
   }
   const reason = message === "" ? "The service gave no reason." : `It said: ${message}`;
-  return failed(reason, detailOf(detail || null));
+  return failed(reason, { detail: detail || null });
 }
 
 /** Reads the answer to its end or result, and passes its progress on. `true`: there was none for too long. */
@@ -167,8 +167,6 @@ const requestFor = (model: KnownModel, entry: CatalogEntry) => ({
   // Without it, the progress goes to a named pipe.
   IgnorePipeReport: true,
 });
-
-const detailOf = (detail: string | null) => (detail === null ? {} : { detail });
 
 const stalledFor = (ms: number): string =>
   `The download made no progress for ${formatDuration(ms)}.`;
