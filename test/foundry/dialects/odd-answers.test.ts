@@ -199,8 +199,11 @@ describe("the content of an answer", () => {
   });
 
   it("is read in pieces of one byte, not streamed", async () => {
-    const body = JSON.stringify({ choices: [{ message: { content: "Hello" } }] });
-    expect(await read(bytesOf(body), "whole", "application/json")).toEqual(HELLO);
+    const body = JSON.stringify({ choices: [{ message: { content: "Grüße 🎉" } }] });
+    expect(await read(bytesOf(body), "whole", "application/json")).toEqual({
+      ...HELLO,
+      text: "Grüße 🎉",
+    });
   });
 
   it.each(MESSAGES)("is read where it is $what, in a stream", async (each) => {
