@@ -284,36 +284,39 @@ const SILENT: readonly (readonly [string, Readonly<Record<string, unknown>>])[] 
 ];
 
 describe("the task of a model", () => {
-  it.each(OTHERS)("is recognised as no chat in the list of %s", async (_engine, says) => {
-    const data = [{ id: "first", ...says }, { id: "second" }];
-    const { url, models } = await engine({ list: json({ data }) });
+  it("is recognised as no chat in the lists of engines", async () => {
+    const others = OTHERS.map(([name, says]) => ({ id: `other of ${name}`, ...says }));
+    const { url, models } = await engine({ list: json({ data: [...others, { id: "second" }] }) });
     const client = clientOf(url);
     expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "second" });
     expect(await client.listModels()).toMatchObject({ defaultModel: "second" });
-    await expect(client.complete({ prompt: "Hi", model: "first" })).rejects.toMatchObject({
-      code: "MODEL_CANNOT_CHAT",
-    });
+    for (const { id } of others) {
+      await expect(client.complete({ prompt: "Hi", model: id }), id).rejects.toMatchObject({
+        code: "MODEL_CANNOT_CHAT",
+      });
+    }
     expect(models).toEqual(["second"]);
   });
 
-  it.each(CHATS)("is recognised as chat for %s, whatever its name", async (_engine, says) => {
-    const { url } = await engine({ list: json({ data: [{ id: "whisper", ...says }] }) });
-    const client = clientOf(url);
-    expect((await client.listModels()).models).toMatchObject([{ task: "chat-completion" }]);
-    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "whisper" });
-  });
-
-  it.each(SILENT)("is unknown in the list of %s, so the name decides", async (_what, says) => {
-    const data = [
-      { id: "bge-m3", ...says },
-      { id: "plain", ...says },
-    ];
+  it("is recognised as chat in the lists of engines, whatever its name", async () => {
+    const data = CHATS.map(([name, says]) => ({ id: `whisper of ${name}`, ...says }));
     const { url } = await engine({ list: json({ data }) });
     const client = clientOf(url);
-    expect((await client.listModels()).models).toMatchObject([{ task: null }, { task: null }]);
-    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "plain" });
+    const tasks = new Map((await client.listModels()).models.map(({ id, task }) => [id, task]));
+    expect(tasks).toEqual(new Map(data.map(({ id }) => [id, "chat-completion"])));
+    expect((await client.complete({ prompt: "Hi" })).model).toMatch(/^whisper of /);
+  });
+
+  it("is unknown in lists that do not say it, so the name decides", async () => {
+    const bges = SILENT.map(([, says], index) => ({ id: `bge-m3-${index}`, ...says }));
+    const plains = SILENT.map(([, says], index) => ({ id: `plain-${index}`, ...says }));
+    const { url } = await engine({ list: json({ data: [...bges, ...plains] }) });
+    const client = clientOf(url);
+    const tasks = new Set((await client.listModels()).models.map(({ task }) => task));
+    expect(tasks).toEqual(new Set([null]));
+    expect(await client.complete({ prompt: "Hi" })).toMatchObject({ model: "plain-0" });
     // The name is only a guess: it does not refuse a requested model.
-    expect(await client.complete({ prompt: "Hi", model: "bge-m3" })).toMatchObject({
+    expect(await client.complete({ prompt: "Hi", model: "bge-m3-0" })).toMatchObject({
       status: "completed",
     });
   });
