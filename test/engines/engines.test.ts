@@ -93,15 +93,18 @@ describe.each(ENGINES)("$name", ({ lists, answers, refusals, brokenStreams }: En
       warnings: [],
     });
 
-    describe.each(PACES)("streamed %s", (_pace, send) => {
-      it.each(titled(answers))("has %s", async (_what, answer) => {
-        const { url, chats } = await running((response) => {
-          response.writeHead(200, STREAM_TYPE);
-          send(response, answer.streamed);
-        });
-        expect(await clientOf(url).complete(REQUEST)).toMatchObject(expectedOf(answer));
-        expect(chats()).toBe(1);
+    it.each(titled(answers))("streamed at once and byte by byte has %s", async (_what, answer) => {
+      let send = PACES[0]?.[1];
+      const { url, chats } = await running((response) => {
+        response.writeHead(200, STREAM_TYPE);
+        send?.(response, answer.streamed);
       });
+      const client = clientOf(url);
+      for (const [pace, sendSo] of PACES) {
+        send = sendSo;
+        expect(await client.complete(REQUEST), pace).toMatchObject(expectedOf(answer));
+      }
+      expect(chats()).toBe(PACES.length);
     });
 
     const whole = answers.filter((answer) => answer.whole !== undefined);

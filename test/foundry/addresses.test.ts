@@ -147,21 +147,26 @@ const WITHIN: readonly (readonly [string, (path: string) => string | null])[] = 
 ];
 
 describe.each([301, 302, 307, 308])("an engine that redirects with %s", (status) => {
-  it.each(WITHIN)("to itself, for %s, is used", async (_why, redirect) => {
-    const { url } = await listen((request, response) => {
-      const target = redirect(request.url ?? "");
-      if (target !== null) {
-        response.writeHead(status, { location: target, "content-type": "text/html" });
-        response.end("<html>moved</html>");
-        return;
-      }
-      request.url = request.url?.replace(/^.*(?=\/v1\/)/, "").replace(/\/?(\?.*)?$/, "");
-      engineAt("/v1")(request, response);
-    });
-    expect(await clientOf(url).complete({ prompt: "Hi" })).toMatchObject(HELLO);
-  });
+  // Which path it leads to does not depend on the status.
+  const isFirst = status === 301;
+  it.each(isFirst ? WITHIN : WITHIN.slice(0, 1))(
+    "to itself, for %s, is used",
+    async (_why, redirect) => {
+      const { url } = await listen((request, response) => {
+        const target = redirect(request.url ?? "");
+        if (target !== null) {
+          response.writeHead(status, { location: target, "content-type": "text/html" });
+          response.end("<html>moved</html>");
+          return;
+        }
+        request.url = request.url?.replace(/^.*(?=\/v1\/)/, "").replace(/\/?(\?.*)?$/, "");
+        engineAt("/v1")(request, response);
+      });
+      expect(await clientOf(url).complete({ prompt: "Hi" })).toMatchObject(HELLO);
+    },
+  );
 
-  it.each(["all", "the list", "the chat"])(
+  it.each(isFirst ? ["all", "the list", "the chat"] : ["all"])(
     "%s to another server is an error with the target",
     async (what) => {
       const elsewhere = await listen(engineAt("/v1"));

@@ -67,8 +67,8 @@ const isRepeatable = ({ temperature, seed }: CompletionRequest): boolean =>
 
 /** Where answers are kept, and for how many random sequences the property is checked: files are slow. */
 const PLACES = [
-  { place: "in memory", folderOf: async () => undefined, numRuns: 2000 },
-  { place: "on disk", folderOf: () => temporaryFolder("answers-"), numRuns: 150 },
+  { place: "in memory", folderOf: async () => undefined, numRuns: 400 },
+  { place: "on disk", folderOf: () => temporaryFolder("answers-"), numRuns: 50 },
 ] as const;
 
 describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => {

@@ -272,7 +272,7 @@ describe("complete_batch", () => {
       kept: { answeredBatch },
     });
     const stopping = new AbortController();
-    const given = { prompts: prompts(250), batch_id: "b" };
+    const given = { prompts: prompts(205), batch_id: "b" };
     const call = host.callTool({ name: "complete_batch", arguments: given }, undefined, {
       signal: stopping.signal,
     });
@@ -284,7 +284,7 @@ describe("complete_batch", () => {
     const { results } = await batch({ batch_id: "b" });
 
     expect(results.map(({ status }) => status)).toEqual(results.map(() => "completed"));
-    expect(results).toHaveLength(250);
+    expect(results).toHaveLength(205);
     // After the abort, and with the answer.
     expect(handovers).toBe(3);
   });

@@ -120,24 +120,35 @@ const WAYS: readonly (readonly [string, (message: string) => ChatAnswer])[] = [
 ];
 
 describe.each(WAYS)("the result of %s for an agent", (_how, way) => {
-  const calling = async (message: string) => {
-    const { url } = await chatEngine(() => way(message));
-    const retry = { retries: 0 };
-    const { host } = await connectedHost({ endpoint: url, retry });
-    const call = { name: "complete", arguments: { prompt: "Hi", model: "m" } };
-    const result = await host.callTool(call);
-    return { text: textOf(result), all: JSON.stringify(result) };
+  /** Gives the results of calls, one for each message that the engine sends. */
+  const caller = async () => {
+    let sent = "";
+    const { url } = await chatEngine(() => way(sent));
+    const circuit = { failures: 1000 };
+    const { host } = await connectedHost({ endpoint: url, retry: { retries: 0 }, circuit });
+    return async (message: string) => {
+      sent = message;
+      const call = { name: "complete", arguments: { prompt: "Hi", model: "m" } };
+      const result = await host.callTool(call);
+      return { text: textOf(result), all: JSON.stringify(result) };
+    };
   };
 
-  it.each(RAW)("contains the message and not the raw text of %s", async (_what, message) => {
-    const { text, all } = await calling(message);
-    expect(text).toContain("it is broken");
-    expect(all).not.toMatch(LEAKS);
+  it("contains the message and not the raw text around it", async () => {
+    const call = await caller();
+    for (const [what, message] of RAW) {
+      const { text, all } = await call(message);
+      expect(text, what).toContain("it is broken");
+      expect(all, what).not.toMatch(LEAKS);
+    }
   });
 
-  it.each(LONG_WORDS)("is short where the engine sends %s", async (_what, message) => {
-    const { all } = await calling(message);
-    // With the fields of the structured result around it.
-    expect(all.length).toBeLessThanOrEqual(LONGEST + 1000);
+  it("is short where the engine sends a long one", async () => {
+    const call = await caller();
+    for (const [what, message] of LONG_WORDS) {
+      const { all } = await call(message);
+      // With the fields of the structured result around it.
+      expect(all.length, what).toBeLessThanOrEqual(LONGEST + 1000);
+    }
   });
 });

@@ -15,7 +15,8 @@ const foundry = [
   ["C2 2.0.1", { dialect: "C2", version: "2.0.1" }],
   ["C2 2.2.1", { dialect: "C2" }],
 ] as const;
-const services = [...foundry, ["an engine", { dialect: "openai" }]] as const;
+/** A service of the first generation, one of the latest, and another engine. */
+const services = [foundry[0], foundry[3], ["an engine", { dialect: "openai" }]] as const;
 
 const start = async (options: SimulatorOptions, models: Models) => {
   const simulator = await simulate({ ...options, models });

@@ -26,6 +26,18 @@ async function engine(first: string, again: string | null) {
   return url;
 }
 
+/** One engine, and its client for the next answer. */
+async function changing() {
+  let next = json({});
+  const { url, chats } = await chatEngine(() => next);
+  const client = clientOf(url, { circuit: { failures: 100 } });
+  const clientFor = (answer: ChatAnswer) => {
+    next = answer;
+    return client;
+  };
+  return { clientFor, chats };
+}
+
 const DONE = { choices: [{ delta: {}, finish_reason: "stop" }] };
 
 /** A message as one JSON, as one event, and with an event for each character, each also byte by byte. */
@@ -108,9 +120,9 @@ describe("a completion of an engine", () => {
     ["before an end", { content: "It is blue.</think>" }],
     ["in a channel", { content: "<|channel|>analysis<|message|>It is blue.<|end|>" }],
   ])("whose answer is reasoning alone, %s, returns it as the text", async (_how, message) => {
+    const { clientFor } = await changing();
     for (const [way, answer] of waysToSend(message)) {
-      const { url } = await chatEngine(() => answer);
-      const stream = clientOf(url).streamComplete({ prompt: "Go", model: "m" });
+      const stream = clientFor(answer).streamComplete({ prompt: "Go", model: "m" });
       const texts: string[] = [];
       for await (const event of stream) if (event.type === "text") texts.push(event.text);
       expect(texts.at(-1), way).toBe("It is blue.");
@@ -147,9 +159,10 @@ describe("a completion of an engine", () => {
       },
     ],
   ])("whose thinking comes %s separates it from its text", async (_how, message) => {
-    for (const [way, answer] of waysToSend(message)) {
-      const { url, chats } = await chatEngine(() => answer);
-      const completion = await clientOf(url).complete({ prompt: "2+2", model: "m" });
+    const { clientFor, chats } = await changing();
+    const ways = waysToSend(message);
+    for (const [way, answer] of ways) {
+      const completion = await clientFor(answer).complete({ prompt: "2+2", model: "m" });
       expect(completion, way).toMatchObject({
         status: "completed",
         text: "It is 4! 😀",
@@ -157,8 +170,8 @@ describe("a completion of an engine", () => {
         finishReason: "stop",
         warnings: [],
       });
-      expect(chats, way).toHaveLength(1);
     }
+    expect(chats).toHaveLength(ways.length);
   });
 
   it.each([
@@ -202,11 +215,14 @@ describe("a completion of an engine", () => {
     async (_what, error, code) => {
       const said = typeof error === "string" ? error : error.message;
       const message = expect.stringContaining(said);
+      const { clientFor } = await changing();
       for (const finish_reason of [null, "error", "stop"]) {
         for (const name of ["delta", "message"]) {
           const choice = { [name]: { content: "par" }, finish_reason, error };
-          const chunk = `data: ${JSON.stringify({ choices: [choice] })}\n\n`;
-          const stream = clientOf(await engine(chunk, null)).streamComplete({ prompt: "Go" });
+          const stream = clientFor(events({ choices: [choice] })).streamComplete({
+            prompt: "Go",
+            model: "m",
+          });
           const read = async () => {
             for await (const _ of stream);
           };

@@ -2,7 +2,6 @@ import type { Script } from "foundry-local-simulator";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import * as z from "zod";
 import { loadReader } from "../../../src/foundry/structured/index.js";
-import { bodyOf, httpServer } from "../../http/servers.js";
 import { chatEngine, events } from "../dialects/chat-engine.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
@@ -55,7 +54,7 @@ function containingItself(): object {
   return schema;
 }
 
-describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %s", (dialect) => {
+describe("the text of an answer by a schema", () => {
   it.each([
     ["as it is", JSON_TEXT],
     ["with blanks", `\n\n ${JSON.stringify(VALUE, null, 2)} \n`],
@@ -69,7 +68,7 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
     ["with names without quotes", '{name: "Åsa", age: 42}'],
     ["without its last bracket", '{"name": "Åsa", "age": 42'],
   ])("is the value %s", async (_how, text) => {
-    const { client, chats } = await answering([text], { dialect });
+    const { client, chats } = await answering([text]);
 
     const completion = await client.complete(request);
 
@@ -89,7 +88,7 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
     ["outside an enum", '{"name": "Åsa", "age": 42, "mood": "so so"}', '["good","bad"]'],
     ["that is no JSON", "I am sorry, I cannot do that.", "it is not JSON"],
   ])("is requested again with the errors: %s", async (_what, text, complaint) => {
-    const { client, chats } = await answering([text, JSON_TEXT], { dialect });
+    const { client, chats } = await answering([text, JSON_TEXT]);
 
     const completion = await client.complete(request);
 
@@ -101,7 +100,9 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
       { role: "user", content: expect.stringContaining(complaint) },
     ]);
   });
+});
 
+describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %s", (dialect) => {
   it("fails after two repairs, with the last answer as its text", async () => {
     const { client, chats } = await answering(["{}", "[]", '{"name": 5}'], { dialect });
     const stream = client.streamComplete(request);
@@ -278,55 +279,6 @@ describe("an answer by a schema", () => {
     const { client } = await answering([answer]);
 
     expect((await client.complete({ prompt: "What?", schema })).data).toEqual(JSON.parse(answer));
-  });
-});
-
-describe("an engine that refuses to constrain an answer", () => {
-  it.each([
-    ["vLLM", 400, "The provided JSON schema contains features not supported by xgrammar."],
-    ["vLLM with guided_json", 400, "guided_json is not available with this backend"],
-    ["vLLM with outlines", 400, "Failed to compile: outlines cannot handle oneOf"],
-    ["llama.cpp", 400, "JSON schema conversion failed: Unrecognized schema"],
-    ["llama.cpp with a grammar", 500, "failed to parse grammar"],
-    ["llama.cpp with llguidance", 400, "llguidance: regex is too complex"],
-    ["LM Studio", 400, "'response_format.type' must be 'json_schema' or 'text'"],
-    ["LiteLLM", 400, "litellm.UnsupportedParamsError: no parameters: ['response_format']"],
-    ["Ollama", 400, "invalid JSON schema in format"],
-    ["SGLang", 400, "Grammar backend is disabled"],
-    ["TGI", 422, "Input validation error: grammar is not supported"],
-    ["an engine with structured_outputs", 400, "structured_outputs: extra inputs not permitted"],
-  ])("gets the request without the schema: %s", async (_engine, status, message) => {
-    const formats: boolean[] = [];
-    const { baseUrl } = await httpServer(async (request, response) => {
-      const body = await bodyOf(request);
-      if (request.url === "/v1/models") {
-        response.writeHead(200, { "content-type": "application/json" });
-        response.end(JSON.stringify({ object: "list", data: [{ id: "some-model" }] }));
-        return;
-      }
-      if (request.url !== "/v1/chat/completions") {
-        response.writeHead(404).end();
-        return;
-      }
-      const isConstrained = body.includes('"response_format"');
-      formats.push(isConstrained);
-      if (isConstrained) {
-        response.writeHead(status, { "content-type": "application/json" });
-        response.end(JSON.stringify({ error: { message } }));
-        return;
-      }
-      const delta = { content: JSON_TEXT };
-      const chunk = { choices: [{ index: 0, delta, finish_reason: "stop" }] };
-      response.writeHead(200, { "content-type": "text/event-stream" });
-      response.end(`data: ${JSON.stringify(chunk)}\n\ndata: [DONE]\n\n`);
-    });
-    const client = clientOf(baseUrl);
-
-    const first = await client.complete({ ...request, model: "some-model" });
-    const second = await client.complete({ ...request, model: "some-model" });
-
-    expect([first.data, second.data]).toEqual([VALUE, VALUE]);
-    expect(formats).toEqual([true, false, false]);
   });
 });
 

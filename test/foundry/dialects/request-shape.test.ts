@@ -78,7 +78,7 @@ const REFUSALS: readonly (readonly [string, (name: string) => object, number])[]
 const without = (name: string, refusal: object, status: number) => (body: ChatBody) =>
   name in body ? json(refusal, status) : hello(body);
 
-describe.each(REFUSALS)("a field that %s refuses", (_engine, refusalOf, status) => {
+describe.each(REFUSALS)("a field that %s refuses", (engine, refusalOf, status) => {
   it.each(FIELDS)("%s is omitted after one refusal, also later", async (name) => {
     const { url, chats } = await chatEngine(without(name, refusalOf(name), status));
     const client = clientOf(url);
@@ -95,7 +95,9 @@ describe.each(REFUSALS)("a field that %s refuses", (_engine, refusalOf, status) 
     );
   });
 
-  it.each(FIELDS.flatMap((name) => [false, true].map((isBytewise) => [name, isBytewise] as const)))(
+  // The words of an engine are recognised by the same rules in a stream: all fields with the first engine.
+  const fields = engine === REFUSALS[0]?.[0] ? FIELDS : FIELDS.slice(0, 1);
+  it.each(fields.flatMap((name) => [false, true].map((isBytewise) => [name, isBytewise] as const)))(
     "%s is omitted, too, where it is refused in the stream (bytewise: %s)",
     async (name, isBytewise) => {
       const { url, chats } = await chatEngine((body) =>

@@ -13,7 +13,7 @@ describe("the service behind an endpoint", () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
     await Promise.all(
-      Array.from({ length: 20 }, () => client.complete({ prompt: "Hi", model: "talker" })),
+      Array.from({ length: 5 }, () => client.complete({ prompt: "Hi", model: "talker" })),
     );
     expect(askedOf(simulator, "/catalogs/local/v1/responses")).toHaveLength(1);
   });
@@ -182,7 +182,7 @@ describe("the service behind an endpoint", () => {
   it("gets one request for its models from concurrent callers", async () => {
     const simulator = await simulate({ models: [talker] });
     const client = clientOf(simulator.url);
-    await Promise.all(Array.from({ length: 20 }, () => client.complete({ prompt: "Hi" })));
+    await Promise.all(Array.from({ length: 5 }, () => client.complete({ prompt: "Hi" })));
     const lists = simulator.requests.filter(({ path }) => path === "/v1/models");
     // One to resolve the name, one after the load.
     expect(lists.length).toBeLessThanOrEqual(2);

@@ -17,6 +17,7 @@ it.each([
 
 it.each([
   ["a number", "3.1", isNumber, 3.1],
+  ["a number in a code block with its language", "```json\n3.1\n```", isNumber, 3.1],
   ["an object in words", 'So: {"id":1} it is', isObject, { id: 1 }],
   ["a list in words", "So: [1] it is", isList, [1]],
 ])("a complete answer may contain the value anywhere: %s", (_what, text, check, data) => {
