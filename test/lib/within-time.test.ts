@@ -2,19 +2,20 @@ import { describe, expect, it } from "vitest";
 import { withinTime } from "../../src/lib/within-time.js";
 
 /** Waits in the main thread without any CPU time, as on a busy machine. */
-const starve = (): void => {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20_000);
+const starve = (ms: number): void => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 };
 
 describe("work within a time", () => {
-  it("is started again where this process was too busy", () => {
+  it("is started again with more time where the machine was too busy", () => {
     let begun = 0;
     const found = withinTime(1000, () => {
       begun += 1;
-      if (begun === 1) starve();
+      starve(1500);
       return "done";
     });
-    expect({ begun, found }).toEqual({ begun: 2, found: { value: "done" } });
+    expect(found).toEqual({ value: "done" });
+    expect(begun).toBeGreaterThan(1);
   });
 
   it("is ended where it takes too long, also in a regular expression", () => {
