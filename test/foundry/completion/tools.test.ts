@@ -299,6 +299,13 @@ describe("tool calls of an engine", () => {
     ["Ollama", 400, "registry.ollama.ai/library/gemma3:1b does not support tools"],
     ["llama.cpp", 500, "tools param requires --jinja flag"],
     [
+      "LMDeploy",
+      400,
+      "Please launch the api_server with --tool-call-parser if you want to use tool.",
+    ],
+    ["OpenRouter", 404, "No endpoints found that support tool use."],
+    ["an engine with MLX", 500, "Function calling is not supported by this model."],
+    [
       "vLLM",
       400,
       '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
