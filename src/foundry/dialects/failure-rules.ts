@@ -107,8 +107,9 @@ export const RULES: readonly Rule[] = [
       "See the service's log; another variant, a fresh download or a newer version of the service may help.",
   },
   {
-    // LocalAI, whose backends load the model.
-    pattern: /could not load (?:the )?model|failed to load (?:the )?model/i,
+    // LocalAI, Docker Model Runner and llama-swap, whose backends load the model.
+    pattern:
+      /could not load (?:the )?model|failed to load (?:the )?model|unable to load runner|unable to start process/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action: "See the service's log, or choose another model.",

@@ -283,6 +283,19 @@ describe("tool calls of an engine", () => {
     expect(toolCalls).toEqual([{ id: "call_7", ...CALL }]);
   });
 
+  it.each(["reasoning_content", "content"])(
+    "may be in thinking that never ends, in %s",
+    async (member) => {
+      const text = `${member === "content" ? "<think>" : ""}I look. ${CALL_TEXT}`;
+      const { url } = await chatEngine(() => events(delta({ [member]: text }), delta({}, "stop")));
+
+      const answer = await clientOf(url).complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+
+      expect(answer).toMatchObject({ text: "", toolCalls: [CALL], finishReason: "tool_calls" });
+      expect(answer.warnings).toEqual([]);
+    },
+  );
+
   it("may be in the channels of gpt-oss", async () => {
     const text =
       '<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{"city":"Oslo"}<|call|>';

@@ -470,6 +470,20 @@ describeRefusals("MODEL_CANNOT_CHAT", [
   { engine: "another", status: 400, says: "m is an embedding model" },
 ]);
 
+/** docker/model-runner#479, mostlygeek/llama-swap#92. */
+describeRefusals("LOAD_FAILED", [
+  {
+    engine: "Docker Model Runner",
+    status: 500,
+    says: "unable to load runner: error waiting for runner to be ready: llama.cpp terminated unexpectedly",
+  },
+  {
+    engine: "llama-swap",
+    status: 502,
+    says: "unable to start process: upstream command exited prematurely but successfully",
+  },
+]);
+
 describeRefusals("MODEL_NOT_LOADED", [
   {
     engine: "LM Studio",

@@ -610,6 +610,27 @@ describe("structured tool calls", () => {
       [OSLO],
     ],
     ["without arguments", [{ id: "a", name: "get_time", arguments: "" }], [["get_time", {}]]],
+    ...[
+      "functions.get_weather:0",
+      "default_api:get_weather",
+      "get_weather<|channel|>commentary",
+      " get_weather\n",
+    ].map((name): [string, readonly object[], readonly unknown[]] => [
+      `with the name ${name}`,
+      [{ id: "a", name, arguments: '{"city":"Oslo"}' }],
+      [OSLO],
+    ]),
+    ...[
+      'json\n{"city":"Oslo"}',
+      '```json\n{"city":"Oslo"}\n```',
+      '{"city":"Oslo"}<|im_end|>',
+      '{"city":"Oslo"}\n</tool_call>',
+      '{}{"city":"Oslo"}',
+    ].map((given): [string, readonly object[], readonly unknown[]] => [
+      `with the arguments ${given}`,
+      [{ id: "a", name: "get_weather", arguments: given }],
+      [OSLO],
+    ]),
   ])("are joined: %s", (_name, pieces, calls) => {
     const found = readPieces(pieces);
     expect(found.calls.map(({ name, arguments: given }) => [name, given])).toEqual(calls);
