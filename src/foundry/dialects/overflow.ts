@@ -51,7 +51,7 @@ const FIGURES: readonly RegExp[] = [
   /(?:greater|larger|longer) than the model (?:input length limit|capacity):? ?\(?(?<limit>\d{1,12})/i,
   /(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len:? ?(?:of )?\(?(?<limit>\d{1,12})/i,
   // OpenVINO.
-  /prompt tokens: (?<input>\d{1,12}) exceeds model max length: (?<limit>\d{1,12})/i,
+  /(?:prompt tokens: |input length )(?<input>\d{1,12}) (?:exceeds model max length: |longer than allowed )(?<limit>\d{1,12})/i,
   /(?<input>\d{1,12}) tokens, context size:? (?<limit>\d{1,12})/i,
   // Others behind LiteLLM.
   /prompt is too long: (?<input>\d{1,12}) tokens > (?<limit>\d{1,12}) maximum/i,

@@ -272,6 +272,12 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     limit: 4096,
   },
   {
+    engine: "OpenVINO, of a text to embed",
+    status: 400,
+    says: { error: "Input length 617 longer than allowed 512" },
+    limit: 512,
+  },
+  {
     engine: "MLC",
     status: 400,
     says: "Request prompt has 2331 tokens in total, larger than the model input length limit 1366.",
