@@ -39,7 +39,7 @@ const OTHER_BASE = /^(.*\/v(?!1\/+chat)[1-9]\w*(?:\/openai)?)\/+chat\/+completio
  * Studio beside it.
  */
 const COPIED_ROUTE =
-  /(?:\/v1)?\/+chat\/+completions$|\/v1(?:\/+(?:completions|models|responses|embeddings))?$|\/openai\/status$|\/api\/(?:chat|generate|tags|v0(?:\/.*)?)$/i;
+  /(?:\/v1)?\/+chat\/+completions$|\/v1(?:\/+(?:completions|models|responses|embeddings|messages|chat))?$|\/openai\/status$|\/api\/(?:chat|generate|tags|v0(?:\/.*)?)$/i;
 
 /**
  * The base of a copied address, without slashes at its end and without `/v1`, which the requests

@@ -2,17 +2,26 @@ import type { FinishReason } from "../foundry/index.js";
 import type { CompletionState } from "../jobs/index.js";
 
 /** What to do after a completion has ended without an error; `null`: nothing, its text is the whole answer. */
-export function endAdvice({ text, finishReason, toolCalls }: CompletionState): string | null {
+export function endAdvice({
+  text,
+  finishReason,
+  toolCalls,
+  usage,
+}: CompletionState): string | null {
   if (toolCalls !== undefined) return RUN_TOOLS;
-  if (text.trim() === "") return emptyAdvice(finishReason);
+  if (text.trim() === "") return emptyAdvice(finishReason, usage);
   return finishReason === null ? null : (CUT_OFF[finishReason] ?? null);
 }
 
 const RUN_TOOLS =
   'Run the tool_calls, then call complete again with the same tools and with messages: the conversation, {"role":"assistant","content":text,"tool_calls":tool_calls}, and for each call {"role":"tool","tool_call_id":id,"content":result}. The result of a call with error is that error.';
 
-function emptyAdvice(finishReason: FinishReason | null): string {
+function emptyAdvice(finishReason: FinishReason | null, usage: CompletionState["usage"]): string {
   if (finishReason === "length") {
+    // LMDeploy and NeMo answer so where others refuse.
+    if (usage.outputTokens === 0) {
+      return "The service ended the answer before its first token: the prompt and max_tokens together may not fit the context. Shorten the prompt, or give a smaller max_tokens.";
+    }
     return "The model used up its tokens before it gave an answer, perhaps while thinking. Ask again with a larger max_tokens, or with reasoning off.";
   }
   if (finishReason === "content_filter") {

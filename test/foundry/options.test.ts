@@ -21,6 +21,8 @@ describe("normalizeEndpoint", () => {
     ["http://h:1/v1/completions", "http://h:1"],
     ["http://h:1/v1/embeddings", "http://h:1"],
     ["http://h:1/v1//responses//", "http://h:1"],
+    ["http://h:1/v1/messages", "http://h:1"],
+    ["http://h:1/v1/chat", "http://h:1"],
     ["http://h:1/api/v1", "http://h:1/api"],
     ["http://h:1/api/v1/", "http://h:1/api"],
     ["http://h:1/api/v1/chat/completions", "http://h:1/api"],

@@ -75,6 +75,22 @@ describe("complete", () => {
     expect(answer.structuredContent).toMatchObject({ text: "", notes: [note] });
   });
 
+  it("says that a request may not fit where it ended at its limit before the first token", async () => {
+    const { url } = await chatEngine(() =>
+      events(
+        { choices: [{ delta: { content: "" }, finish_reason: "length" }] },
+        { choices: [], usage: { prompt_tokens: 4000, completion_tokens: 0 } },
+      ),
+    );
+    const { host } = await connectedHost({ endpoint: url });
+    const answer = await host.callTool({
+      name: "complete",
+      arguments: { prompt: "Why?", model: "m" },
+    });
+    expect(textOf(answer)).toContain("the prompt and max_tokens together may not fit");
+    expect(textOf(answer)).not.toContain("larger max_tokens");
+  });
+
   it.each(["content_filter", "SAFETY", "recitation", "guardrail_intervened", "blocklist"])(
     "reports that a filter ended the answer (%s), also without any text",
     async (finish_reason) => {

@@ -135,7 +135,14 @@ export async function* receive(
   if (cutter.isCut) {
     // Only what was held back until the end completed the stop string.
     progress.cutAtStop();
-  } else if (!hasCall && progress.isOnlyReasoning) {
+  } else if (!hasCall && progress.onlyReasoning !== "") {
+    if (toolbox !== null) {
+      // Some models call a tool before they end their thinking.
+      const reader = new CallReader(toolbox);
+      reader.pushText(progress.onlyReasoning);
+      endCalls(reader, true);
+      if (hasCall) return;
+    }
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
     yield { type: "text", text: progress.reasoningWasText() };
   }

@@ -263,10 +263,10 @@ export class CompletionProgress {
     return this.#hidesThinking ? (this.#usage?.outputTokens || Infinity) - this.#pieces : 0;
   }
 
-  /** Whether the answer ended by itself and holds nothing but thinking. */
-  get isOnlyReasoning(): boolean {
+  /** The thinking of an answer that ended by itself and holds nothing else; empty for others. */
+  get onlyReasoning(): string {
     const hasEnded = this.#finishReason === "stop" || this.#finishReason === null;
-    return hasEnded && this.#text.trim() === "" && this.#reasoning !== "";
+    return hasEnded && this.#text.trim() === "" ? this.#reasoning : "";
   }
 
   /** Estimated; 0 where the model has not thought, visibly or not. */

@@ -98,16 +98,23 @@ const MARKS = [
   "<|end_of_text|>",
   "<|end_of_turn|>",
   "<end_of_turn>",
+  "<turn|>",
   "<｜end▁of▁sentence｜>",
   "<|END_OF_TURN_TOKEN|>",
   "<|END_RESPONSE|>",
   "<|user|>",
+  "<|observation|>",
   // The next turn, which a model begins after its end-of-turn token.
   "<|im_start|>assistant",
+  "<|start_header_id|>assistant<|end_header_id|>",
   "<eos>",
   "[EOS]",
+  "[e~[",
+  "[|endofturn|]",
   "</s>",
 ] as const;
+
+const LONGEST_MARK = Math.max(...MARKS.map(({ length }) => length));
 
 /** More of them in a row are the text of a model that repeats itself. */
 const MOST_HELD = 1000;
@@ -158,7 +165,10 @@ export class EndMarkCutter {
         at += mark.length;
         while (at < text.length && text.charAt(at).trim() === "") at += 1;
       }
-      if (at === text.length || MARKS.some((mark) => mark.startsWith(text.slice(at, at + 30)))) {
+      if (
+        at === text.length ||
+        MARKS.some((mark) => mark.startsWith(text.slice(at, at + LONGEST_MARK)))
+      ) {
         return start;
       }
       start = markFrom(text, Math.max(at, start + 1));

@@ -14,6 +14,7 @@ interface FoundTag {
 
 const THINK: Tags = { open: "<think>", close: "</think>" };
 const UPPER_THINK: Tags = { open: "<THINK>", close: "</THINK>" };
+const GEMMA_THINK: Tags = { open: "<|channel>thought", close: "<channel|>" };
 const isThink = (tags: Tags): boolean => tags === THINK || tags === UPPER_THINK;
 /** The marks of models around their thinking. */
 const TAGS: readonly Tags[] = [
@@ -26,10 +27,12 @@ const TAGS: readonly Tags[] = [
   { open: "[THINK]", close: "[/THINK]" },
   { open: "◁think▷", close: "◁/think▷" },
   { open: "<|START_THINKING|>", close: "<|END_THINKING|>" },
+  GEMMA_THINK,
 ];
 const OPENINGS: ReadonlyMap<string, Tags> = new Map([
   ...TAGS.map((tags) => [tags.open, tags] as const),
   ["<think >", THINK],
+  ["<|channel>\n", GEMMA_THINK],
 ]);
 const CLOSINGS: ReadonlyMap<string, Tags> = new Map(TAGS.map((tags) => [tags.close, tags]));
 

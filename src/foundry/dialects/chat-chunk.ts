@@ -38,6 +38,13 @@ const choiceSchema = z.object({
 const countSchema = z.int().min(0).max(MAX_TOKEN_COUNT);
 const usageSchema = z
   .object({ prompt_tokens: countSchema, completion_tokens: countSchema })
+  // mlx-vlm, and proxies of other APIs.
+  .or(
+    z.object({ input_tokens: countSchema, output_tokens: countSchema }).transform((own) => ({
+      prompt_tokens: own.input_tokens,
+      completion_tokens: own.output_tokens,
+    })),
+  )
   .transform(({ prompt_tokens, completion_tokens }) => ({
     inputTokens: prompt_tokens,
     outputTokens: completion_tokens,

@@ -166,7 +166,7 @@ const formatOf = (schema: Schema, form: "named" | "bare") => ({
 });
 
 const REFUSES =
-  /extra (?:inputs|fields?) (?:are )?not permitted|extra_forbidden|unrecogni[sz]ed|unknown (?:field|parameter|argument|property|key|name|request)|unexpected (?:keyword|field|parameter|argument|property|key)|unsupported|unpermitted|not (?:yet |currently |an? )?(?:supported|implemented|allowed|permitted|available|enabled|recogni[sz]ed|accepted|known|valid)\b|(?:does|do|can)(?:n't|not| not)(?: yet| currently)? (?:support|accept|allow)|additional propert|invalid (?:field|parameter|argument)s?\b(?! value)|no such (?:field|parameter)|cannot (?:find field|be (?:used|set|specified))|use ['"`]?max_completion_tokens|favor of ['"`]?max_completion_tokens/i;
+  /extra (?:inputs|fields?) (?:are )?not permitted|extra_forbidden|unrecogni[sz]ed|unknown (?:field|parameter|argument|property|key|name|request)|unexpected (?:keyword|field|parameter|argument|property|key)|unsupported|unpermitted|not (?:yet |currently |an? )?(?:supported|implemented|allowed|permitted|available|enabled|recogni[sz]ed|accepted|known|valid)\b|(?:does|do|can)(?:n't|not| not)(?: yet| currently)? (?:support|accept|allow)|additional propert|invalid (?:field|parameter|argument)s?\b(?! value)|no such (?:field|parameter)|cannot (?:find field|(?:both )?be (?:used|set|specified))|\bdeprecated\b|use ['"`]?max_completion_tokens|favor of ['"`]?max_completion_tokens/i;
 
 /** A field that is accepted, with another value than the one that was sent. */
 const WRONG_VALUE =
@@ -180,7 +180,7 @@ const NO_STREAM =
   /only non-?stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
 
 const SYSTEM =
-  /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled/i;
+  /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled|unknown variant ['"`]system|system message must be at the (?:beginning|start)/i;
 
 /** The engine holds no answer to a schema, or not to this one. */
 const CONSTRAINT =
@@ -188,10 +188,13 @@ const CONSTRAINT =
 
 /** The engine, or the template of the model, takes no tools. */
 const NO_TOOLS =
-  /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice/i;
+  /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice|--tool-call-parser|function[ _]call(?:s|ing)?\b[^.]{0,40}\bnot\b|no endpoints found that support tool/i;
 
 const BUDGETS = ["thinking_budget_tokens", "thinking_token_budget"] as const;
 const SWITCHES = ["chat_template_kwargs", "reasoning_effort"] as const;
+
+/** Some refuse a switch without its name: Ollama, OpenRouter, vLLM with the tokenizer of Mistral. */
+const THINKING = /\b(?:reasoning|thinking)\b|\bchat[ _]template/i;
 
 const CODES = new Set([
   "INVALID_REQUEST",
@@ -229,6 +232,8 @@ export function refusalsIn(
     (name) => name in sent && wordOf(name).test(text),
   );
   if (ofThinking.length > 0) return ofThinking;
+  const switches = SWITCHES.filter((name) => name in sent);
+  if (switches.length > 0 && THINKING.test(text)) return switches;
   if (!REFUSES.test(text) || isWrongValue) return [];
   const about = text.slice(0, ACCEPTED.exec(text)?.index);
   const named = REFUSABLE.filter((name) => name in sent)

@@ -42,7 +42,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /more system memory|out[ _]?of[ _]?(?:device[ _]?)?memory|\bOOM\b|bad[_ ]alloc|(?:failed to|unable to|could not) allocate|paging file is too small|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
+      /more system memory|out[ _]?of[ _]?(?:(?:device|host)[ _]?)?memory|\bOOM\b|bad[_ ]alloc|(?:failed to|unable to|could not) allocate|paging file is too small|out of GPU resources|CL_OUT_OF_RESOURCES|maximum allowed buffer size|requires more memory|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
     code: "INSUFFICIENT_MEMORY",
     message: (model, said) => `${model} needs more memory than is free.${said}`,
     action:
@@ -107,8 +107,9 @@ export const RULES: readonly Rule[] = [
       "See the service's log; another variant, a fresh download or a newer version of the service may help.",
   },
   {
-    // LocalAI, whose backends load the model.
-    pattern: /could not load (?:the )?model|failed to load (?:the )?model/i,
+    // LocalAI, Docker Model Runner and llama-swap, whose backends load the model.
+    pattern:
+      /could not load (?:the )?model|failed to load (?:the )?model|unable to load runner|unable to start process/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action: "See the service's log, or choose another model.",
@@ -136,7 +137,7 @@ export const RULES: readonly Rule[] = [
   {
     // A load can fail because a native library is "not loaded".
     pattern:
-      /not (?:currently )?loaded|must be loaded before|no models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded/i,
+      /not (?:currently |been )?loaded|must be loaded before|no models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded/i,
     except: "load",
     code: "MODEL_NOT_LOADED",
     message: (model) => `${model} is not loaded.`,
@@ -144,7 +145,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|invalid model (?:name|identifier|id)\b|unknown model\b|no such model|no model (?:named|called)/i,
+      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model|not a valid model\b|invalid model(?::| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)/i,
     code: "MODEL_NOT_FOUND",
     message: (model) => `The service has no model ${model}.`,
     action: "Choose one that `listModels` shows.",

@@ -10,6 +10,7 @@ import {
 } from "../../http/index.js";
 import {
   type ErrorCode,
+  escapeRegExp,
   FoundryError,
   type FoundryErrorOptions,
   formatWait,
@@ -177,9 +178,12 @@ export function knownError(
       action: "Raise the limit of this key, or use another one.",
     });
   }
+  const isUnknownModel = options.status === 404 && namesModel(message, subject);
   const rule = RULES.find(
-    ({ pattern, also, except }) =>
-      except !== subject.doing && pattern.test(searched) && also?.test(searched) !== false,
+    ({ pattern, also, except, code }) =>
+      except !== subject.doing &&
+      ((pattern.test(searched) && also?.test(searched) !== false) ||
+        (isUnknownModel && code === "MODEL_NOT_FOUND")),
   );
   if (rule === undefined) return null;
   return new FoundryError(rule.code, rule.message(model, saidBy(message)), {
@@ -188,6 +192,12 @@ export function knownError(
     retryable: rule.code === "MODEL_BUSY" || rule.code === "SERVICE_BUSY",
   });
 }
+
+/** With 404 it is the model that is missing: exo, OpenRouter, llama-swap, mlx-lm with the address of the model. */
+const namesModel = (message: string, { doing, model }: Subject): boolean =>
+  (doing === "chat" || doing === "embed") &&
+  model !== undefined &&
+  new RegExp(`(?<![\\w'-])${escapeRegExp(model)}(?![\\w'-])`).test(message);
 
 const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";

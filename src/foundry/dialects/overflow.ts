@@ -46,14 +46,18 @@ const FIGURES: readonly RegExp[] = [
   // llama.cpp, whose batch must hold the whole prompt of some models.
   /input \((?<input>\d{1,12}) tokens\) is too large to process.{0,100}current batch size: (?<limit>\d{1,12})/is,
   // TensorRT-LLM, ExLlama, Triton and engines with their words.
-  /(?:prompt|input|context)(?: sequence)? length:? ?\(?(?<input>\d{1,12})\)?(?: tokens)? (?:exceeds|is (?:greater|larger|longer) than) (?:the )?max(?:imum)?(?:_\w{1,20}| (?:input |prompt |sequence )?length):? ?(?:of )?\(?(?<limit>\d{1,12})/i,
+  /(?:prompt|input|context)(?: sequence)?[ _]length:? ?\(?(?<input>\d{1,12})\)?(?: tokens)? (?:exceeds|is (?:greater|larger|longer) than) (?:the )?max(?:imum)?(?:_\w{1,20}| (?:input |prompt |sequence )?length):? ?(?:of )?\(?(?<limit>\d{1,12})/i,
   /(?:prompt|input)(?: sequence)? length is (?:greater|larger|longer) than (?<limit>\d{1,12})/i,
-  /(?:greater|larger|longer) than the model input length limit:? ?\(?(?<limit>\d{1,12})/i,
+  /(?:greater|larger|longer) than the model (?:input length limit|capacity):? ?\(?(?<limit>\d{1,12})/i,
   /(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len:? ?(?:of )?\(?(?<limit>\d{1,12})/i,
+  // OpenVINO.
+  /(?:prompt tokens: |input length )(?<input>\d{1,12}) (?:exceeds model max length: |longer than allowed )(?<limit>\d{1,12})/i,
   /(?<input>\d{1,12}) tokens, context size:? (?<limit>\d{1,12})/i,
   // Others behind LiteLLM.
   /prompt is too long: (?<input>\d{1,12}) tokens > (?<limit>\d{1,12}) maximum/i,
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,60}(?:messages resulted in|requested(?: about)?) (?<input>\d{1,12}) tokens/is,
+  /(?:input token count \(|prompt token count of |input prompt \()(?<input>\d{1,12}).{0,40}exceeds (?:the )?(?:limit of |maximum number of tokens allowed \()(?<limit>\d{1,12})/is,
+  /(?:exceeded model token limit: |range of input length should be \[\d{1,12}, )(?<limit>\d{1,12})/i,
   /maximum context length (?:is|of) (?<limit>\d{1,12})/i,
   // Only the answer is too long.
   /max_(?:completion_)?tokens is too large: (?<output>\d{1,12})\. This model supports at most (?<most>\d{1,12}) completion tokens/i,
@@ -62,7 +66,7 @@ const FIGURES: readonly RegExp[] = [
 
 /** The same error without figures. */
 const MESSAGE =
-  /cos_cache dimension 0 shall not be less|input_ids size[^.]{0,200}exceeds max length|maximum context length|context[ _](?:length|size|window)[^.]{0,200}(?:exceed|maximum|too (?:long|small)|not enough)|exceed(?:s|ed|_|ing)?[^.]{0,200}context[ _](?:length|size|window)|context overflow|prompt is too long|input is too long|too large to process|input length (?:exceeds|limit)|(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len|(?:greater|longer) than the (?:model's )?context length|longer than the (?:model's context|maximum model) length|max(?:imum)?(?: allowed)? prompt length|context shift is disabled|context_length_exceeded|ContextWindowExceeded|exceed_context_size/i;
+  /cos_cache dimension 0 shall not be less|input_ids size[^.]{0,200}exceeds max length|maximum context length|context[ _](?:length|size|window)[^.]{0,200}(?:exceed|maximum|too (?:long|small)|not enough)|exceed(?:s|ed|_|ing)?[^.]{0,200}context[ _](?:length|size|window)|context overflow|prompt is too long|prompt exceeds max(?:imum)? length|input is too long|too large to process|input length (?:exceeds|limit)|(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len|(?:greater|longer) than the (?:model's )?context length|longer than the (?:model's context|maximum model) length|max(?:imum)?(?: allowed)? prompt length|context shift is disabled|context_length_exceeded|ContextWindowExceeded|exceed_context_size/i;
 
 /** The figures of an overflow in a message of a service; `undefined` where it is no overflow. */
 export function overflowIn(message: string): Overflow | undefined {

@@ -18,6 +18,22 @@ const MARKUPS: readonly Markup[] = [
   { start: "<function_call>", end: "</function_call>" },
   { start: "<function_calls>", end: "</function_calls>" },
   { start: "<|tool_call|>", end: "<|/tool_call|>" },
+  { start: "<|tool_call>", end: "<tool_call|>" },
+  { start: "<start_function_call>", end: "<end_function_call>" },
+  { start: "<|tool_call_start|>", end: "<|tool_call_end|>" },
+  { start: "<|tool_calls_section_begin|>", end: "<|tool_calls_section_end|>" },
+  { start: "<｜tool▁calls▁begin｜>", end: "<｜tool▁calls▁end｜>" },
+  { start: "<｜DSML｜function_calls>", end: "</｜DSML｜function_calls>" },
+  { start: "<｜DSML｜tool_calls>", end: "</｜DSML｜tool_calls>" },
+  { start: "<minimax:tool_call>", end: "</minimax:tool_call>" },
+  { start: "<seed:tool_call>", end: "</seed:tool_call>" },
+  { start: "<TOOLCALL>", end: "</TOOLCALL>" },
+  { start: "<|START_ACTION|>", end: "<|END_ACTION|>" },
+  { start: "<|action_start|><|plugin|>", end: "<|action_end|>" },
+  { start: "[TOOL_REQUEST]", end: "[END_TOOL_REQUEST]" },
+  { start: "[TOOL_CALL]", end: "[/TOOL_CALL]" },
+  { start: "```tool_code", end: "```" },
+  { start: "<|python_start|>", end: "<|python_end|>" },
   { start: "<|python_tag|>", end: null },
   { start: "[TOOL_CALLS]", end: null },
   { start: "functools[", end: null, own: "[" },
@@ -34,14 +50,14 @@ const BLANKS = "\\s{0,200}";
 const FENCE = `(?:\`\`\`[a-z_]{0,12}[ \\t]{0,20}(?:\\r?\\n${BLANKS})?)?`;
 const KEYS =
   "name|function|tool|tool_name|function_name|function_call|tool_calls|type|id|arguments|parameters|args";
-/** Calls without any markup: JSON whose first member is that of a call. */
-const BARE = `(?:\\[${BLANKS})?\\{${BLANKS}"(?:${KEYS})"${BLANKS}:`;
+/** Calls without any markup: JSON whose first member is that of a call, or a list of calls in Python. */
+const BARE = `(?:\\[${BLANKS})?\\{${BLANKS}"(?:${KEYS})"${BLANKS}:|\\[${BLANKS}[A-Za-z_][\\w.]{0,99}\\((?=[A-Za-z_)])`;
 const START = new RegExp(
   `(?<fence>${FENCE})(?:(?<token>${TOKENS.map(escapeRegExp).join("|")})|(?<bare>${BARE}))`,
 );
 /** What may become {@link START}. */
 const BEGINS = new RegExp(
-  `(?:\`{1,2}|\`\`\`[a-z_]{0,12}[ \\t]{0,20}\\r?|${FENCE}(?:\\[${BLANKS})?(?:\\{${BLANKS}(?:"[a-z_]{0,15}(?:"${BLANKS})?)?)?)$`,
+  `(?:\`{1,2}|\`\`\`[a-z_]{0,12}[ \\t]{0,20}\\r?|${FENCE}(?:\\[${BLANKS})?(?:\\{${BLANKS}(?:"[a-z_]{0,15}(?:"${BLANKS})?)?)?|\\[${BLANKS}[A-Za-z_][\\w.]{0,99}\\(?)$`,
 );
 /** Nothing that may become a start is longer. */
 const LONGEST_BEGIN = 700;

@@ -56,7 +56,7 @@ export class Toolbox {
   }
 
   #toolOf(name: string): Offered | undefined {
-    const plain = name.replace(/^functions?[./]/, "");
+    const plain = plainName(name);
     return (
       this.#tools.find((tool) => tool.name === name) ??
       this.#tools.find((tool) => tool.name === plain)
@@ -76,7 +76,7 @@ export class Toolbox {
   #valueOf(given: unknown): Readonly<Record<string, unknown>> | null {
     let value: unknown = given ?? {};
     for (let depth = 0; depth < 2 && typeof value === "string"; depth += 1) {
-      const text: string = value.trim();
+      const text: string = plainArguments(value);
       if (text === "") return {};
       if (hasMoreValues(text, MOST_ANSWER_VALUES)) return null;
       value = jsonFrom(text);
@@ -87,6 +87,21 @@ export class Toolbox {
     return isMembers(value) ? value : null;
   }
 }
+
+/** The name without a namespace, the number of Kimi, and a token of gpt-oss behind it, which engines leave in it. */
+const plainName = (name: string): string =>
+  name
+    .trim()
+    .replace(/^(?:functions?|default_api)[./:]/, "")
+    .replace(/(?::\d{1,9}|<\|.{0,100})$/, "");
+
+/** Arguments without a fence, without tokens behind them, and without the empty ones that some engines begin with. */
+const plainArguments = (text: string): string =>
+  text
+    .trim()
+    .replace(/^(?:```)?(?:json)?\s{0,9}(?=\{)/, "")
+    .replace(/^\{\}(?=\{)/, "")
+    .replace(/(?<=\})\s{0,9}(?:```|<[|/][^<>{}"]{1,50}>)$/, "");
 
 /** A check that takes too long is a complaint about this call, and no failure of the answer. */
 function complaintsOf({ check }: Offered, value: unknown): readonly string[] {

@@ -23,27 +23,90 @@ interface WrittenCalls {
  *
  * @param isWhole `false`: the answer was cut off, so that its last call may lack its end.
  */
-export function writtenCalls(text: string, repair: Repair, isWhole: boolean): WrittenCalls {
+export function writtenCalls(written: string, repair: Repair, isWhole: boolean): WrittenCalls {
+  const text = plainMarks(written);
   // Behind a bracket, a tag is a part of an argument.
   if (!/^[^<]*[{[]/.test(text) && FUNCTION_TAG.test(text)) {
     return taggedCalls(text, repair, isWhole);
   }
   const byKeys = callByKeys(text);
   if (byKeys !== null) return { calls: isWhole ? [byKeys] : [], isCut: !isWhole };
-  const named = NAMED.exec(text);
+  const python = pythonCalls(text);
+  if (python !== null) return python;
   const { whole, open } = objectsIn(text, MOST_CALLS);
   const isCut = open !== "" && !isWhole;
   const parts = open === "" || isCut ? whole : [...whole, open];
-  if (named !== null) {
-    const [, name = ""] = named;
-    const [first] = parts;
-    return { calls: first === undefined ? [] : [{ name, arguments: first }], isCut };
+  if (NAMED.test(text)) {
+    const calls = text.split(CALL_BEGINS).flatMap((part): RawCall[] => {
+      const name = NAMED.exec(part)?.[1];
+      const object = objectsIn(part, 1);
+      const given = object.whole[0] ?? (isCut ? "" : object.open);
+      return name === undefined || given === "" ? [] : [{ name, arguments: given }];
+    });
+    return { calls: calls.slice(0, MOST_CALLS), isCut };
   }
   return { calls: parts.flatMap((part) => callsOfPart(part, repair)).slice(0, MOST_CALLS), isCut };
 }
 
-/** A name in front of the arguments, as newer models of Mistral write it. */
-const NAMED = /^\s*([\w.-]{1,200})\s*(?:\[CALL_ID\]\w{0,100})?(?:\[ARGS\])?\s*\{/;
+/** Between the calls of Kimi and DeepSeek. */
+const CALL_BEGINS = /<(?:\|tool_call_begin\||｜tool▁call▁begin｜)>(?:function<｜tool▁sep｜>)?/;
+/** A name in front of the arguments, as newer models of Mistral, Gemma, Kimi and DeepSeek write it. */
+const NAMED =
+  /^\s*(?:<(?:\|tool_call_begin\||｜tool▁call▁begin｜)>)?(?:function<｜tool▁sep｜>)?(?:call:)?([\w.-]{1,200})(?::\d{1,9})?\s*(?:\[CALL_ID\]\w{0,100})?(?:\[ARGS\]|<｜tool▁sep｜>|<\|tool_call_argument_begin\|>)?\s*(?:```json\s{0,9})?\{/;
+
+/** The text with the tags of DeepSeek, or the quotes of Gemma, as other models write them. */
+function plainMarks(text: string): string {
+  if (!/^\s*call:/.test(text)) return text.replaceAll("｜DSML｜", "");
+  const quoted = /(<\|"\|>|<escape>)([\s\S]*?)\1/g;
+  return text.replace(quoted, (_, _mark, inner: string) => JSON.stringify(inner));
+}
+
+/** `[name(key="value", …), …]`, each also within `print(…)`, with or without the brackets. */
+const PYTHON_START = /^[\s[]*(?:```\w{0,12}\s{0,9})?(?=(?:print\()?[A-Za-z_][\w.]{0,199}\()/;
+const PYTHON_NAME = /[\s,)]*(?:print\()?(?:default_api\.)?([A-Za-z_][\w.]{0,199})\(/y;
+const PYTHON_KEY = /[\s,]*([A-Za-z_]\w{0,199})\s{0,9}=\s{0,9}/y;
+
+/** Calls in Python; `null` where the text is none, or has arguments without names. */
+function pythonCalls(text: string): WrittenCalls | null {
+  const calls: RawCall[] = [];
+  let at = PYTHON_START.exec(text)?.[0].length ?? -1;
+  while (at !== -1 && calls.length < MOST_CALLS) {
+    PYTHON_NAME.lastIndex = at;
+    const name = PYTHON_NAME.exec(text)?.[1];
+    if (name === undefined) break;
+    const members: string[] = [];
+    for (at = PYTHON_NAME.lastIndex; ; ) {
+      PYTHON_KEY.lastIndex = at;
+      const key = PYTHON_KEY.exec(text)?.[1];
+      if (key === undefined) break;
+      const from = PYTHON_KEY.lastIndex;
+      at = valueEnd(text, from);
+      if (at === text.length) return { calls, isCut: true };
+      members.push(`"${key}": ${text.slice(from, at)}`);
+    }
+    at += /^[\s,]*/.exec(text.slice(at, at + 100))?.[0].length ?? 0;
+    if (text.charAt(at) !== ")") return null;
+    calls.push({ name, arguments: `{${members.join(", ")}}` });
+  }
+  return calls.length === 0 ? null : { calls, isCut: false };
+}
+
+/** Where a value in Python ends: at a comma or a bracket that is outside of it. */
+function valueEnd(text: string, from: number): number {
+  let depth = 0;
+  let quote = "";
+  for (let at = from; at < text.length; at += 1) {
+    const character = text.charAt(at);
+    if (quote !== "") {
+      if (character === "\\") at += 1;
+      else if (character === quote) quote = "";
+    } else if (/["']/.test(character)) quote = character;
+    else if (/[[{(]/.test(character)) depth += 1;
+    else if (depth === 0 && /[,)]/.test(character)) return at;
+    else if (/[\]})]/.test(character)) depth -= 1;
+  }
+  return text.length;
+}
 
 function callsOfPart(part: string, repair: Repair): RawCall[] {
   if (hasMoreValues(part, MOST_ANSWER_VALUES)) return [];

@@ -173,6 +173,22 @@ describe("reasoning off", () => {
     expect([first.attempts, second.attempts]).toEqual([2, 1]);
     expect(chats.map((body) => name in body)).toEqual([true, false, false]);
   });
+
+  it.each([
+    'invalid reasoning value: \'none\' (must be "high", "medium", "low")',
+    "Reasoning is mandatory for this endpoint and cannot be disabled.",
+    '"m" does not support thinking',
+    "chat_template is not supported for Mistral tokenizers.",
+  ])("is repeated without all switches where none is named: %s", async (message) => {
+    const { url, chats } = await chatEngine((body) =>
+      "reasoning_effort" in body ? json({ error: { message } }, 400) : hello(body),
+    );
+
+    const answer = await clientOf(url).complete({ ...request, model: "m" });
+
+    expect(answer).toMatchObject({ text: "Hello", attempts: 2 });
+    expect(chats[1]).not.toHaveProperty("chat_template_kwargs");
+  });
 });
 
 describe("a budget for reasoning", () => {

@@ -240,6 +240,31 @@ const CASES: readonly Case[] = [
       { what: `${open} in a sentence`, whole: `Use ${open} so.`, text: `Use ${open} so.` },
     ];
   }),
+  ...["<|channel>thought\n", "<|channel>\n"].map(
+    (open): Case => ({
+      what: `thinking of Gemma 4 after ${open}`,
+      whole: `${open}Hm.\n<channel|>4<turn|>`,
+      reasoning: open.includes("thought") ? "\nHm.\n" : "Hm.\n",
+      text: "4",
+    }),
+  ),
+  {
+    what: "the end of Gemma 4's thinking alone",
+    whole: "thought\nHm.\n<channel|>4",
+    was: "thought\nHm.\n",
+    text: "4",
+  },
+  {
+    what: "tags of Gemma 4 in a sentence",
+    whole: "Use <|channel>thought and <channel|> so.",
+    text: "Use <|channel>thought and <channel|> so.",
+  },
+  ...[
+    "<|observation|>",
+    "[e~[",
+    "[|endofturn|]",
+    "<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+  ].map((mark): Case => ({ what: `${mark} at the end`, whole: `Hello${mark}`, text: "Hello" })),
   {
     what: "thinking and an answer with tokens of their own",
     whole: "<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>",

@@ -283,6 +283,19 @@ describe("tool calls of an engine", () => {
     expect(toolCalls).toEqual([{ id: "call_7", ...CALL }]);
   });
 
+  it.each(["reasoning_content", "content"])(
+    "may be in thinking that never ends, in %s",
+    async (member) => {
+      const text = `${member === "content" ? "<think>" : ""}I look. ${CALL_TEXT}`;
+      const { url } = await chatEngine(() => events(delta({ [member]: text }), delta({}, "stop")));
+
+      const answer = await clientOf(url).complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+
+      expect(answer).toMatchObject({ text: "", toolCalls: [CALL], finishReason: "tool_calls" });
+      expect(answer.warnings).toEqual([]);
+    },
+  );
+
   it("may be in the channels of gpt-oss", async () => {
     const text =
       '<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{"city":"Oslo"}<|call|>';
@@ -298,6 +311,13 @@ describe("tool calls of an engine", () => {
   it.each([
     ["Ollama", 400, "registry.ollama.ai/library/gemma3:1b does not support tools"],
     ["llama.cpp", 500, "tools param requires --jinja flag"],
+    [
+      "LMDeploy",
+      400,
+      "Please launch the api_server with --tool-call-parser if you want to use tool.",
+    ],
+    ["OpenRouter", 404, "No endpoints found that support tool use."],
+    ["an engine with MLX", 500, "Function calling is not supported by this model."],
     [
       "vLLM",
       400,

@@ -268,6 +268,58 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     limit: null,
   },
   {
+    engine: "OpenVINO",
+    status: 400,
+    says: {
+      error:
+        "Mediapipe execution failed. MP status - INVALID_ARGUMENT: Number of prompt tokens: 5000 exceeds model max length: 4096",
+    },
+    limit: 4096,
+  },
+  {
+    engine: "OpenVINO, of a text to embed",
+    status: 400,
+    says: { error: "Input length 617 longer than allowed 512" },
+    limit: 512,
+  },
+  {
+    engine: "MLC",
+    status: 400,
+    says: "Request prompt has 2331 tokens in total, larger than the model input length limit 1366.",
+    limit: 1366,
+  },
+  {
+    engine: "ONNX Runtime",
+    status: 500,
+    says: "input sequence_length (5000) exceeds max_length (4096)",
+    limit: 4096,
+  },
+  {
+    engine: "Google",
+    status: 400,
+    says: "The input token count (1100000) exceeds the maximum number of tokens allowed (1048576).",
+    limit: 1_048_576,
+  },
+  {
+    engine: "Copilot",
+    status: 400,
+    says: "prompt token count of 70000 exceeds the limit of 64000",
+    limit: 64_000,
+  },
+  {
+    engine: "Moonshot",
+    status: 400,
+    says: "Invalid request: Your request exceeded model token limit: 8192",
+    limit: 8192,
+  },
+  {
+    engine: "DashScope",
+    status: 400,
+    says: "Range of input length should be [1, 30720]",
+    limit: 30_720,
+  },
+  { engine: "Z.ai", status: 400, says: "Prompt exceeds max length", limit: null },
+  {
     engine: "Foundry Local",
     status: 400,
     says: "Invalid request: request requires 5018 total tokens (18 input + 5000 output), which exceeds the model's maximum context length of 512 tokens",
@@ -336,6 +388,27 @@ describeRefusals("INSUFFICIENT_MEMORY", [
     says: "Failed loading model m\nbad allocation",
   },
   { engine: "Direct3D", status: 500, says: "CreateCommittedResource failed: E_OUTOFMEMORY" },
+  {
+    engine: "MLX",
+    status: 500,
+    says: "[metal::malloc] Attempting to allocate 17177772096 bytes which is greater than the maximum allowed buffer size of 14302248960 bytes.",
+  },
+  {
+    engine: "llama.cpp with Vulkan",
+    status: 500,
+    says: "vk::Device::allocateMemory: ErrorOutOfDeviceMemory",
+  },
+  { engine: "OpenVINO", status: 500, says: "[GPU] out of GPU resources" },
+  {
+    engine: "Docker Model Runner",
+    status: 507,
+    says: "model requires more memory than available: 12GB RAM and 12GB VRAM required",
+  },
+  {
+    engine: "an engine on Windows",
+    status: 500,
+    says: "The paging file is too small for this operation to complete. (os error 1455)",
+  },
 ]);
 
 describeRefusals("MODEL_NOT_FOUND", [
@@ -361,6 +434,26 @@ describeRefusals("MODEL_NOT_FOUND", [
     says: { error: { message: "You have no access to it.", code: "model_not_found" } },
   },
   { engine: "FastAPI", status: 404, says: { detail: "Unknown model: m" } },
+  { engine: "DeepSeek", status: 400, says: "Model Not Exist" },
+  { engine: "OpenRouter", status: 400, says: "m is not a valid model ID" },
+  { engine: "Mistral", status: 400, says: "Invalid model: m" },
+  { engine: "llama-swap", status: 400, says: "could not find real modelID for m" },
+  {
+    engine: "TabbyAPI",
+    status: 400,
+    says: "Could not find the model path for load. Check model name or config.yml?",
+  },
+  {
+    engine: "exo, by the model",
+    status: 404,
+    says: { error: { message: "No instance found for model m", code: 404 } },
+  },
+  { engine: "OpenRouter, by the model", status: 404, says: "No endpoints found for m." },
+  {
+    engine: "mlx-lm, by the model",
+    status: 404,
+    says: "404 Client Error. Repository Not Found for url: https://huggingface.co/api/models/m/revision/main.",
+  },
 ]);
 
 describeRefusals("MODEL_CANNOT_CHAT", [
@@ -388,6 +481,20 @@ describeRefusals("MODEL_CANNOT_CHAT", [
   { engine: "another", status: 400, says: "m is an embedding model" },
 ]);
 
+/** docker/model-runner#479, mostlygeek/llama-swap#92. */
+describeRefusals("LOAD_FAILED", [
+  {
+    engine: "Docker Model Runner",
+    status: 500,
+    says: "unable to load runner: error waiting for runner to be ready: llama.cpp terminated unexpectedly",
+  },
+  {
+    engine: "llama-swap",
+    status: 502,
+    says: "unable to start process: upstream command exited prematurely but successfully",
+  },
+]);
+
 describeRefusals("MODEL_NOT_LOADED", [
   {
     engine: "LM Studio",
@@ -398,6 +505,7 @@ describeRefusals("MODEL_NOT_LOADED", [
   { engine: "Lemonade", status: 400, says: { detail: "No model is loaded" } },
   { engine: "Foundry Local", status: 400, says: "Model not loaded: 'm' must be loaded before" },
   { engine: "another", status: 500, says: "Model m is not currently loaded." },
+  { engine: "Nitro", status: 409, says: "Model has not been loaded, please load model into nitro" },
 ]);
 
 describe("a model that is not loaded", () => {

@@ -533,13 +533,16 @@ describe("a stream after its finish_reason", () => {
     expect(performance.now() - since).toBeLessThan(SOON_MS);
   });
 
-  it("keeps counts and text that still arrive", async () => {
+  it.each([
+    ["OpenAI", USAGE.usage],
+    ["mlx-vlm", { input_tokens: 3, output_tokens: 2, prompt_tps: 1.5 }],
+  ])("keeps text and counts that still arrive, with the names of %s", async (_engine, usage) => {
     const events: ChatEvent[] = [];
     const { url } = await httpService((_request, response) => {
       response.writeHead(200, { "content-type": "text/event-stream" });
       response.write(data(text("Hel"), STOP));
       setTimeout(() => response.write(data(text("lo"))), 100);
-      setTimeout(() => response.end(data(USAGE)), 200);
+      setTimeout(() => response.end(data({ choices: [], usage })), 200);
     });
     const transport = new HttpTransport({ baseUrl: url, retry: { retries: 0 } });
     onTestFinished(() => transport.close());

@@ -150,6 +150,11 @@ describe("a request", () => {
       "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1) value is supported.",
     ],
     ["max_tokens", "max_tokens is deprecated in favor of max_completion_tokens"],
+    ["temperature", "`temperature` is deprecated for this model."],
+    [
+      "top_p",
+      "`temperature` and `top_p` cannot both be specified for this model. Please use only one.",
+    ],
   ])("is repeated without %s after this message, too: %s", async (name, message) => {
     const { url, chats } = await chatEngine(without(name, { error: { message } }, 400));
     const request = { prompt: "Hi", model: "m", ...SAMPLING };
@@ -257,6 +262,8 @@ const NO_SYSTEM_ROLE: readonly (readonly [string, number])[] = [
   ["Template error: invalid operation: System role not supported (in <string>:1)", 422],
   ["Developer instruction is not enabled for models/gemma-3-4b-it", 400],
   ["This model does not support the system role", 400],
+  ["Jinja Exception: System message must be at the beginning.", 500],
+  ["messages[0].role: unknown variant `system`, expected `user` or `assistant`", 422],
 ];
 
 describe("a system text", () => {

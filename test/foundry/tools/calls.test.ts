@@ -129,6 +129,86 @@ describe("the tool calls in a text", () => {
       [OSLO, ROME],
       "",
     ],
+    [
+      "Gemma 4's marks",
+      '<|tool_call>call:get_weather{city:<|"|>Oslo<|"|>}<tool_call|><|tool_call>call:get_weather{city:<|"|>a "b"\n{<|"|>,days:3,where:{a:[1]}}<tool_call|>',
+      [OSLO, ["get_weather", { city: 'a "b"\n{', days: 3, where: { a: [1] } }]],
+      "",
+    ],
+    [
+      "FunctionGemma's marks",
+      "<start_function_call>call:get_weather{city:<escape>Oslo<escape>}<end_function_call>",
+      [OSLO],
+      "",
+    ],
+    ["Gemma 3's block", 'So:\n```tool_code\nprint(get_weather(city="Oslo"))\n```', [OSLO], "So:"],
+    [
+      "Python in marks of LFM",
+      "<|tool_call_start|>[get_weather(city='it\\'s \"a\", b)', hourly=True, where={'a': [1]}), get_time()]<|tool_call_end|>Wait.",
+      [
+        ["get_weather", { city: 'it\'s "a", b)', hourly: true, where: { a: [1] } }],
+        ["get_time", {}],
+      ],
+      "Wait.",
+    ],
+    [
+      "Python of Llama 4",
+      'I look. [get_weather(city="Oslo"), get_weather(city="Rome", days=2)]',
+      [OSLO, ["get_weather", { city: "Rome", days: 2 }]],
+      "I look.",
+    ],
+    ["Python behind Llama's mark", '<|python_tag|>get_weather(city="Oslo")', [OSLO], ""],
+    [
+      "Python in lines",
+      '<function_calls>\nget_weather(city="Oslo")\nget_weather(city="Rome")\n</function_calls>',
+      [OSLO, ROME],
+      "",
+    ],
+    [
+      "Kimi's marks",
+      '<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>{"city": "Oslo"}<|tool_call_end|><|tool_call_begin|>functions.get_time:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>',
+      [OSLO, ["get_time", {}]],
+      "",
+    ],
+    [
+      "DeepSeek's marks of V3",
+      '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city": "Oslo"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city": "Rome"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+      [OSLO, ROME],
+      "",
+    ],
+    [
+      "DeepSeek's marks of V3.1",
+      '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{"city": "Oslo"}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+      [OSLO],
+      "",
+    ],
+    ...["function_calls", "tool_calls"].map(
+      (name): [string, string, readonly unknown[], string] => [
+        `DeepSeek's tags ${name}`,
+        `<｜DSML｜${name}>\n<｜DSML｜invoke name="get_weather">\n<｜DSML｜parameter name="city" string="true">Oslo</｜DSML｜parameter>\n<｜DSML｜parameter name="days" string="false">3</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜${name}>`,
+        [["get_weather", { city: "Oslo", days: 3 }]],
+        "",
+      ],
+    ),
+    [
+      "MiniMax's tags",
+      '<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">Oslo</parameter>\n</invoke>\n</minimax:tool_call>',
+      [OSLO],
+      "",
+    ],
+    ...[
+      ["[TOOL_REQUEST]", "[END_TOOL_REQUEST]"],
+      ["[TOOL_CALL]", "[/TOOL_CALL]"],
+      ["<TOOLCALL>[", "]</TOOLCALL>"],
+      ["<|START_ACTION|>[", "]<|END_ACTION|>"],
+      ["<|action_start|><|plugin|>", "<|action_end|>"],
+      ["<seed:tool_call>", "</seed:tool_call>"],
+    ].map(([start, end]): [string, string, readonly unknown[], string] => [
+      `JSON in ${start}`,
+      `Well.\n${start}\n${J}\n${end}`,
+      [OSLO],
+      "Well.",
+    ]),
     ["a bare list", `[${J}]`, [OSLO], ""],
     ["a bare list of two", `[${J}, ${K}]`, [OSLO, ROME], ""],
     ["a bare object", `  ${K}  `, [ROME], ""],
@@ -254,6 +334,9 @@ describe("the tool calls in a text", () => {
     ["words about the tag", "Write the <tool_call> tag around it."],
     ["words about functools", "It is called functools[1] there."],
     ["an index", "a[0] and {b} and `c`"],
+    ["a link", "See [a page](https://example.com/a_(b)) and [get_weather(](x)."],
+    ["Python without a tool's name", "[print(a=1), f(x=2)]"],
+    ["Python without names of arguments", '[get_weather("Oslo")]'],
     ["brackets that stay open", 'Look: [{"name": "x'],
     ["a closing tag alone", "A </tool_call> ends it."],
     ["a backtick at the end", "Use `"],
@@ -309,6 +392,8 @@ describe("the tool calls in a text", () => {
     ["in the second call of a list", `[${J}, {"name": "get_weather", "para`, [OSLO], ""],
     ["in a bare call", 'So: {"name": "get_weather", "arguments": {"ci', [], "So:"],
     ["in functions", "<function=get_weather><parameter=city>Os", [], ""],
+    ["in Python", '<|tool_call_start|>[get_time(), get_weather(city="Os', [["get_time", {}]], ""],
+    ["in a value of Gemma", '<|tool_call>call:get_weather{city:<|"|>Os', [], ""],
     ["in functools", `functools[${J}, {"na`, [OSLO], ""],
     [
       "in a value of keys and values",
@@ -351,6 +436,8 @@ describe("the tool calls in a text", () => {
     ["fences", "```json\n"],
     ["blanks behind brackets", `[${" ".repeat(500)}`],
     ["functions", "<function=get_weather><parameter=city>"],
+    ["calls in Python", "[get_weather(city="],
+    ["quotes of Gemma", '<|tool_call>call:a{<|"|>'],
   ])("take time in proportion to the text: %s", (_name, part) => {
     const text = part.repeat(Math.ceil(200_000 / part.length));
     const pieces = text.match(/[\s\S]{1,100}/g) ?? [];
@@ -523,6 +610,27 @@ describe("structured tool calls", () => {
       [OSLO],
     ],
     ["without arguments", [{ id: "a", name: "get_time", arguments: "" }], [["get_time", {}]]],
+    ...[
+      "functions.get_weather:0",
+      "default_api:get_weather",
+      "get_weather<|channel|>commentary",
+      " get_weather\n",
+    ].map((name): [string, readonly object[], readonly unknown[]] => [
+      `with the name ${name}`,
+      [{ id: "a", name, arguments: '{"city":"Oslo"}' }],
+      [OSLO],
+    ]),
+    ...[
+      'json\n{"city":"Oslo"}',
+      '```json\n{"city":"Oslo"}\n```',
+      '{"city":"Oslo"}<|im_end|>',
+      '{"city":"Oslo"}\n</tool_call>',
+      '{}{"city":"Oslo"}',
+    ].map((given): [string, readonly object[], readonly unknown[]] => [
+      `with the arguments ${given}`,
+      [{ id: "a", name: "get_weather", arguments: given }],
+      [OSLO],
+    ]),
   ])("are joined: %s", (_name, pieces, calls) => {
     const found = readPieces(pieces);
     expect(found.calls.map(({ name, arguments: given }) => [name, given])).toEqual(calls);
