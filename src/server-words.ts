@@ -46,6 +46,10 @@ export const SETTING_OF_OPTION: ReadonlyMap<string, SettingName> = new Map<strin
 
 /** Advice that differs in more than a name. */
 const SENTENCES = [
+  [
+    "Make a new `FoundryClient` for further calls.",
+    "This server is ending. Call again when it runs again.",
+  ],
   // The library lists all models; the tool does so with this filter.
   ["`listModels` lists", 'list_models with filter "all" lists'],
   [

@@ -26,6 +26,10 @@ describe("the words of the server", () => {
       "Read its results in the loop over `completeBatch`.",
       "Give it to complete_batch as batch_id: alone to go on, with cancel to stop it.",
     ],
+    [
+      "Make a new `FoundryClient` for further calls.",
+      "This server is ending. Call again when it runs again.",
+    ],
     ["The option `model` is wrong.", "The option `model` is wrong."],
     ["Call `completions.list` for all.", "Call get_completion without ids for all."],
     ["Ask for fewer `maxTokens`.", "Ask for fewer max_tokens."],

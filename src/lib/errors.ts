@@ -258,7 +258,7 @@ const isTimeout = (reason: unknown): boolean =>
 /** What the closing of a client makes of its calls, those in flight and those that come later. */
 export function closedError(): FoundryError {
   return new FoundryError("CLIENT_CLOSED", "The client was closed.", {
-    action: "Make a new client for further calls.",
+    action: "Make a new `FoundryClient` for further calls.",
   });
 }
 

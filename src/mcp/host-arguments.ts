@@ -207,11 +207,15 @@ function kindOf(part: unknown): string | null {
   return typeof kind === "string" ? kind : null;
 }
 
+/** Where one of these is wanted, "null" is no value, but what a host made of `null`. */
+const NOT_TEXT = [z.ZodNumber, z.ZodBoolean, z.ZodArray, z.ZodObject, z.ZodRecord, z.ZodEnum];
+
 /** What a JSON string stands for where the schema wants another type than a string. */
 function fromText(wanted: unknown, text: string): unknown {
+  if (text.trim() === "null" && NOT_TEXT.some((type) => wanted instanceof type)) return null;
   if (wanted instanceof z.ZodNumber) {
     const number = text.length > LONGEST_QUOTE ? undefined : jsonFrom(text);
-    return typeof number === "number" || number === null ? number : text;
+    return typeof number === "number" ? number : text;
   }
   if (wanted instanceof z.ZodBoolean) {
     // Python writes True and False.

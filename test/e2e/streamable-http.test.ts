@@ -154,10 +154,10 @@ describe("a refused request", () => {
 
   test("is an invalid handshake, which leaves no session", async () => {
     const { url } = await served();
-    const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: INFO };
+    const params = { protocolVersion: "2025-11-25", capabilities: {} };
     const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params });
     const refused = await post(url, { accept: "application/json" }, body);
-    expect(refused.status).toBe(406);
+    expect(refused.status).toBe(400);
     const health = await fetch(url.replace("/mcp", "/health"));
     expect(await health.json()).toMatchObject({ sessions: 0 });
   });

@@ -52,6 +52,13 @@ describe("null for an optional argument", () => {
       { messages: [{ role: "user", content: "Hi" }] },
     ],
     ["complete", { prompt: "Hi", max_tokens: "null" }, { prompt: "Hi" }],
+    [
+      "complete",
+      { prompt: "Hi", join: "null", stop: "null", messages: "null", response_schema: " null " },
+      { prompt: "Hi" },
+    ],
+    ["list_models", { filter: "null" }, {}],
+    ["complete", { prompt: "null" }, { prompt: "null" }],
     ["get_completion", { completion_ids: null, from: null, reply_within: null }, {}],
     [
       "complete_batch",

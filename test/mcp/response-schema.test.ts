@@ -60,6 +60,15 @@ describe("response_schema", () => {
     });
   });
 
+  it("may be wrapped as in the response_format of OpenAI's API", async () => {
+    const call = await hostOf('{"city": "Oslo"}');
+    const wrapped = { type: "json_schema", json_schema: { name: "x", schema: response_schema } };
+
+    const answer = await call("complete", { prompt: "Where?", response_schema: wrapped });
+
+    expect(answer.structuredContent).toMatchObject({ data: { city: "Oslo" } });
+  });
+
   it.each([[{ type: "objekt" }], ["object"], [{ $ref: "https://example.com/a" }]])(
     "of %j is refused",
     async (schema) => {

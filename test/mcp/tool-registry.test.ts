@@ -1,5 +1,13 @@
+import { setImmediate } from "node:timers/promises";
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import * as z from "zod";
+import { FoundryClient } from "../../src/jobs/index.js";
+import { HostLimits } from "../../src/mcp/hosts.js";
+import { Tasks } from "../../src/mcp/tasks.js";
+import { defineTool } from "../../src/mcp/tool.js";
+import { callHandler } from "../../src/mcp/tool-registry.js";
+import { backendOf } from "./backend.js";
 import { cacheFolder, connectedHost, simulatedService, textOf } from "./host.js";
 
 describe("a call of a tool", () => {
@@ -112,4 +120,55 @@ describe("a call of a tool", () => {
     expect(answer.structuredContent).toBeTypeOf("object");
     expect(textOf(answer)).toMatch(/\w+/);
   });
+});
+
+it("answers a call only when the host has had time to read the last notification", async () => {
+  let now = 0;
+  const timers: { readonly at: number; readonly callback: () => void }[] = [];
+  const clock = {
+    now: () => now,
+    after: (ms: number, callback: () => void) => {
+      timers.push({ at: now + ms, callback });
+      return () => {};
+    },
+  };
+  const talks = defineTool({
+    name: "talks",
+    title: "Talks",
+    description: "Gives one token.",
+    effect: "reads",
+    arguments: z.object({}),
+    result: z.object({}),
+    handle: async (_given, { progress }) => {
+      progress.token("a");
+      return { text: "a", result: {} };
+    },
+  });
+  const client = new FoundryClient({ endpoint: "http://127.0.0.1:9" });
+  onTestFinished(() => client.close());
+  const backend = await backendOf({ client }).get();
+  const call = callHandler([talks], backend, {
+    clock,
+    session: "",
+    limits: new HostLimits(),
+    tasks: new Tasks(),
+  });
+  const events: string[] = [];
+  const answered = Promise.resolve(
+    call(
+      { name: "talks" },
+      {
+        _meta: { progressToken: 1 },
+        signal: new AbortController().signal,
+        notify: async () => void events.push("progress"),
+        send: () => Promise.reject(new Error("The test asks the host for nothing.")),
+      },
+    ),
+  ).then(() => events.push("result"));
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+  events.push("time passes");
+  now = 60;
+  for (const { at, callback } of timers) if (at <= now) callback();
+  await answered;
+  expect(events).toEqual(["progress", "time passes", "result"]);
 });

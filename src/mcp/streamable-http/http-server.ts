@@ -118,7 +118,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const refusal = refusalOf(request.headers, isOpen ? { hosts } : { hosts, key: options.key });
     if (refusal !== null) return refuse(refusal.status, -32000, refusal.message);
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
-    if (pathname === "/mcp") return portable(await answerMcp(request, responseEnded));
+    if (/^\/mcp\/?$/.test(pathname)) return portable(await answerMcp(request, responseEnded));
     const shown = isRead ? await monitoring.answer(pathname) : null;
     return shown ?? jsonRpcError(404, -32000, "There is nothing at this path. MCP is at /mcp.");
   };

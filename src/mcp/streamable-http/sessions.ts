@@ -15,6 +15,7 @@ const IDLE_MS = 30 * 60_000;
 const CHECK_MS = 60_000;
 /** When a client whose stream broke asks for the rest of it. */
 const RETRY_MS = 1000;
+const BOTH_TYPES = "application/json, text/event-stream";
 
 interface Session {
   readonly id: string;
@@ -54,14 +55,19 @@ export class Sessions {
    * @param ended Resolves when its response has ended, in whatever way.
    */
   async handle(request: Request, parsedBody: unknown, ended: Promise<void>): Promise<Response> {
-    const id = request.headers.get("mcp-session-id");
-    if (id !== null) {
+    const accepted = request.headers.get("accept") ?? "";
+    // The SDK refuses a message whose sender does not name both.
+    if (request.method === "POST") request.headers.set("accept", BOTH_TYPES);
+    // With initialize, the id of a session is ignored: some clients still send the one that they have lost.
+    if (!isInitializeRequest(parsedBody)) {
+      const id = request.headers.get("mcp-session-id");
+      if (id === null) {
+        const message = "Mcp-Session-Id is missing. Send a valid initialize request first.";
+        return jsonRpcError(400, -32000, message);
+      }
       const session = this.#sessions.get(id);
       if (session !== undefined) return this.#answer(session, request, parsedBody, ended);
       return jsonRpcError(404, -32001, "There is no such session. Send initialize again.");
-    }
-    if (!isInitializeRequest(parsedBody)) {
-      return jsonRpcError(400, -32000, "Mcp-Session-Id is missing. Send initialize first.");
     }
     if (this.#sessions.size >= MOST_SESSIONS) {
       this.#noteFull();
@@ -70,7 +76,7 @@ export class Sessions {
         return jsonRpcError(503, -32000, message);
       }
     }
-    const session = await this.#begin();
+    const session = await this.#begin(accepted.includes("text/event-stream"));
     const response = await this.#answer(session, request, parsedBody, ended);
     // The client has not got the id of the session.
     if (!response.ok) this.#end(session.id);
@@ -84,11 +90,13 @@ export class Sessions {
     await Promise.all(transports.map((transport) => transport.close()));
   }
 
-  async #begin(): Promise<Session> {
+  /** @param isStreamed Whether the client reads streams. Otherwise each answer is JSON, without progress. */
+  async #begin(isStreamed: boolean): Promise<Session> {
     const id = randomUUID();
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       eventStore: new EventLog(),
+      enableJsonResponse: !isStreamed,
       retryInterval: RETRY_MS,
       maxRequestBodySize: this.#parts.maxBytes,
       onsessionclosed: () => void this.#sessions.delete(id),

@@ -125,7 +125,7 @@ export class GuardedTransport implements Transport {
 
 /**
  * The protocol wants a server without tasks to answer as if none had been asked for. Hosts send the
- * arguments of a tool that has none as `null` or `[]`, and arguments as a JSON string.
+ * arguments of a tool that has none as `null`, `[]` or an empty string, and arguments as a JSON string.
  */
 function tolerated(request: JSONRPCRequest): JSONRPCRequest {
   if (request.params === undefined) return request;
@@ -135,9 +135,14 @@ function tolerated(request: JSONRPCRequest): JSONRPCRequest {
 }
 
 function argumentsOf(sent: unknown): unknown {
-  if (sent === null || (Array.isArray(sent) && sent.length === 0)) return {};
-  if (typeof sent !== "string" || hasMoreValues(sent, MOST_VALUES)) return sent;
-  return jsonFrom(sent) ?? sent;
+  const given = typeof sent === "string" ? fromText(sent) : sent;
+  return given === null || (Array.isArray(given) && given.length === 0) ? {} : given;
+}
+
+function fromText(text: string): unknown {
+  if (text.trim() === "") return null;
+  const value = hasMoreValues(text, MOST_VALUES) ? undefined : jsonFrom(text);
+  return value === undefined ? text : value;
 }
 
 function mistakeIn({ method, params }: JSONRPCRequest): string | null {

@@ -112,17 +112,23 @@ export function readingOf(sent: unknown): Reading {
   return noMessage("A request may only have jsonrpc, id, method and params", id);
 }
 
-/** Some hosts send `null` for each optional param. It is as absent. */
+/** Some hosts send `null` for each optional member. It is as absent, but not in the arguments of a tool. */
 export function withoutNulls(sent: unknown): unknown {
-  if (!isMembers(sent) || !isMembers(sent["params"])) return sent;
-  const params = withoutNullMembers(sent["params"]);
-  const meta = params["_meta"];
-  const ownMeta = isMembers(meta) ? { _meta: withoutNullMembers(meta) } : {};
-  return { ...sent, params: { ...params, ...ownMeta } };
+  if (!isMembers(sent)) return sent;
+  const { params, ...rest } = sent;
+  if (params === null) return rest;
+  return isMembers(params) ? { ...rest, params: withoutNullMembers(params) } : sent;
 }
 
-const withoutNullMembers = (members: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== null));
+const withoutNullMembers = (members: Readonly<Record<string, unknown>>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(members)
+      .filter(([, value]) => value !== null)
+      .map(([name, value]) => [
+        name,
+        isMembers(value) && name !== "arguments" ? withoutNullMembers(value) : value,
+      ]),
+  );
 
 const noMessage = (why: string | undefined, id: string | number | undefined): Reading =>
   refused(ProtocolErrorCode.InvalidRequest, `Invalid JSON-RPC 2.0 message. ${why}.`, id);

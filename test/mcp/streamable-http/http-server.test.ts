@@ -132,3 +132,38 @@ it.each(["/metrics", "/status"])(
     expect(shown).not.toContain(KEY);
   },
 );
+
+/** A client that sends its requests with these headers, and its handshake with these, too. */
+async function handshake(headers: Record<string, string>, path = "") {
+  const { url } = await served();
+  const post = (body: object, more: Record<string, string> = {}) =>
+    fetch(`${url}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers, ...more },
+      body: JSON.stringify({ jsonrpc: "2.0", ...body }),
+    });
+  const clientInfo = { name: "test", version: "1" };
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  const initialized = await post({ id: 1, method: "initialize", params });
+  return { initialized, post, id: initialized.headers.get("mcp-session-id") ?? "" };
+}
+
+it.each(["application/json", "*/*", "application/json, application/mcp+json"])(
+  "answers with JSON where a client accepts %s and names no stream",
+  async (accept) => {
+    const { initialized, post, id } = await handshake({ accept });
+    expect(await initialized.json()).toMatchObject({ id: 1, result: {} });
+    const listed = await post({ id: 2, method: "tools/list" }, { "mcp-session-id": id });
+    expect(await listed.json()).toMatchObject({ id: 2, result: { tools: expect.any(Array) } });
+  },
+);
+
+it("begins a session where initialize comes with the id of a lost one", async () => {
+  const { initialized, id } = await handshake({ "mcp-session-id": "lost" });
+  expect(initialized.status).toBe(200);
+  expect(id).toMatch(/^[\da-f-]{36}$/);
+});
+
+it("is found with a slash at the end of its path, too", async () => {
+  expect((await handshake({}, "/")).initialized.status).toBe(200);
+});

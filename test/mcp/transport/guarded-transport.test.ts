@@ -129,6 +129,13 @@ describe("invalid params are refused with -32602 and a sentence that names the p
     },
   );
 
+  it.each(["", " ", "null", "[]", "{}"])("the arguments %j are like none", async (text) => {
+    const wire = await served();
+    wire.comes({ method: "tools/call", params: { name: "nope", arguments: text } });
+    await expect.poll(() => wire.sent.length).toBe(1);
+    expect(JSON.stringify(wire.sent)).toContain("There is no tool");
+  });
+
   it("a requested task is ignored, as the protocol requires", async () => {
     const wire = await served();
     wire.comes({ method: "ping", params: { task: { ttl: 1 } } });

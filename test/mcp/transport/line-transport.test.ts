@@ -150,7 +150,6 @@ describe("an odd line", () => {
     ["an id that is huge", '{"jsonrpc":"2.0","id":1e300,"method":"ping"}', -32600, 1e300],
     ["params that are a text", '{"jsonrpc":"2.0","id":1,"method":"ping","params":"x"}', -32602, 1],
     ["params that are a list", '{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}', -32602, 1],
-    ["params that are null", '{"jsonrpc":"2.0","id":1,"method":"x","params":null}', -32602, 1],
     [
       "a _meta that is a number",
       '{"jsonrpc":"2.0","id":1,"method":"x","params":{"_meta":1}}',
@@ -342,6 +341,13 @@ describe("requests", () => {
     ["a progress token", '{"_meta":{"progressToken":null}}', { _meta: {} }],
     ["the arguments", '{"name":"x","arguments":null}', { name: "x" }],
     ["a null within arguments", '{"arguments":{"a":null}}', { arguments: { a: null } }],
+    [
+      "a null within capabilities",
+      '{"capabilities":{"roots":null,"tasks":{"list":null}},"clientInfo":{"title":null}}',
+      { capabilities: { tasks: {} }, clientInfo: {} },
+    ],
+    ["a null within a list", '{"a":[null]}', { a: [null] }],
+    ["all params", "null", undefined],
   ])("are read without a null for an optional param: %s", async (_, params, taken) => {
     const { input, received } = await started();
     input.write(`{"jsonrpc":"2.0","id":1,"method":"x","params":${params}}\n`);

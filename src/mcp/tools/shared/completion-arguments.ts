@@ -43,6 +43,12 @@ export function needsPrompt(given: Given, context: z.core.$RefinementCtx): void 
   if (given.prompt === undefined && given.messages === undefined) checkPrompt(given, context);
 }
 
+/** A JSON Schema in the `response_format` of OpenAI's API, which models know. No schema has this type. */
+const wrappedSchema = z.looseObject({
+  type: z.literal("json_schema"),
+  json_schema: z.looseObject({ schema: z.record(z.string(), z.unknown()) }),
+});
+
 export const requestOf = ({
   max_tokens: maxTokens,
   top_p: topP,
@@ -60,7 +66,7 @@ export const requestOf = ({
   maxTokens,
   topP,
   reasoningBudget,
-  schema: answerSchema,
+  schema: wrappedSchema.safeParse(answerSchema).data?.json_schema.schema ?? answerSchema,
   toolChoice,
 });
 
