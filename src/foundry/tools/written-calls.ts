@@ -43,7 +43,7 @@ export function writtenCalls(text: string, repair: Repair, isWhole: boolean): Wr
 }
 
 /** A name in front of the arguments, as newer models of Mistral write it. */
-const NAMED = /^\s*([\w.-]{1,200})\s*(?:\[CALL_ID\]\w{0,100})?(?:\[ARGS\])?\s*\{/;
+const NAMED = /^\s*([\w.-]{1,200})\s*(?:\[(?:CALL_ID\]\w{0,100}(?:\[ARGS\])?|ARGS\])\s*)?\{/;
 
 function callsOfPart(part: string, repair: Repair): RawCall[] {
   if (hasMoreValues(part, MOST_ANSWER_VALUES)) return [];
@@ -93,7 +93,7 @@ function callsOf(value: unknown): RawCall[] {
 const FUNCTION_TAG =
   /<(?:function|invoke)(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\s]{1,200})["']?\s{0,20}>/;
 const PARAMETER_TAG =
-  /<parameter(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\n]{1,200}?)["']?(?:\s{1,20}[^<>]{0,100})?>/;
+  /<parameter(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\s]{1,200})["']?(?:\s[^<>]{0,119})?>/;
 
 function taggedCalls(text: string, repair: Repair, isWhole: boolean): WrittenCalls {
   const [, ...parts] = text.split(FUNCTION_TAG);
