@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import {
   Client,
   StreamableHTTPClientTransport as HttpTransport,
@@ -8,6 +10,7 @@ import { SecretMask } from "../../../src/lib/index.js";
 import { MOST_ERRORS_LOGGED } from "../../../src/lib/limits.js";
 import { silentLogger } from "../../../src/log.js";
 import { serveOverHttp } from "../../../src/mcp/index.js";
+import { cpuMsOf } from "../../cpu-time.js";
 import { backendOf } from "../backend.js";
 import { simulatedService } from "../host.js";
 
@@ -130,5 +133,30 @@ it.each(["/metrics", "/status"])(
     const shown = await (await fetch(new URL(path, url))).text();
     expect(shown).toContain("m-(secret):1");
     expect(shown).not.toContain(KEY);
+  },
+);
+
+it("refuses a batch of more messages than the limit before it looks at each of them", async () => {
+  const { url } = await served();
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify(Array(200_000).fill({ method: "x" }));
+  const cpu = await cpuMsOf(async () => {
+    const answer = await fetch(url, { method: "POST", headers, body });
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("The batch has 200000 messages; the limit is 100.");
+  });
+  expect(cpu).toBeLessThan(2000);
+});
+
+it.each(["a b[", "user@127.0.0.1"])(
+  "refuses the invalid Host %s as a mistake of the request",
+  async (host) => {
+    const { port } = new URL((await served()).url);
+    const socket = connect(Number(port), "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    socket.write(`GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    const answer = await text(socket);
+    expect(answer).toContain("HTTP/1.1 400 ");
+    expect(answer).toContain("the Host of the request is missing or invalid");
   },
 );
