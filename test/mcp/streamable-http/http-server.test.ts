@@ -102,6 +102,25 @@ it("logs what is wrong in a session also where another one has used up its limit
   await expect.poll(() => warnings).toContainEqual(expect.stringContaining("quiet"));
 });
 
+it("does not log what a response has that no request waits for", async () => {
+  const { url, warnings } = await served();
+  const host = new HttpTransport(new URL(url));
+  const client = new Client({ name: "test", version: "1" });
+  await client.connect(host);
+  onTestFinished(() => client.close());
+
+  await host.send({ jsonrpc: "2.0", id: "late", result: { content: "PRIVATE" } });
+  const params = { progressToken: 7, progress: 1, message: "PRIVATE" };
+  await host.send({ jsonrpc: "2.0", method: "notifications/progress", params });
+
+  await expect
+    .poll(() => warnings)
+    .toEqual([
+      'Received a response for an unknown message ID: "late"',
+      "Received a progress notification for an unknown token: ",
+    ]);
+});
+
 it("notifies a client without a session of a completion that was started before its first request", async () => {
   const service = await simulatedService({
     models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
