@@ -182,9 +182,15 @@ export function reporterOf(backend: Lazy<Backend>): Report {
         () => {},
       ),
   });
-  return ({ message }) =>
-    protocolErrors.warn({ detail: printable(message, LONGEST_ERROR) }, "protocol error");
+  return ({ message }) => {
+    const detail = printable(message, LONGEST_ERROR).replace(QUOTED, "$1$2");
+    protocolErrors.warn({ detail }, "protocol error");
+  };
 }
+
+/** The SDK quotes a whole message, which may hold what a user has answered. Its id is enough. */
+const QUOTED =
+  /^(Received an? [\w ]+ unknown [\w ]+: )\{(?:"jsonrpc":"2\.0","id":("(?:[^"\\]|\\.)*"|\d+))?.*$/;
 
 export interface ServeOptions extends Pick<ServerParts, "backend" | "routes" | "hasFiles"> {
   readonly input: Readable;

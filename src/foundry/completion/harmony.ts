@@ -102,7 +102,11 @@ export class HarmonySplitter {
       return;
     }
     if (this.#part === "text" || this.#part === "reasoning") {
-      pieces.push({ type: this.#part, text });
+      const last = pieces.at(-1);
+      // Joined: what follows looks again at the last 1000 characters with each piece.
+      const isMore = last?.type === this.#part;
+      if (isMore) pieces.pop();
+      pieces.push({ type: this.#part, text: isMore ? last.text + text : text });
       return;
     }
     this.#header += text;

@@ -32,10 +32,22 @@ export async function loadCheck(schema: JsonSchema): Promise<ValueCheck> {
   return (value) => inTime(() => check(value));
 }
 
-/** The value of what is nearly JSON; `undefined` where it is none, or the repair takes too long. */
+/**
+ * Makes values of what is nearly JSON, for the calls of one answer; `undefined` where a text is none, or the
+ * repairs have taken too long.
+ */
 export async function loadRepair(): Promise<(text: string) => unknown> {
   const { repaired } = await import("./extract.js");
-  return (text) => withinTime(LONGEST_CHECK_MS, () => repaired(text))?.value;
+  // An answer may have many broken calls: the limit is for all of them together.
+  let leftMs = LONGEST_CHECK_MS;
+  return (text) => {
+    if (leftMs < 1) return undefined;
+    const before = process.cpuUsage();
+    const found = withinTime(Math.ceil(leftMs), () => repaired(text));
+    const { user, system } = process.cpuUsage(before);
+    leftMs -= (user + system) / 1000;
+    return found?.value;
+  };
 }
 
 async function compiled(schema: JsonSchema): Promise<SchemaCheck> {

@@ -55,7 +55,7 @@ function schemaValidatorOf(isOld: boolean): Validator {
   if (known !== undefined) return known;
   const made = validatorOf(isOld, OPTIONS);
   // Kept only when that is done: one whose compilation a time limit ended could never be used again.
-  made.validateSchema({});
+  void made.validateSchema({});
   schemaValidators.set(isOld, made);
   return made;
 }

@@ -299,7 +299,7 @@ export class CallText {
       return;
     }
     // Words about the markup are text. Special tokens are none.
-    const isSpokenOf = calls.length === 0 && !/^\s*(?:[[\s]*[{<"'\]]|$)/.test(body);
+    const isSpokenOf = calls.length === 0 && !/^[[\s]*[{<"'\]]|^\s*$/.test(body);
     if (isSpokenOf && !isCut) {
       out.push(/[|T]/.test(open.markup.start) ? "" : open.lead, body, tail);
       return;

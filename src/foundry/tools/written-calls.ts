@@ -52,7 +52,7 @@ export function writtenCalls(written: string, repair: Repair, isWhole: boolean):
 const CALL_BEGINS = /<(?:\|tool_call_begin\||｜tool▁call▁begin｜)>(?:function<｜tool▁sep｜>)?/;
 /** A name in front of the arguments, as newer models of Mistral, Gemma, Kimi and DeepSeek write it. */
 const NAMED =
-  /^\s*(?:<(?:\|tool_call_begin\||｜tool▁call▁begin｜)>)?(?:function<｜tool▁sep｜>)?(?:call:)?([\w.-]{1,200})(?::\d{1,9})?\s*(?:\[CALL_ID\]\w{0,100})?(?:\[ARGS\]|<｜tool▁sep｜>|<\|tool_call_argument_begin\|>)?\s*(?:```json\s{0,9})?\{/;
+  /^\s*(?:<(?:\|tool_call_begin\||｜tool▁call▁begin｜)>)?(?:function<｜tool▁sep｜>)?(?:call:)?([\w.-]{1,200})(?::\d{1,9})?\s*(?:(?:\[CALL_ID\]\w{0,100}(?:\[ARGS\])?|\[ARGS\]|<｜tool▁sep｜>|<\|tool_call_argument_begin\|>)\s*)?(?:```json\s{0,9})?\{/;
 
 /** The text with the tags of DeepSeek, or the quotes of Gemma, as other models write them. */
 function plainMarks(text: string): string {
@@ -156,7 +156,7 @@ function callsOf(value: unknown): RawCall[] {
 const FUNCTION_TAG =
   /<(?:function|invoke)(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\s]{1,200})["']?\s{0,20}>/;
 const PARAMETER_TAG =
-  /<parameter(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\n]{1,200}?)["']?(?:\s{1,20}[^<>]{0,100})?>/;
+  /<parameter(?:=|\s{1,20}name=)\s{0,20}["']?([^"'<>\s]{1,200})["']?(?:\s[^<>]{0,119})?>/;
 
 function taggedCalls(text: string, repair: Repair, isWhole: boolean): WrittenCalls {
   const [, ...parts] = text.split(FUNCTION_TAG);

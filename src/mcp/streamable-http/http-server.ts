@@ -1,6 +1,11 @@
 import { createServer as createHttpServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener, type Http2Bindings, type HttpBindings } from "@hono/node-server";
+import {
+  getRequestListener,
+  type Http2Bindings,
+  type HttpBindings,
+  RequestError,
+} from "@hono/node-server";
 import {
   createMcpHandler,
   isJsonContentType,
@@ -16,6 +21,7 @@ import {
   jsonFrom,
   type Lazy,
   LONGEST_LINE,
+  MOST_MESSAGES_IN_LIST,
   MOST_VALUES,
   VERSION,
   waitFor,
@@ -27,7 +33,7 @@ import { Monitoring } from "../monitoring/index.js";
 import { followed } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks.js";
-import { readingOf, withoutNulls } from "../transport/index.js";
+import { readingOf, tooManyMessages, withoutNulls } from "../transport/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { endOfResponse, jsonRpcError, portable } from "./responses.js";
 import { Sessions } from "./sessions.js";
@@ -127,6 +133,13 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     getRequestListener(answer, {
       overrideGlobalObjects: false,
       errorHandler: (thrown) => {
+        if (thrown instanceof RequestError) {
+          return refuse(
+            400,
+            -32000,
+            "The address or the Host of the request is missing or invalid.",
+          );
+        }
         report(thrown instanceof Error ? thrown : new Error(String(thrown)));
         return jsonRpcError(500, -32603, "foundry-local-mcp failed on this request.");
       },
@@ -170,7 +183,11 @@ async function bodyOf(request: Request, refuse: Refuse): Promise<unknown> {
   }
   const parsed = jsonFrom(withoutDepths(read.text, DEEPEST_JSON));
   if (parsed === undefined) return refuse(400, -32700, "Invalid JSON.");
-  if (Array.isArray(parsed)) return parsed.map(withoutNulls);
+  if (Array.isArray(parsed)) {
+    // The SDK has the same limit, and checks each of them before.
+    if (parsed.length <= MOST_MESSAGES_IN_LIST) return parsed.map(withoutNulls);
+    return refuse(400, -32600, tooManyMessages(parsed.length));
+  }
   const reading = readingOf(parsed);
   if ("message" in reading) return reading.message;
   const { code, message, id } = reading.refusal;

@@ -54,12 +54,14 @@ export function* readingsOf(line: string): Generator<Reading, void> {
   if (messages.length === 0) {
     yield refused(ProtocolErrorCode.InvalidRequest, "The batch of messages is empty.");
   } else if (messages.length > MOST_MESSAGES_IN_LIST) {
-    const what = `The batch has ${messages.length} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None was processed.`;
-    yield refused(ProtocolErrorCode.InvalidRequest, what);
+    yield refused(ProtocolErrorCode.InvalidRequest, tooManyMessages(messages.length));
   } else {
     for (const given of messages) yield readingOf(given);
   }
 }
+
+export const tooManyMessages = (count: number): string =>
+  `The batch has ${count} messages; the limit is ${MOST_MESSAGES_IN_LIST}. None was processed.`;
 
 /** A message has four. */
 const MOST_MEMBERS = 10;

@@ -432,4 +432,11 @@ describe("ThinkingSplitter", () => {
     const splitter = new ThinkingSplitter();
     expect(splitter.push("<think>Hm, ")).toEqual([{ type: "reasoning", text: "Hm, " }]);
   });
+
+  it("gives the text between tokens of channels in one piece, however many there are", () => {
+    const text = `${"<|end|>".repeat(100)}.`;
+    expect(new ThinkingSplitter().push(`<|message|>${text}${"a".repeat(100)}`)).toEqual([
+      { type: "text", text: `${text}${"a".repeat(100)}` },
+    ]);
+  });
 });

@@ -5,7 +5,7 @@ import {
   loadToolbox,
   type ToolDefinition,
 } from "../../../src/foundry/tools/index.js";
-import { growthOf, LINEAR } from "../../cpu-time.js";
+import { cpuMsOf, growthOf, LINEAR } from "../../cpu-time.js";
 
 const WEATHER: ToolDefinition = {
   type: "function",
@@ -697,4 +697,21 @@ describe("a forced tool call", () => {
 
     expect(forced.goesOn).toBe(false);
   });
+});
+
+it.each([
+  ["blanks behind a name", `[TOOL_CALLS]get_time${" ".repeat(200_000)}x`],
+  ["blanks in front of words", `<tool_call>${"\n".repeat(200_000)}x</tool_call>`],
+  ["parameters", `<function=get_time>${`<parameter=${" ".repeat(330)}`.repeat(600)}`],
+  [
+    "broken calls",
+    `<tool_call>{"name":"get_time","arguments":[${"1 ".repeat(60_000)}</tool_call>`.repeat(20),
+  ],
+])("a model that repeats itself in calls does not hold up other work: %s", async (_what, text) => {
+  const reader = new CallReader(await loadToolbox([TIME]));
+  const cpu = await cpuMsOf(() => {
+    reader.pushText(text);
+    reader.end(true);
+  });
+  expect(cpu).toBeLessThan(6000);
 });

@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import {
   Client,
   StreamableHTTPClientTransport as HttpTransport,
@@ -8,6 +10,7 @@ import { SecretMask } from "../../../src/lib/index.js";
 import { MOST_ERRORS_LOGGED } from "../../../src/lib/limits.js";
 import { silentLogger } from "../../../src/log.js";
 import { serveOverHttp } from "../../../src/mcp/index.js";
+import { cpuMsOf } from "../../cpu-time.js";
 import { backendOf } from "../backend.js";
 import { simulatedService } from "../host.js";
 
@@ -99,6 +102,25 @@ it("logs what is wrong in a session also where another one has used up its limit
   await expect.poll(() => warnings).toContainEqual(expect.stringContaining("quiet"));
 });
 
+it("does not log what a response has that no request waits for", async () => {
+  const { url, warnings } = await served();
+  const host = new HttpTransport(new URL(url));
+  const client = new Client({ name: "test", version: "1" });
+  await client.connect(host);
+  onTestFinished(() => client.close());
+
+  await host.send({ jsonrpc: "2.0", id: "late", result: { content: "PRIVATE" } });
+  const params = { progressToken: 7, progress: 1, message: "PRIVATE" };
+  await host.send({ jsonrpc: "2.0", method: "notifications/progress", params });
+
+  await expect
+    .poll(() => warnings)
+    .toEqual([
+      'Received a response for an unknown message ID: "late"',
+      "Received a progress notification for an unknown token: ",
+    ]);
+});
+
 it("notifies a client without a session of a completion that was started before its first request", async () => {
   const service = await simulatedService({
     models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
@@ -167,3 +189,28 @@ it("begins a session where initialize comes with the id of a lost one", async ()
 it("is found with a slash at the end of its path, too", async () => {
   expect((await handshake({}, "/")).initialized.status).toBe(200);
 });
+
+it("refuses a batch of more messages than the limit before it looks at each of them", async () => {
+  const { url } = await served();
+  const headers = { "content-type": "application/json" };
+  const body = JSON.stringify(Array(200_000).fill({ method: "x" }));
+  const cpu = await cpuMsOf(async () => {
+    const answer = await fetch(url, { method: "POST", headers, body });
+    expect(answer.status).toBe(400);
+    expect(await answer.text()).toContain("The batch has 200000 messages; the limit is 100.");
+  });
+  expect(cpu).toBeLessThan(2000);
+});
+
+it.each(["a b[", "user@127.0.0.1"])(
+  "refuses the invalid Host %s as a mistake of the request",
+  async (host) => {
+    const { port } = new URL((await served()).url);
+    const socket = connect(Number(port), "127.0.0.1");
+    onTestFinished(() => void socket.destroy());
+    socket.write(`GET /health HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    const answer = await text(socket);
+    expect(answer).toContain("HTTP/1.1 400 ");
+    expect(answer).toContain("the Host of the request is missing or invalid");
+  },
+);

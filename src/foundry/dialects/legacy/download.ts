@@ -204,6 +204,8 @@ const PROGRESS_BEGIN = /^\s*(?:Total\b|\(")/i;
 const TOKEN_END = /[%)}]/;
 /** A bound on a line or a result that does not end. */
 const LONGEST = 64 * 1024;
+/** Lines of a result at which it may end; at each, all of it is parsed. It has one or two. */
+const MOST_TRIES = 20;
 
 const text = z.string().nullish().catch(null);
 const resultSchema = z
@@ -236,6 +238,8 @@ export class DownloadAnswer {
   #lastLine = "";
   /** The received part of the result; `null` before it begins. */
   #json: string | null = null;
+  /** How often it was parsed. */
+  #tries = 0;
 
   /** Takes a chunk of the answer. Returns whether it is progress. */
   push(chunk: string): boolean {
@@ -268,9 +272,17 @@ export class DownloadAnswer {
       this.#takeProgress(line);
       return isProgress;
     }
-    if (this.#json === null) this.#takeProgress(line.slice(0, begin));
-    this.#json = `${this.#json ?? ""}${line.slice(begin)}\n`.slice(0, LONGEST);
-    this.#takeResult(this.#json);
+    if (this.#json === null) {
+      this.#takeProgress(line.slice(0, begin));
+      this.#tries = 0;
+    }
+    const json = this.#json ?? "";
+    if (json.length >= LONGEST) return isProgress;
+    this.#json = `${json}${line.slice(begin)}\n`.slice(0, LONGEST);
+    if (line.trimEnd().endsWith("}") && this.#tries < MOST_TRIES) {
+      this.#tries += 1;
+      this.#takeResult(this.#json);
+    }
     return isProgress;
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { DownloadAnswer } from "../../../../src/foundry/dialects/legacy/download.js";
+import { cpuMsOf } from "../../../cpu-time.js";
 
 /** All percentages reported on the way, and the result, for an answer in these pieces. */
 function read(pieces: readonly string[]) {
@@ -107,6 +108,14 @@ describe("the answer to a download", () => {
       percents: [null, 50],
       result: { success: true, error: null },
     });
+  });
+
+  it.each([
+    ["of many lines", "1,\n"],
+    ["of many objects", "{},\n"],
+  ])("is not parsed again with each line of a result %s", async (_what, line) => {
+    const cpu = await cpuMsOf(() => read([`{"a":[\n${line.repeat(15_000)}`]));
+    expect(cpu).toBeLessThan(3000);
   });
 
   it("reports repeated progress as no change", () => {
