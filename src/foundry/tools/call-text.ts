@@ -51,7 +51,7 @@ const FENCE = `(?:\`\`\`[a-z_]{0,12}[ \\t]{0,20}(?:\\r?\\n${BLANKS})?)?`;
 const KEYS =
   "name|function|tool|tool_name|function_name|function_call|tool_calls|type|id|arguments|parameters|args";
 /** Calls without any markup: JSON whose first member is that of a call, or a list of calls in Python. */
-const BARE = `(?:\\[${BLANKS})?\\{${BLANKS}"(?:${KEYS})"${BLANKS}:|\\[${BLANKS}[A-Za-z_][\\w.]{0,99}\\((?=[A-Za-z_)])`;
+const BARE = `(?:\\[${BLANKS})?\\{${BLANKS}"(?:${KEYS})"${BLANKS}:|\\[${BLANKS}(?<python>[A-Za-z_][\\w.]{0,99})\\((?=[A-Za-z_)])`;
 const START = new RegExp(
   `(?<fence>${FENCE})(?:(?<token>${TOKENS.map(escapeRegExp).join("|")})|(?<bare>${BARE}))`,
 );
@@ -188,7 +188,12 @@ export class CallText {
       return false;
     }
     out.push(this.#take(found.index));
-    const { fence = "", token } = found.groups ?? {};
+    const { fence = "", token, python } = found.groups ?? {};
+    if (python !== undefined && !this.#toolbox.isOffered(python)) {
+      // Its bracket may never be closed, as in `[f(a), f(b))`.
+      out.push(this.#take(found[0].length));
+      return true;
+    }
     if (token !== undefined && STRAY_ENDS.includes(token)) {
       const isStray = this.#calls.length > 0 || this.#isUnreadable;
       const lead = this.#take(fence.length + token.length);
@@ -287,7 +292,12 @@ export class CallText {
     this.#open = null;
     const { calls, isCut } = writtenCalls(body, this.#toolbox.repair, isWhole);
     if (open.markup === null) {
-      if (calls.length > 0 && calls.every((call) => this.#toolbox.isOffered(call.name))) {
+      const isLink = this.#pending.startsWith("(");
+      if (
+        calls.length > 0 &&
+        !isLink &&
+        calls.every((call) => this.#toolbox.isOffered(call.name))
+      ) {
         this.#calls.push(...calls);
         this.#isCut ||= isCut;
         this.#expectsFence = open.isFenced;

@@ -73,7 +73,12 @@ function pythonCalls(text: string): WrittenCalls | null {
   while (at !== -1 && calls.length < MOST_CALLS) {
     PYTHON_NAME.lastIndex = at;
     const name = PYTHON_NAME.exec(text)?.[1];
-    if (name === undefined) break;
+    if (name === undefined) {
+      // A list with other parts is none, such as `[name(key=each) for each in all]`.
+      const isList = /^\s*\[/.test(text);
+      if (isList && !/^[\s,)]*(?:\]|$)/.test(text.slice(at))) return null;
+      break;
+    }
     const members: string[] = [];
     for (at = PYTHON_NAME.lastIndex; ; ) {
       PYTHON_KEY.lastIndex = at;

@@ -337,11 +337,18 @@ describe("the tool calls in a text", () => {
     ["a link", "See [a page](https://example.com/a_(b)) and [get_weather(](x)."],
     ["Python without a tool's name", "[print(a=1), f(x=2)]"],
     ["Python without names of arguments", '[get_weather("Oslo")]'],
+    ["a comprehension in Python", "cities = [get_weather(city=each) for each in cities]"],
+    ["a list with more than a call", '[get_weather(city="Oslo") -> "21"] shows it.'],
+    ["a link to a tool", "See [get_time()](https://example.com)."],
     ["brackets that stay open", 'Look: [{"name": "x'],
     ["a closing tag alone", "A </tool_call> ends it."],
     ["a backtick at the end", "Use `"],
   ])("are none in %s, and the text stays as it is", (_name, text) => {
     expect(readAllWays(text)).toEqual({ text, calls: [], errors: [], warnings: 0 });
+  });
+
+  it.each(["In [f(a), f(b)) it"])("are not waited for in %s", (text) => {
+    expect(new CallReader(toolbox).pushText(text)).toBe(text);
   });
 
   it.each<[string, string, readonly unknown[], RegExp]>([
