@@ -32,7 +32,7 @@ const MARKUPS: readonly Markup[] = [
   { start: "<|action_start|><|plugin|>", end: "<|action_end|>" },
   { start: "[TOOL_REQUEST]", end: "[END_TOOL_REQUEST]" },
   { start: "[TOOL_CALL]", end: "[/TOOL_CALL]" },
-  { start: "```tool_code", end: "```" },
+  { start: "```tool_code\n", end: "```" },
   { start: "<|python_start|>", end: "<|python_end|>" },
   { start: "<|python_tag|>", end: null },
   { start: "[TOOL_CALLS]", end: null },
@@ -311,7 +311,7 @@ export class CallText {
     // Words about the markup are text. Special tokens are none.
     const isSpokenOf = calls.length === 0 && !/^[[\s]*[{<"'\]]|^\s*$/.test(body);
     if (isSpokenOf && !isCut) {
-      out.push(/[|T]/.test(open.markup.start) ? "" : open.lead, body, tail);
+      out.push(/\||TOOL_CALLS/.test(open.markup.start) ? "" : open.lead, body, tail);
       return;
     }
     this.#calls.push(...calls);

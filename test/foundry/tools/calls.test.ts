@@ -340,6 +340,9 @@ describe("the tool calls in a text", () => {
     ["a comprehension in Python", "cities = [get_weather(city=each) for each in cities]"],
     ["a list with more than a call", '[get_weather(city="Oslo") -> "21"] shows it.'],
     ["a link to a tool", "See [get_time()](https://example.com)."],
+    ...["[TOOL_REQUEST]", "[TOOL_CALL]", "<TOOLCALL>", "```tool_code"].map(
+      (start): [string, string] => [`words about ${start}`, `It begins with ${start} there.`],
+    ),
     ["brackets that stay open", 'Look: [{"name": "x'],
     ["a closing tag alone", "A </tool_call> ends it."],
     ["a backtick at the end", "Use `"],
@@ -347,7 +350,7 @@ describe("the tool calls in a text", () => {
     expect(readAllWays(text)).toEqual({ text, calls: [], errors: [], warnings: 0 });
   });
 
-  it.each(["In [f(a), f(b)) it"])("are not waited for in %s", (text) => {
+  it.each(["In [f(a), f(b)) it", "A ```tool_code block"])("are not waited for in %s", (text) => {
     expect(new CallReader(toolbox).pushText(text)).toBe(text);
   });
 
