@@ -194,7 +194,8 @@ const BUDGETS = ["thinking_budget_tokens", "thinking_token_budget"] as const;
 const SWITCHES = ["chat_template_kwargs", "reasoning_effort"] as const;
 
 /** Some refuse a switch without its name: Ollama, OpenRouter, vLLM with the tokenizer of Mistral. */
-const THINKING = /\b(?:reasoning|thinking)\b|\bchat[ _]template/i;
+const THINKING = /(?<![\w-])(?:reasoning|thinking)(?![\w-])|\bchat[ _]template/i;
+const REFUSES_THINKING = /\b(?:invalid|mandatory)\b/i;
 
 const CODES = new Set([
   "INVALID_REQUEST",
@@ -233,8 +234,11 @@ export function refusalsIn(
   );
   if (ofThinking.length > 0) return ofThinking;
   const switches = SWITCHES.filter((name) => name in sent);
-  if (switches.length > 0 && THINKING.test(text)) return switches;
-  if (!REFUSES.test(text) || isWrongValue) return [];
+  const isRefusal = REFUSES.test(text);
+  if (switches.length > 0 && THINKING.test(text) && (isRefusal || REFUSES_THINKING.test(text))) {
+    return switches;
+  }
+  if (!isRefusal || isWrongValue) return [];
   const about = text.slice(0, ACCEPTED.exec(text)?.index);
   const named = REFUSABLE.filter((name) => name in sent)
     .map((name) => ({ name, at: about.search(wordOf(name)) }))

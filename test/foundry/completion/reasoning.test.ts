@@ -189,6 +189,18 @@ describe("reasoning off", () => {
     expect(answer).toMatchObject({ text: "Hello", attempts: 2 });
     expect(chats[1]).not.toHaveProperty("chat_template_kwargs");
   });
+
+  it.each([
+    "The reasoning of the last message must be passed back.",
+    "phi-4-mini-reasoning does not support audio",
+  ])("is not repeated for words about thinking that refuse no switch: %s", async (message) => {
+    const { url, chats } = await chatEngine(() => json({ error: { message } }, 400));
+
+    await expect(clientOf(url).complete({ ...request, model: "m" })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+    });
+    expect(chats).toHaveLength(1);
+  });
 });
 
 describe("a budget for reasoning", () => {
