@@ -31,6 +31,9 @@ export const downloadAdvice = (shortName: string): string =>
 const couldNotLoad = (model: string, said: string): string =>
   `The service could not load ${model}.${said}`;
 
+export const noModel = (model: string): string => `The service has no model ${model}.`;
+export const CHOOSE_MODEL = "Choose one that `listModels` shows.";
+
 /** The first rule that matches decides. */
 export const RULES: readonly Rule[] = [
   {
@@ -145,10 +148,10 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model|not a valid model\b|invalid model(?::| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)/i,
+      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)/i,
     code: "MODEL_NOT_FOUND",
-    message: (model) => `The service has no model ${model}.`,
-    action: "Choose one that `listModels` shows.",
+    message: noModel,
+    action: CHOOSE_MODEL,
   },
   {
     pattern: /no openaiservice provider found/i,

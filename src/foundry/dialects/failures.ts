@@ -21,7 +21,7 @@ import {
 } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { NO_DATABASE, redirected, unauthorized } from "./endpoint-errors.js";
-import { RULES, type Subject } from "./failure-rules.js";
+import { CHOOSE_MODEL, noModel, RULES, type Subject } from "./failure-rules.js";
 import { overflowIn, overflowWords } from "./overflow.js";
 import { hasWords, saidBy, sanitizeMessage } from "./sanitize-message.js";
 
@@ -178,14 +178,17 @@ export function knownError(
       action: "Raise the limit of this key, or use another one.",
     });
   }
-  const isUnknownModel = options.status === 404 && namesModel(message, subject);
   const rule = RULES.find(
-    ({ pattern, also, except, code }) =>
-      except !== subject.doing &&
-      ((pattern.test(searched) && also?.test(searched) !== false) ||
-        (isUnknownModel && code === "MODEL_NOT_FOUND")),
+    ({ pattern, also, except }) =>
+      except !== subject.doing && pattern.test(searched) && also?.test(searched) !== false,
   );
-  if (rule === undefined) return null;
+  if (rule === undefined) {
+    if (options.status !== 404 || !namesModel(message, subject)) return null;
+    return new FoundryError("MODEL_NOT_FOUND", `${noModel(model)}${saidBy(message)}`, {
+      ...options,
+      action: CHOOSE_MODEL,
+    });
+  }
   return new FoundryError(rule.code, rule.message(model, saidBy(message)), {
     ...options,
     action: typeof rule.action === "string" ? rule.action : rule.action(subject.shortName ?? model),
@@ -195,11 +198,12 @@ export function knownError(
 
 /**
  * With 404 it is the model that is missing: exo, OpenRouter, llama-swap, mlx-lm with the address of the model.
- * The name in the path of a file says nothing of that.
+ * The name in the path of a file says nothing of that, nor does what the model does not support.
  */
 const namesModel = (message: string, { doing, model }: Subject): boolean =>
   (doing === "chat" || doing === "embed") &&
   model !== undefined &&
+  !/support/i.test(message) &&
   new RegExp(`(?:(?<![\\w'/\\\\-])|https?://\\S{1,100}/)${escapeRegExp(model)}(?![\\w'-])`).test(
     message,
   );

@@ -315,6 +315,19 @@ describe("errorOfFailure", () => {
     });
   });
 
+  it.each([
+    ["MODEL_NOT_CACHED", 404, "No OpenAIService provider found for tiny-talk-generic-cpu:1", ""],
+    ["MODEL_NOT_FOUND", 404, "tiny-talk-generic-cpu:1 is paused", "is paused"],
+    ["UNSUPPORTED_BY_SERVER", 404, "tiny-talk-generic-cpu:1 does not support tools", "tools"],
+    ["INVALID_REQUEST", 400, "Could not find the model file tokenizer.json", "tokenizer.json"],
+    ["INVALID_REQUEST", 400, "Invalid model: its inputs must be int32", "int32"],
+  ])("takes for an unknown model only what says so: %s, %s, %s", (code, status, words, said) => {
+    expect(errorOf(status, words, CHAT)).toMatchObject({
+      code,
+      message: expect.stringContaining(said),
+    });
+  });
+
   it("names the model as the caller did, not as the service does", () => {
     const error = errorOf(404, "Model not found: No model matching 'tiny-talk'", LOAD);
     expect(error.message).toBe("The service has no model tiny-talk-generic-cpu:1.");
