@@ -140,8 +140,10 @@ export async function* receive(
       // Some models call a tool before they end their thinking.
       const reader = new CallReader(toolbox);
       reader.pushText(progress.onlyReasoning);
-      endCalls(reader, true);
-      if (hasCall) return;
+      const found = reader.end(true);
+      progress.warn(...found.warnings);
+      progress.called(found.calls);
+      if (found.calls.length > 0) return;
     }
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
     yield { type: "text", text: progress.reasoningWasText() };

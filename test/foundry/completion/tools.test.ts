@@ -296,6 +296,15 @@ describe("tool calls of an engine", () => {
     },
   );
 
+  it("leave the text of thinking in which none can be read", async () => {
+    const reasoning_content = 'Or <tool_call>{"a": 1}</tool_call>? It is 5.';
+    const { url } = await chatEngine(() => events(delta({ reasoning_content }), delta({}, "stop")));
+
+    const answer = await clientOf(url).complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+
+    expect(answer).toMatchObject({ text: reasoning_content, finishReason: "stop" });
+  });
+
   it("may be in the channels of gpt-oss", async () => {
     const text =
       '<|channel|>analysis<|message|>I look.<|end|><|start|>assistant<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>{"city":"Oslo"}<|call|>';
