@@ -308,8 +308,8 @@ export class CallText {
       else out.push(open.lead, body);
       return;
     }
-    // Words about the markup are text. Special tokens are none.
-    const isSpokenOf = calls.length === 0 && !/^[[\s]*[{<"'\]]|^\s*$/.test(body);
+    // Words about the markup are text, also about its name in quotes. Special tokens are none.
+    const isSpokenOf = calls.length === 0 && !/^[[\s]*[{<\]]|^\s*\[\s*["']|^\s*$/.test(body);
     if (isSpokenOf && !isCut) {
       out.push(/\||TOOL_CALLS/.test(open.markup.start) ? "" : open.lead, body, tail);
       return;
