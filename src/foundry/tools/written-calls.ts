@@ -63,8 +63,9 @@ function plainMarks(text: string): string {
 
 /** `[name(key="value", …), …]`, each also within `print(…)`, with or without the brackets. */
 const PYTHON_START = /^[\s[]*(?:```\w{0,12}\s{0,9})?(?=(?:print\()?[A-Za-z_][\w.]{0,199}\()/;
-const PYTHON_NAME = /[\s,)]*(?:print\()?(?:default_api\.)?([A-Za-z_][\w.]{0,199})\(/y;
+const PYTHON_NAME = /[\s,;)[\]]*(?:print\()?(?:default_api\.)?([A-Za-z_][\w.]{0,199})\(/y;
 const PYTHON_KEY = /[\s,]*([A-Za-z_]\w{0,199})\s{0,9}=\s{0,9}/y;
+const LONG_STRING = /^("""|''')([\s\S]*)\1$/;
 
 /** Calls in Python; `null` where the text is none, or has arguments without names. */
 function pythonCalls(text: string): WrittenCalls | null {
@@ -76,7 +77,7 @@ function pythonCalls(text: string): WrittenCalls | null {
     if (name === undefined) {
       // A list with other parts is none, such as `[name(key=each) for each in all]`.
       const isList = /^\s*\[/.test(text);
-      if (isList && !/^[\s,)]*(?:\]|$)/.test(text.slice(at))) return null;
+      if (isList && !/^[\s,;)]*(?:[\]#]|$)/.test(text.slice(at))) return null;
       break;
     }
     const members: string[] = [];
@@ -87,7 +88,9 @@ function pythonCalls(text: string): WrittenCalls | null {
       const from = PYTHON_KEY.lastIndex;
       at = valueEnd(text, from);
       if (at === text.length) return { calls, isCut: true };
-      members.push(`"${key}": ${text.slice(from, at)}`);
+      const value = text.slice(from, at).trim();
+      const long = LONG_STRING.exec(value)?.[2];
+      members.push(`"${key}": ${long === undefined ? value : JSON.stringify(long)}`);
     }
     at += /^[\s,]*/.exec(text.slice(at, at + 100))?.[0].length ?? 0;
     if (text.charAt(at) !== ")") return null;

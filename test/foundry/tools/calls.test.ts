@@ -157,6 +157,12 @@ describe("the tool calls in a text", () => {
       [OSLO, ["get_weather", { city: "Rome", days: 2 }]],
       "I look.",
     ],
+    [
+      "two lists in Python",
+      '[get_weather(city="Oslo")]; [get_weather(city="""Rome""") # it\n]',
+      [OSLO, ROME],
+      "",
+    ],
     ["Python behind Llama's mark", '<|python_tag|>get_weather(city="Oslo")', [OSLO], ""],
     [
       "Python in lines",
