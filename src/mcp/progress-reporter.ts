@@ -48,6 +48,8 @@ export const guardedClock = (log: Logger): Clock => ({
 const INTERVAL_MS = 120;
 /** After this time without news, a sign of life: some hosts end a silent call. */
 const HEARTBEAT_MS = 1000;
+/** Between the last notification and the result. */
+const PAUSE_MS = 50;
 const FRACTION = 0.001;
 /** Of new text longer than this only the end is sent: no model on a user's machine is that fast. */
 const LONGEST_MESSAGE = 1000;
@@ -170,6 +172,16 @@ export class ProgressReporter {
     if (this.#newText !== "" || this.#isDropped) this.#notify();
     this.#send = null;
     this.#cancelTimer?.();
+  }
+
+  /**
+   * Resolves when the host has had time to read the last notification, before the result. SDKs that read both
+   * at once take the token of the notification for unknown, and some hosts then close the connection.
+   */
+  async read(): Promise<void> {
+    if (this.#lastSentAt === null) return;
+    const wait = this.#lastSentAt + PAUSE_MS - this.#clock.now();
+    if (wait > 0) await new Promise<void>((resolve) => void this.#clock.after(wait, resolve));
   }
 
   /**

@@ -133,24 +133,12 @@ async function callTool(
     } finally {
       progress.finish();
       ended();
-      await pauseAfter(progress, clock);
+      await progress.read();
     }
   };
   const takesTask = TASK_TOOLS.has(tool.variantOf ?? tool.name) && declaresTasks(envelope);
   if (!takesTask) return answered();
   return tasks.answer(request.signal, Math.min(TASK_AFTER_MS, replyWithinMs), answered);
-}
-
-const PAUSE_MS = 50;
-
-/**
- * Lets the host read the last notification before the result. SDKs that read both at once take the token of
- * the notification for unknown, and some hosts then close the connection.
- */
-async function pauseAfter({ lastSentAt }: ProgressReporter, clock: Clock): Promise<void> {
-  if (lastSentAt === null) return;
-  const wait = lastSentAt + PAUSE_MS - clock.now();
-  if (wait > 0) await new Promise<void>((resolve) => void clock.after(wait, resolve));
 }
 
 /** The result of a tool, in the form of the protocol. */

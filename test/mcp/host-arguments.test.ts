@@ -520,6 +520,12 @@ describe("an unknown argument added by a host", () => {
     expect(() => given("complete", { messages })).toThrow("Invalid value for messages.0.content");
   });
 
+  it("is compared with the known ones only among the first hundred", () => {
+    const names = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`other${n}`, 1]));
+    expect(() => given("complete", { prompt: "Hi", max_tokenz: 5, ...names })).toThrow();
+    expect(() => given("complete", { prompt: "Hi", ...names, max_tokenz: 5 })).not.toThrow();
+  });
+
   it("costs time in proportion where there are very many, and few words", async () => {
     const growth = await growthOf((count) => {
       const names = Array.from({ length: count }, (_, n) => [`${n}${"x".repeat(50)}`, 1]);

@@ -3,10 +3,12 @@ import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { describe, expect, it, onTestFinished } from "vitest";
 import * as z from "zod";
 import { FoundryClient } from "../../src/jobs/index.js";
+import { NOTHING_KEPT } from "../../src/keeper/index.js";
 import { HostLimits } from "../../src/mcp/hosts.js";
 import { Tasks } from "../../src/mcp/tasks.js";
 import { defineTool } from "../../src/mcp/tool.js";
 import { callHandler } from "../../src/mcp/tool-registry.js";
+import { completeBatch } from "../../src/mcp/tools/complete-batch.js";
 import { backendOf } from "./backend.js";
 import { cacheFolder, connectedHost, simulatedService, textOf } from "./host.js";
 
@@ -171,4 +173,42 @@ it("answers a call only when the host has had time to read the last notification
   for (const { at, callback } of timers) if (at <= now) callback();
   await answered;
   expect(events).toEqual(["progress", "time passes", "result"]);
+});
+
+it("returns the results of a batch again whose call was cancelled after its last notification", async () => {
+  const { url } = await simulatedService();
+  const client = new FoundryClient({ endpoint: url });
+  onTestFinished(() => client.close());
+  let handovers = 0;
+  const answeredBatch = async () => {
+    handovers += 1;
+  };
+  const backend = await backendOf({ client, kept: { ...NOTHING_KEPT, answeredBatch } }).get();
+  const call = callHandler([completeBatch], backend, {
+    // No time passes, so that the pause does not end.
+    clock: { now: () => 0, after: () => () => {} },
+    session: "",
+    limits: new HostLimits(),
+    tasks: new Tasks(),
+  });
+  const stopping = new AbortController();
+  const request = {
+    notify: async () => {},
+    send: () => Promise.reject(new Error("The test asks the host for nothing.")),
+  };
+  const given = { prompts: ["Hi"], batch_id: "b" };
+  const first = call(
+    { name: "complete_batch", arguments: given },
+    { ...request, _meta: { progressToken: 1 }, signal: stopping.signal },
+  );
+  await expect.poll(() => handovers).toBe(1);
+  for (let turn = 0; turn < 10; turn++) await setImmediate();
+  stopping.abort("Request timed out");
+  void first;
+
+  const again = await call(
+    { name: "complete_batch", arguments: { batch_id: "b" } },
+    { ...request, signal: new AbortController().signal },
+  );
+  expect(again["structuredContent"]).toMatchObject({ results: [{ status: "completed" }] });
 });

@@ -76,8 +76,12 @@ export class Sessions {
         return jsonRpcError(503, -32000, message);
       }
     }
-    const session = await this.#begin(accepted.includes("text/event-stream"));
-    const response = await this.#answer(session, request, parsedBody, ended);
+    const isStreamed = accepted.includes("text/event-stream");
+    const session = await this.#begin(isStreamed);
+    // Without a stream, no question reaches the user of the client.
+    const asksNothing = { params: { ...parsedBody.params, capabilities: {} } };
+    const body = isStreamed ? parsedBody : { ...parsedBody, ...asksNothing };
+    const response = await this.#answer(session, request, body, ended);
     // The client has not got the id of the session.
     if (!response.ok) this.#end(session.id);
     return response;

@@ -193,12 +193,14 @@ async function answered(
   warnings: readonly string[],
   deviceBusy?: boolean | null,
 ): Promise<Answer> {
-  const { kept, signal } = context;
+  const { kept, signal, progress } = context;
   const parts = fittingParts(batch);
   for (const { index } of parts) batch.take(index);
   const answer = answerOf(batch, parts, warnings, deviceBusy);
   try {
-    await waitFor(handedOver(answer, batch, kept), { signal });
+    progress.finish();
+    // A call that ends before its answer is sent has returned nothing.
+    await waitFor(Promise.all([handedOver(answer, batch, kept), progress.read()]), { signal });
     for (const { index, state } of parts) {
       batch.returned(index);
       kept.answeredRegenerated(state.id);

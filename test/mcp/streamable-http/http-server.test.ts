@@ -12,7 +12,7 @@ import { silentLogger } from "../../../src/log.js";
 import { serveOverHttp } from "../../../src/mcp/index.js";
 import { cpuMsOf } from "../../cpu-time.js";
 import { backendOf } from "../backend.js";
-import { simulatedService } from "../host.js";
+import { cacheFolder, simulatedService } from "../host.js";
 
 const KEY = "sk-SECRET-0123456789";
 
@@ -155,9 +155,18 @@ it.each(["/metrics", "/status"])(
   },
 );
 
+interface HandshakeOptions {
+  readonly path?: string;
+  readonly endpoint?: string;
+  readonly capabilities?: object;
+}
+
 /** A client that sends its requests with these headers, and its handshake with these, too. */
-async function handshake(headers: Record<string, string>, path = "") {
-  const { url } = await served();
+async function handshake(
+  headers: Record<string, string>,
+  { path = "", endpoint, capabilities = {} }: HandshakeOptions = {},
+) {
+  const { url } = await served(endpoint);
   const post = (body: object, more: Record<string, string> = {}) =>
     fetch(`${url}${path}`, {
       method: "POST",
@@ -165,7 +174,7 @@ async function handshake(headers: Record<string, string>, path = "") {
       body: JSON.stringify({ jsonrpc: "2.0", ...body }),
     });
   const clientInfo = { name: "test", version: "1" };
-  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  const params = { protocolVersion: "2025-11-25", capabilities, clientInfo };
   const initialized = await post({ id: 1, method: "initialize", params });
   return { initialized, post, id: initialized.headers.get("mcp-session-id") ?? "" };
 }
@@ -180,6 +189,21 @@ it.each(["application/json", "*/*", "application/json, application/mcp+json"])(
   },
 );
 
+it("asks the user nothing where a client reads JSON only, since no question reaches it", async () => {
+  const service = await simulatedService({
+    dialect: "S",
+    models: [{ id: "talker-generic-cpu:1", alias: "talker", downloaded: false }],
+    modelCachePath: await cacheFolder(),
+  });
+  const { post, id } = await handshake(
+    { accept: "application/json" },
+    { endpoint: service.url, capabilities: { elicitation: { form: {} } } },
+  );
+  const params = { name: "complete", arguments: { prompt: "Why?", model: "talker" } };
+  const answer = await post({ id: 2, method: "tools/call", params }, { "mcp-session-id": id });
+  expect(await answer.text()).toContain("MODEL_NOT_CACHED");
+});
+
 it("begins a session where initialize comes with the id of a lost one", async () => {
   const { initialized, id } = await handshake({ "mcp-session-id": "lost" });
   expect(initialized.status).toBe(200);
@@ -187,7 +211,7 @@ it("begins a session where initialize comes with the id of a lost one", async ()
 });
 
 it("is found with a slash at the end of its path, too", async () => {
-  expect((await handshake({}, "/")).initialized.status).toBe(200);
+  expect((await handshake({}, { path: "/" })).initialized.status).toBe(200);
 });
 
 it("refuses a batch of more messages than the limit before it looks at each of them", async () => {
