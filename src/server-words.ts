@@ -48,7 +48,7 @@ export const SETTING_OF_OPTION: ReadonlyMap<string, SettingName> = new Map<strin
 const SENTENCES = [
   [
     "Make a new `FoundryClient` for further calls.",
-    "This server is ending. Call again when it runs again.",
+    "This server is ending. Its host has to start it again before another call.",
   ],
   // The library lists all models; the tool does so with this filter.
   ["`listModels` lists", 'list_models with filter "all" lists'],

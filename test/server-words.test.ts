@@ -28,7 +28,7 @@ describe("the words of the server", () => {
     ],
     [
       "Make a new `FoundryClient` for further calls.",
-      "This server is ending. Call again when it runs again.",
+      "This server is ending. Its host has to start it again before another call.",
     ],
     ["The option `model` is wrong.", "The option `model` is wrong."],
     ["Call `completions.list` for all.", "Call get_completion without ids for all."],

@@ -49,6 +49,6 @@ export const isHttpFlag = (flag: string): boolean => /^--http(?:=|$)/.test(flag)
  * @public
  */
 export const outdatedNode = (version: string): string | null =>
-  Number.parseInt(version, 10) >= 20
+  version.localeCompare("20.18.1", "en", { numeric: true }) >= 0
     ? null
     : `foundry-local-mcp needs Node.js 20.18.1 or later, and this is ${version}. Install Node.js 22 or later from https://nodejs.org, and use it here.`;
