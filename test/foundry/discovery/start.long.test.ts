@@ -67,13 +67,13 @@ describe("a service that does not run", () => {
     const { url } = await simulate();
     const starting = JSON.stringify({ running: false, state: "initializing" });
     const installation = await Installation.make();
+    // Not `afterwards`: a report from before the end of the start would still be "not running".
     await installation.install({
-      "server status": { prints: STOPPED },
-      "server start": {
-        afterwards: {
-          "server status": { printsAtFirst: [starting, starting, starting], prints: running(url) },
-        },
+      "server status": {
+        printsAtFirst: [STOPPED, starting, starting, starting, starting],
+        prints: running(url),
       },
+      "server start": {},
     });
 
     const { found } = await installation.discovery({ timing: { stoppedMs: 0 } }).search();
