@@ -108,8 +108,10 @@ async function untilComplete(
     if (now !== before) onProgress();
     before = now;
     // During progress, a listed model is one whose small files came first.
-    if (performance.now() - watched.progressAt < limits.settleMs) continue;
-    if ((await isComplete(model, service, watched.output, ended)) && !ended.aborted) return true;
+    const { progressAt } = watched;
+    if (performance.now() - progressAt < limits.settleMs) continue;
+    const listed = await isComplete(model, service, watched.output, ended);
+    if (listed && watched.progressAt === progressAt && !ended.aborted) return true;
   }
 }
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { StatusUpdate } from "../../../src/foundry/calls.js";
+import { deferred } from "../../../src/lib/index.js";
+import { httpService } from "../dialects/http-service.js";
 import { clientOf, roomyMachine, simulate } from "../fixtures.js";
 import { ANOTHER, downloaderFor, known, listener, MISSING, machine, standIn } from "./fixtures.js";
 
@@ -118,6 +120,30 @@ describe("a download through the command line", () => {
     await expect(downloader.download(model, { onStatus })).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
       message: expect.stringContaining("made no progress for 5 s at 40 %"),
+    });
+  });
+
+  it("is not complete by a list that was requested before its first progress", async () => {
+    const simulator = await simulate({ models });
+    const cli = await standIn(simulator, { delayMs: 1000, downloadStall: { at: 40 } });
+    const smallFiles = deferred();
+    const busy = await httpService(async ({ url }, response) => {
+      if (downloadsOf(cli).length > 0) await smallFiles.promise;
+      const answer = await fetch(`${simulator.url}${url}`);
+      response.writeHead(answer.status, { "content-type": "application/json" });
+      response.end(await answer.text());
+    });
+    const limits = { settleMs: 100, stallMs: 5000 };
+    const downloader = await downloaderFor({ url: busy.url, cli, limits });
+    const model = await known(downloader);
+    const onStatus = ({ percent }: StatusUpdate) => {
+      if (percent !== 40) return;
+      simulator.setDownloaded(model.id, true);
+      smallFiles.resolve();
+    };
+    await expect(downloader.download(model, { onStatus })).rejects.toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      message: expect.stringContaining("at 40 %"),
     });
   });
 
