@@ -3,6 +3,7 @@ import {
   answerFrom,
   EVENTS_PER_TURN,
   FoundryError,
+  JsonScan,
   SEARCHED_OF_BODY,
   STREAM_BYTES_PER_TURN,
 } from "../lib/index.js";
@@ -50,6 +51,8 @@ class EventParser {
     let at = 0;
     while (at < text.length && !this.isTooLarge) {
       if (this.#line === "new") {
+        if (this.#head === "") at = nextOf(NOT_BLANK, text, at);
+        if (at === text.length) return;
         const end = this.#wholeLine(text, at);
         if (end !== -1) {
           at = end;
@@ -100,7 +103,6 @@ class EventParser {
       else this.#endLine();
       return;
     }
-    if (this.#head === "" && (character === " " || character === "\t")) return;
     this.#isPage ??= character === "<";
     this.#head += character;
     if (this.#isPage) this.#line = "field";
@@ -146,17 +148,14 @@ class EventParser {
     let at = from;
     while (at < text.length) {
       if (this.#holds === "nothing") {
-        const first = text.charAt(at);
-        if (first === "{" || first === "[") {
-          this.#holds = "json";
+        const first = nextOf(NOT_SPACE, text, at);
+        this.#add(text.slice(at, first));
+        at = first;
+        if (at === text.length) return;
+        this.#holds = /[{[]/.test(text.charAt(at)) ? "json" : "text";
+        if (this.#holds === "json") {
           this.#value = "";
           this.#scan = new JsonScan();
-        } else if (first.trim() !== "") {
-          this.#holds = "text";
-        } else {
-          this.#add(first);
-          at += 1;
-          continue;
         }
       }
       const jsonEnd = this.#holds === "json" ? this.#scan.endIn(text, at) : -1;
@@ -245,41 +244,17 @@ class EventParser {
 export const jsonOf = ({ data, value }: StreamEvent): unknown =>
   value === undefined ? answerFrom(data) : value;
 
+const NOT_BLANK = /[^ \t]/g;
+const NOT_SPACE = /\S/g;
+
+/** The index of the next such character; the length of the text where there is none. */
+function nextOf(character: RegExp, text: string, from: number): number {
+  character.lastIndex = from;
+  return character.exec(text)?.index ?? text.length;
+}
+
 const isWhole = (data: string): boolean =>
   data.trim() === "[DONE]" || answerFrom(data) !== undefined;
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b]);
-const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d]);
-
-/** Finds the end of an object or list that comes in pieces; each character is looked at once. */
-class JsonScan {
-  #depth = 0;
-  #isInString = false;
-  #isEscaped = false;
-
-  /** The index behind its end, from `start` on; -1 where the end is still to come. */
-  endIn(text: string, start: number): number {
-    for (let at = start; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      if (this.#isEscaped) {
-        this.#isEscaped = false;
-      } else if (this.#isInString) {
-        if (code === BACKSLASH) this.#isEscaped = true;
-        else if (code === QUOTE) this.#isInString = false;
-      } else if (code === QUOTE) {
-        this.#isInString = true;
-      } else if (OPENING.has(code)) {
-        this.#depth += 1;
-      } else if (CLOSING.has(code)) {
-        this.#depth -= 1;
-        if (this.#depth <= 0) return at + 1;
-      }
-    }
-    return -1;
-  }
-}
 
 /**
  * The events of a streamed body, however it is cut into chunks and whatever its `Content-Type`.

@@ -71,6 +71,38 @@ export function hasMoreValues(text: string, most: number): boolean {
   return false;
 }
 
+/** The index behind the object or list that begins at `start`; -1 where it does not end. */
+export const endOfJson = (text: string, start: number): number =>
+  seekDepth(text, { at: start, depth: 0 }, 0);
+
+/** Finds the end of an object or list that comes in pieces; each character is looked at once. */
+export class JsonScan {
+  #depth = 0;
+  #isInString = false;
+  #isEscaped = false;
+
+  /** The index behind its end, from `start` on; -1 where the end is still to come. */
+  endIn(text: string, start: number): number {
+    for (let at = start; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (this.#isEscaped) {
+        this.#isEscaped = false;
+      } else if (this.#isInString) {
+        if (code === BACKSLASH) this.#isEscaped = true;
+        else if (code === QUOTE) this.#isInString = false;
+      } else if (code === QUOTE) {
+        this.#isInString = true;
+      } else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+        this.#depth += 1;
+      } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) {
+        this.#depth -= 1;
+        if (this.#depth <= 0) return at + 1;
+      }
+    }
+    return -1;
+  }
+}
+
 /** The index behind the first bracket that makes the depth `wanted`; -1 where none does. */
 function seekDepth(
   text: string,

@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
 import * as z from "zod";
-import { jsonFrom, truncate } from "../../lib/index.js";
+import { endOfJson, jsonFrom, truncate } from "../../lib/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
 
 /** A service's state by the output of a command. */
@@ -129,30 +129,11 @@ const MAX_BEGINNINGS = 200;
 function* jsonObjectsIn(text: string): Generator<unknown> {
   let from = text.indexOf("{");
   for (let tried = 0; from !== -1 && tried < MAX_BEGINNINGS; tried += 1) {
-    const end = endOfObject(text, from);
-    const value = end === null ? undefined : jsonFrom(text.slice(from, end));
+    const end = endOfJson(text, from);
+    const value = end === -1 ? undefined : jsonFrom(text.slice(from, end));
     if (value !== undefined) yield value;
-    from = text.indexOf("{", value === undefined || end === null ? from + 1 : end);
+    from = text.indexOf("{", value === undefined || end === -1 ? from + 1 : end);
   }
-}
-
-/** The end of the object that begins at `from`. Braces in strings do not count. */
-function endOfObject(text: string, from: number): number | null {
-  let depth = 0;
-  let inString = false;
-  for (let at = from; at < text.length; at += 1) {
-    const character = text[at];
-    if (inString) {
-      if (character === "\\") at += 1;
-      else if (character === '"') inString = false;
-    } else if (character === '"') inString = true;
-    else if (character === "{") depth += 1;
-    else if (character === "}") {
-      depth -= 1;
-      if (depth === 0) return at + 1;
-    }
-  }
-  return null;
 }
 
 /** The last line about the state counts: a restart prints that the service stopped, then its address. */
