@@ -27,13 +27,11 @@ const PATIENCE = {
   circuit: { failures: 1_000_000 },
 };
 
-/** A flood ends at a limit of bytes, after as much CPU time as the machine needs for them. */
-const FOR_FLOODS = {
-  timeoutMs: 60_000,
-  loadTimeoutMs: 60_000,
-  stallTimeoutMs: 60_000,
-  downloadStallMs: 60_000,
-};
+/**
+ * A flood ends at a limit of bytes, after as much CPU time as the machine needs for them; in a download,
+ * at the limit of the time without progress.
+ */
+const FOR_FLOODS = { timeoutMs: 30_000, loadTimeoutMs: 30_000, stallTimeoutMs: 30_000 };
 
 /** How an operation ended. */
 interface Ended {

@@ -132,18 +132,19 @@ export class FaultProxy {
     const reader = new RequestReader((request) => {
       this.requests.push(request);
       const fault = this.#next(request);
+      isInstead = fault?.instead !== undefined;
       through = fault?.through?.() ?? null;
       if (fault?.delayMs !== undefined) {
         upstream.pause();
         setTimeout(() => upstream.resume(), fault.delayMs);
       }
-      if (fault?.instead === undefined) return true;
-      isInstead = true;
-      fault.instead(client);
-      return false;
+      fault?.instead?.(client);
+      return !isInstead;
     });
     client.on("data", (chunk) => {
-      if (!isInstead && reader.read(chunk)) upstream.write(chunk);
+      // A request after the end of the connection has no answer; the client sends it again.
+      if (client.writableEnded) return;
+      if (reader.read(chunk)) upstream.write(chunk);
     });
     upstream.on("data", (chunk) => {
       if (isInstead) return;
@@ -171,6 +172,7 @@ class RequestReader {
   readonly #onRequest: (request: Request) => boolean;
   #head = "";
   #bodyLeft = 0;
+  #passes = true;
 
   /** @param onRequest Returns whether the request goes to the upstream. */
   constructor(onRequest: (request: Request) => boolean) {
@@ -181,7 +183,7 @@ class RequestReader {
   read(chunk: Buffer): boolean {
     if (this.#bodyLeft > 0) {
       this.#bodyLeft -= chunk.length;
-      return true;
+      return this.#passes;
     }
     this.#head += chunk.toString("latin1");
     const end = this.#head.indexOf("\r\n\r\n");
@@ -192,6 +194,7 @@ class RequestReader {
     const length = Number(/\r\ncontent-length: *(\d+)/i.exec(this.#head.slice(0, end))?.[1] ?? 0);
     this.#bodyLeft = length - (this.#head.length - end - 4);
     this.#head = "";
-    return this.#onRequest({ method, path });
+    this.#passes = this.#onRequest({ method, path });
+    return this.#passes;
   }
 }
