@@ -178,7 +178,7 @@ export class ProgressReporter {
    * Resolves when the host has had time to read the last notification, before the result. SDKs that read both
    * at once take the token of the notification for unknown, and some hosts then close the connection.
    */
-  async read(): Promise<void> {
+  async pauseBeforeResult(): Promise<void> {
     if (this.#lastSentAt === null) return;
     const wait = this.#lastSentAt + PAUSE_MS - this.#clock.now();
     if (wait > 0) await new Promise<void>((resolve) => void this.#clock.after(wait, resolve));

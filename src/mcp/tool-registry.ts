@@ -133,7 +133,7 @@ async function callTool(
     } finally {
       progress.finish();
       ended();
-      await progress.read();
+      await progress.pauseBeforeResult();
     }
   };
   const takesTask = TASK_TOOLS.has(tool.variantOf ?? tool.name) && declaresTasks(envelope);

@@ -200,7 +200,9 @@ async function answered(
   try {
     progress.finish();
     // A call that ends before its answer is sent has returned nothing.
-    await waitFor(Promise.all([handedOver(answer, batch, kept), progress.read()]), { signal });
+    await waitFor(Promise.all([handedOver(answer, batch, kept), progress.pauseBeforeResult()]), {
+      signal,
+    });
     for (const { index, state } of parts) {
       batch.returned(index);
       kept.answeredRegenerated(state.id);
