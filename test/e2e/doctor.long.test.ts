@@ -349,8 +349,9 @@ test("doctor ends at once when interrupted, without half a report", async () => 
   });
   const doctor = new Executable(["doctor", "--json"], machine.settings(ALONE));
   onTestFinished(() => doctor.destroy());
-  await machine.simulator.waitFor(({ requests }) =>
-    requests.some(({ path }) => path.startsWith("/models/load/")),
+  await machine.simulator.waitFor(
+    ({ requests }) => requests.some(({ path }) => path.startsWith("/models/load/")),
+    60_000,
   );
 
   doctor.signal("SIGINT");
