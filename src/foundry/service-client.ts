@@ -67,9 +67,6 @@ export interface StreamOptions extends CallOptions {
   readonly id?: string | undefined;
 }
 
-/** A command line that works answers that in much less; one that hangs has cost time already. */
-const VERSION_MS = 4000;
-
 /**
  * Requests to the service in use, wherever it is now: no queue in front of its models. The public client
  * holds one of these.
@@ -250,24 +247,28 @@ export class ServiceClient {
    * @internal
    */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
-    const health = await this.#checkHealth(options, false);
+    let health = await this.#checkHealth(options, false);
     const cli = await this.#current.commandLine();
+    const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
+    let commandLine: Diagnosis["commandLine"] = null;
+    if (cli !== null) {
+      const { signal, dispose } = this.#endOf(options.signal);
+      try {
+        const version = await cli.version({ signal });
+        // With a set endpoint no search has asked it, and a search does not wait for a slow one.
+        const mayAnswer = this.#current.lastSearch === null || version !== null;
+        if (cli.generation === null && mayAnswer) {
+          await cli.status({ signal });
+          if (cli.generation !== null) health = await this.#checkHealth(options, false);
+        }
+        commandLine = { path: cli.path, generation: cli.generation, version };
+      } finally {
+        dispose();
+      }
+    }
     // The attempts are listed separately.
     const problems = health.problems.map(({ what, fix }) => ({ what: withoutAttempts(what), fix }));
-    const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
-    const diagnosis = { health: { ...health, problems }, attempts, searchMs, commandLine: null };
-    if (cli === null) return diagnosis;
-    const { signal, dispose } = this.#endOf(options.signal);
-    try {
-      const version = await cli.version({ signal, timeoutMs: VERSION_MS });
-      // With a set endpoint no search has asked it.
-      const isUnasked = this.#current.lastSearch === null && cli.generation === null;
-      if (isUnasked) await cli.status({ signal, timeoutMs: VERSION_MS });
-      const { path, generation } = cli;
-      return { ...diagnosis, commandLine: { path, generation, version } };
-    } finally {
-      dispose();
-    }
+    return { health: { ...health, problems }, attempts, searchMs, commandLine };
   }
 
   /** The service in use and the state of its circuit breaker, without a request; `null`: none yet. */

@@ -201,6 +201,8 @@ export interface ServeOptions extends Pick<ServerParts, "backend" | "routes" | "
 
 /** The longest wait for the answers of aborted calls. */
 const ANSWERS_MS = 500;
+/** What the SDK sends when it has begun to notify a host of what it listens for. */
+const ACKNOWLEDGED = "notifications/subscriptions/acknowledged";
 /** Each `subscriptions/listen` stays open, and the transport bounds the open requests. */
 const MOST_LISTENERS = 100;
 
@@ -221,11 +223,26 @@ export async function serveOverStdio({
   const transport = new LineTransport(input, output);
   const report = reporterOf(backend);
   const parts = { backend, routes, calls, hasFiles, report, isOnly: true };
-  const connection = serveStdio(({ era }) => createServer({ ...parts, era }), {
-    transport,
-    onerror: report,
-    maxSubscriptions: MOST_LISTENERS,
-  });
+  let server: Server | undefined;
+  const connection = serveStdio(
+    ({ era }) => {
+      server = createServer({ ...parts, era });
+      return server;
+    },
+    { transport, onerror: report, maxSubscriptions: MOST_LISTENERS },
+  );
+  const send = transport.send.bind(transport);
+  transport.send = async (message) => {
+    await send(message);
+    if (!("method" in message) || message.method !== ACKNOWLEDGED) return;
+    notifyOfEnded(message).catch(report);
+  };
+  const notifyOfEnded = async (message: unknown): Promise<void> => {
+    const { endedAmong } = await import("./resources/index.js");
+    for (const uri of await endedAmong(await backend.get(), message)) {
+      await server?.notification({ method: "notifications/resources/updated", params: { uri } });
+    }
+  };
   const { onclose } = transport;
   const closed = new Promise<void>((resolve) => {
     transport.onclose = () => {

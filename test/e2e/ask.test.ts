@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { constants } from "node:fs";
-import { type FileHandle, open, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../temporary-folder.js";
@@ -58,13 +57,13 @@ test.skipIf(isWindows).for([
   const simulator = await simulated({ models, ...speeds });
   const ask = started(args, { FOUNDRY_ENDPOINT: simulator.url });
   if (args.some((arg) => arg === "-")) {
-    // It writes nothing before it reads the answer; the request for the list shows that it has started.
-    ask.write("part");
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    // More than a pipe holds: it is taken once the command reads.
+    await ask.writeBytes(Buffer.alloc(4_000_000, "part "));
   } else {
     ask.endInput();
-    await simulator.waitFor(({ requests }) =>
-      requests.some(({ path }) => /models\/load|chat/.test(path)),
+    await simulator.waitFor(
+      ({ requests }) => requests.some(({ path }) => /models\/load|chat/.test(path)),
+      60_000,
     );
   }
 
@@ -78,35 +77,30 @@ test.skipIf(isWindows).for([
 test.skipIf(isWindows)("ask ends at a second Ctrl+C while a file does not answer", async () => {
   const folder = await temporaryFolder("ask-");
   const pipe = join(folder, "pipe");
-  // A thread that reads a pipe of which nothing comes blocks like one that accesses a dead share.
+  // A thread that opens a pipe without a writer blocks like one that accesses a dead share.
   execFileSync("mkfifo", [pipe]);
-  const endOfAsk = async () => {
-    const endpoint = { FOUNDRY_ENDPOINT: "http://127.0.0.1:9" };
-    const ask = started(["ask", "Hello", "--file", pipe], endpoint);
-    ask.endInput();
-    const writer = await writerOf(pipe);
-    ask.signal("SIGINT");
-    // Two signals at the same moment arrive as one.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    ask.signal("SIGINT");
-    return ask.ended.finally(() => writer.close());
-  };
+  const tells = `
+    import fs from "node:fs";
+    const { open } = fs;
+    fs.open = (path, ...rest) => {
+      open(path, ...rest);
+      if (path === ${JSON.stringify(pipe)}) process.stderr.write("opens");
+    };
+    process.on("SIGINT", () => process.stderr.write("heard"));`;
+  const ask = started(["ask", "Hello", "--file", pipe], {
+    FOUNDRY_ENDPOINT: "http://127.0.0.1:9",
+    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(tells)}`,
+  });
+  ask.endInput();
+  await ask.when("the file", () => ask.stderr.includes("opens") || undefined);
 
-  // Again where a busy machine got the signals before it began to read: nothing waits then.
-  await expect.poll(endOfAsk).toMatchObject({ code: null, signal: "SIGKILL" });
+  ask.signal("SIGINT");
+  // Two signals arrive as one until the first has been taken.
+  await ask.when("the first signal", () => ask.stderr.includes("heard") || undefined);
+  ask.signal("SIGINT");
+
+  expect(await ask.ended).toMatchObject({ code: null, signal: "SIGKILL" });
 });
-
-/** Opens a pipe when a reader has opened it. */
-async function writerOf(pipe: string): Promise<FileHandle> {
-  for (;;) {
-    try {
-      return await open(pipe, constants.O_WRONLY | constants.O_NONBLOCK);
-    } catch (error) {
-      if (Object(error).code !== "ENXIO") throw error;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 test("ask reads the question, or what it is about, from stdin and from files", async () => {
   const simulator = await simulated();

@@ -1,3 +1,4 @@
+import { ErrorCode, McpError } from "@modelcontextprotocol/sdk/types.js";
 import type { ReceivedRequest, Simulator } from "foundry-local-simulator";
 import { describe, expect, test } from "vitest";
 import type { Answer, Host } from "./host.js";
@@ -6,14 +7,15 @@ import { hostOn, simulated } from "./simulated.js";
 const MODEL = "teller-generic-cpu:1";
 const answerTo = (prompt: string): string =>
   `You said ${prompt}; ${Array.from({ length: 30 }, (_, at) => `${at} 🌊`).join(", ")}.`;
-/** A model whose answer takes more than three seconds. */
-const TOKENS_PER_SECOND = 40;
-/** Long enough for some tokens, and much shorter than the answer. */
-const HOST_TIMEOUT_MS = 1000;
+/** A model whose answer takes more than six seconds: longer than a busy machine takes for a cancellation. */
+const TOKENS_PER_SECOND = 20;
 
 const SETTINGS = ["auto", "stop", "detach"] as const;
 const CANCELLATIONS = ["a timeout", "a stop", "an unclear reason"] as const;
 const STOP = "User pressed stop";
+/** What the SDK's client cancels a call with at its time limit. */
+const TIMEOUT = new McpError(ErrorCode.RequestTimeout, "Request timed out", { timeout: 60_000 });
+const REASONS = { "a timeout": TIMEOUT, "a stop": STOP, "an unclear reason": undefined };
 /** The error of a call in its host. */
 const FAILURES = {
   "a timeout": "Request timed out",
@@ -57,13 +59,10 @@ async function givenUp(
   given: Readonly<Record<string, unknown>> & { readonly prompt: string },
 ): Promise<void> {
   const user = new AbortController();
-  const call = host.complete(
-    given,
-    cancellation === "a timeout" ? { timeoutMs: HOST_TIMEOUT_MS } : { signal: user.signal },
-  );
+  const call = host.complete(given, { signal: user.signal });
   const failed = expect(call).rejects.toThrow(FAILURES[cancellation]);
   await simulator.waitFor((s) => requestsOf(s, given.prompt).some((r) => r.tokensSent > 3));
-  user.abort(cancellation === "a stop" ? STOP : undefined);
+  user.abort(REASONS[cancellation]);
   await failed;
 }
 
@@ -221,7 +220,8 @@ describe("the cancellation of a queued call", () => {
     await simulator.waitFor(({ generating }) => generating === 1);
     const user = new AbortController();
     const stopped = host.complete(ask("stopped"), { signal: user.signal });
-    const timedOut = host.complete(ask("timed out"), { timeoutMs: HOST_TIMEOUT_MS });
+    const limit = new AbortController();
+    const timedOut = host.complete(ask("timed out"), { signal: limit.signal });
     const ends = [
       expect(stopped).rejects.toThrow(STOP),
       expect(timedOut).rejects.toThrow("Request timed out"),
@@ -229,6 +229,7 @@ describe("the cancellation of a queued call", () => {
 
     const before = await latestOf(host);
     user.abort(STOP);
+    limit.abort(TIMEOUT);
     await Promise.all(ends);
     const repeated = await host.complete(ask("timed out"));
 
@@ -249,16 +250,17 @@ test("a cancelled get_completion stops no completion, whatever FOUNDRY_ON_CANCEL
   const { simulator, host } = await serviceAndHost({ FOUNDRY_ON_CANCEL: "stop" });
   const { result } = await host.complete(ask("first", { reply_within: 0 }));
   const given = { completion_ids: [result["completion_id"]], reply_within: 45 };
-  const user = new AbortController();
-  const look = host.call("get_completion", given, { signal: user.signal });
-  const gone = expect(look).rejects.toThrow("aborted");
+  const cancelled = async (reason?: McpError): Promise<void> => {
+    const user = new AbortController();
+    const look = host.call("get_completion", given, { signal: user.signal });
+    const gone = expect(look).rejects.toThrow(reason === undefined ? "aborted" : reason.message);
+    await simulator.waitFor((s) => requestsOf(s, "first").some((r) => r.tokensSent > 3));
+    user.abort(reason);
+    await gone;
+  };
 
-  await simulator.waitFor((s) => requestsOf(s, "first").some((r) => r.tokensSent > 3));
-  user.abort();
-  await gone;
-  await expect(host.call("get_completion", given, { timeoutMs: HOST_TIMEOUT_MS })).rejects.toThrow(
-    "Request timed out",
-  );
+  await cancelled();
+  await cancelled(TIMEOUT);
   const rest = await host.call("get_completion", given);
 
   expect(rest).toMatchObject({ isError: false, text: answerTo("first") });

@@ -75,7 +75,8 @@ test("only the cancelled one of two calls ends", async () => {
 
 test("a call can be cancelled while its model is loading, and the load continues", async () => {
   const simulator = await simulated({
-    models: [{ id: "late:1", loadMs: 2000, script: { text: ANSWER } }],
+    // So long that a busy machine answers a ping meanwhile.
+    models: [{ id: "late:1", loadMs: 8000, script: { text: ANSWER } }],
   });
   const host = await wireHostOn(simulator.url);
   const call = host.call("complete", { prompt: "Hello" });
@@ -84,7 +85,7 @@ test("a call can be cancelled while its model is loading, and the load continues
   host.notify("notifications/cancelled", { requestId: call });
   const pinged = await host.request("ping");
   const loadedYet = simulator.loaded;
-  await simulator.waitFor(({ loaded }) => loaded.length === 1);
+  await simulator.waitFor(({ loaded }) => loaded.length === 1, 60_000);
   const { result } = await host.answerTo(host.call("complete", { prompt: "Hello" }));
 
   expect(pinged).toMatchObject({ result: {} });

@@ -8,7 +8,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { TYPED_COMMANDS } from "../../src/commands/command-line.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { Executable, environmentWith, MAIN, run, type Settings } from "./executable.js";
-import { simulated } from "./simulated.js";
+import { ENDLESS, MODELS, simulated } from "./simulated.js";
 
 /** Every setting there is, with its default. */
 const SETTINGS: Settings = {
@@ -122,12 +122,9 @@ test("simulate refuses unknown flags and values", async () => {
   expect(stderr).not.toContain("    at ");
 });
 
-test("demo shows the main job with Node alone, and streams a completion", async () => {
+test("demo shows the main job with Node alone", async () => {
   const demo = started(["demo"]);
 
-  const halfway = await demo.when("the text", () =>
-    demo.stdout.includes("This is simul") ? demo.stdout : undefined,
-  );
   const { code } = await demo.ended;
 
   expect(code).toBe(0);
@@ -138,10 +135,21 @@ test("demo shows the main job with Node alone, and streams a completion", async 
     expect(demo.stdout).toContain(step);
   }
   expect(demo.stdout).toContain("This is simulated text");
-  // The text was streamed, and its figures come after it.
-  expect(halfway).not.toMatch(/\d+ tokens.*a second/);
-  expect(demo.stdout).toMatch(/\d+ tokens.*a second/);
+  // Its figures come after the text.
+  expect(demo.stdout).toMatch(/This is simulated text.*\d+ tokens.*a second/s);
   expect(demo.stderr).toBe("");
+});
+
+test("demo streams a completion", async () => {
+  // Its 200 tokens take 20 s.
+  const models = MODELS.map((model) => ({ ...model, tokensPerSecond: 10 }));
+  const simulator = await simulated({ models });
+  const demo = started(["demo"], { FOUNDRY_ENDPOINT: simulator.url, FOUNDRY_MODEL: ENDLESS });
+
+  await demo.when("the text", () => demo.stdout.includes("On and on") || undefined);
+
+  expect(simulator.generating).toBe(1);
+  expect(demo.stdout).not.toMatch(/\d+ tokens.*a second/);
 });
 
 /** A folder for temporary files, so that leftovers are detected. */

@@ -73,6 +73,22 @@ test("doctor reports the same to a person, in lines that grep can search", async
   expect(stdout).not.toContain("\u001b");
 });
 
+test("doctor waits for a command line that takes 5 s to answer, where the service was found without it", async () => {
+  const machine = await FoundryMachine.start({
+    dialect: "S",
+    generation: "server",
+    switches: { status: "says_stopped", delayMs: 5000 },
+  });
+
+  const report = await reportOn(machine, {}, ["--no-completion"]);
+
+  expect(report).toMatchObject({
+    endpoint: machine.simulator.url,
+    command_line: { generation: "server", version: "0.10.3" },
+    problems: [{ what: expect.stringContaining("is the service of an old Foundry Local") }],
+  });
+});
+
 test("doctor starts a service that does not run, as the server would, and reports it", async () => {
   const machine = await FoundryMachine.start({ ...C1, isRunning: false });
 
@@ -349,8 +365,9 @@ test("doctor ends at once when interrupted, without half a report", async () => 
   });
   const doctor = new Executable(["doctor", "--json"], machine.settings(ALONE));
   onTestFinished(() => doctor.destroy());
-  await machine.simulator.waitFor(({ requests }) =>
-    requests.some(({ path }) => path.startsWith("/models/load/")),
+  await machine.simulator.waitFor(
+    ({ requests }) => requests.some(({ path }) => path.startsWith("/models/load/")),
+    60_000,
   );
 
   doctor.signal("SIGINT");

@@ -3,15 +3,18 @@ import {
   assertRises,
   assertUsable,
   BIG,
+  DOWNLOAD_MS,
   download,
   downloadUnderWay,
+  LONG_DOWNLOAD_MS,
   machineToDownloadOn,
   OTHER,
   toldDownload,
 } from "./download.js";
 import type { FoundryMachine, Installation } from "./foundry-machine.js";
 
-const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "4" };
+/** Longer than the command line takes to start on a busy machine. */
+const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "12" };
 
 const downloadsOf = ({ cli }: FoundryMachine) =>
   (cli?.calls ?? []).filter((argv) => argv.join(" ").startsWith("model download"));
@@ -64,7 +67,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
         const { answer, percents } = await toldDownload(host);
 
         expect(stalled).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
-        expect(stalled.text).toContain("made no progress for 4 s at 40 %");
+        expect(stalled.text).toContain("made no progress for 12 s at 40 %");
         expect(answer).toMatchObject({ isError: false, result: { model: BIG } });
         expect(percents[0]).toBeGreaterThanOrEqual(40);
         await assertUsable(host, machine.simulator);
@@ -94,7 +97,7 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
         ...installed,
         switches: { downloadHangsAfter: true },
       });
-      const host = await machine.host({ FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "4" });
+      const host = await machine.host(IMPATIENT);
 
       const { answer } = await toldDownload(host);
 
@@ -103,13 +106,14 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
     });
 
     it("that is cancelled ends, and the next call resumes it", async () => {
-      const machine = await machineToDownloadOn(installed);
+      const machine = await machineToDownloadOn({ ...installed, downloadMs: LONG_DOWNLOAD_MS });
       const host = await machine.host();
       const cancel = new AbortController();
       const { answer } = await downloadUnderWay(host, BIG, cancel.signal);
 
       cancel.abort("User pressed stop");
       await expect(answer).rejects.toThrow();
+      machine.cli?.set({ downloadMs: DOWNLOAD_MS });
       const next = await toldDownload(host);
 
       expect(next.answer).toMatchObject({ isError: false, result: { model: BIG } });
@@ -118,11 +122,13 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
     });
 
     it("waits for a download of another model, and reports it", async () => {
-      const machine = await machineToDownloadOn(installed);
+      const machine = await machineToDownloadOn({ ...installed, downloadMs: LONG_DOWNLOAD_MS });
       const host = await machine.host();
       const first = await downloadUnderWay(host);
 
-      const second = await toldDownload(host, OTHER);
+      const second = await toldDownload(host, OTHER, ({ message }) => {
+        if (message.includes("another download")) machine.cli?.set({ downloadMs: DOWNLOAD_MS });
+      });
 
       expect((await first.answer).isError).toBe(false);
       expect(second.answer).toMatchObject({ isError: false, result: { model: OTHER } });
@@ -145,11 +151,12 @@ export function describeDownloadThroughCli(dialect: "C1" | "C2"): void {
     });
 
     it("ends with the model in memory, although the service moved to another port", async () => {
-      const machine = await machineToDownloadOn(installed);
+      const machine = await machineToDownloadOn({ ...installed, downloadMs: LONG_DOWNLOAD_MS });
       const host = await machine.host();
       const { answer } = await downloadUnderWay(host);
 
       await machine.restartElsewhere();
+      machine.cli?.set({ downloadMs: DOWNLOAD_MS });
 
       expect(await answer).toMatchObject({ isError: false, result: { model: BIG } });
       await assertUsable(host, machine.simulator);

@@ -8,24 +8,28 @@ export const BIG = "big-model-generic-cpu:3";
 export const BIG_SAYS = "I am big, and I am here.";
 export const OTHER = "other-model-generic-cpu:1";
 
-/** Two gigabytes, downloaded in two seconds. */
-const DOWNLOADABLE = { sizeMb: 2048, downloaded: false, downloadMs: 2000 };
+/** Long enough for several progress notifications, also where a process is late by seconds. */
+export const DOWNLOAD_MS = 4000;
+/** A download during which a test does something. */
+export const LONG_DOWNLOAD_MS = 12_000;
 
-/** A machine on which two models can be downloaded. */
+/** A machine on which two models of two gigabytes can be downloaded, the big one in `downloadMs`. */
 export function machineToDownloadOn({
   simulator = {},
   switches = {},
+  downloadMs = DOWNLOAD_MS,
   ...options
-}: MachineOptions): Promise<FoundryMachine> {
+}: MachineOptions & { readonly downloadMs?: number }): Promise<FoundryMachine> {
+  const missing = { sizeMb: 2048, downloaded: false, downloadMs: DOWNLOAD_MS };
   const models = [
     ...MODELS,
-    { id: BIG, ...DOWNLOADABLE, script: { text: BIG_SAYS } },
-    { id: OTHER, ...DOWNLOADABLE },
+    { id: BIG, ...missing, downloadMs, script: { text: BIG_SAYS } },
+    { id: OTHER, ...missing },
   ];
   return FoundryMachine.start({
     ...options,
     simulator: { models, ...simulator },
-    switches: { downloadMs: DOWNLOADABLE.downloadMs, ...switches },
+    switches: { downloadMs, ...switches },
   });
 }
 
@@ -36,9 +40,17 @@ export const download = (
 ): Promise<Answer> => host.call("load_model", { model, download: true }, settings);
 
 /** A download, and its progress notifications. */
-export async function toldDownload(host: Host, model: string = BIG) {
+export async function toldDownload(
+  host: Host,
+  model: string = BIG,
+  onNote: (note: ProgressNote) => void = () => {},
+) {
   const notes: ProgressNote[] = [];
-  const answer = await download(host, model, { onProgress: (note) => notes.push(note) });
+  const onProgress = (note: ProgressNote): void => {
+    notes.push(note);
+    onNote(note);
+  };
+  const answer = await download(host, model, { onProgress });
   return { answer, notes, percents: percentsOf(notes) };
 }
 

@@ -72,24 +72,30 @@ describe.each(MODES)("the client of SDK 2 in mode %j", (mode, era) => {
   });
 });
 
-test("a modern host that subscribed to a completion gets its updates until the end", async () => {
-  const client = await connected("auto");
-  const { structuredContent } = await client.callTool(complete({ ...SLOW, reply_within: 0 }));
-  const uri = `foundry://completions/${Object(structuredContent).completion_id}`;
-  const ended = new Promise<string>((resolve) => {
-    client.setNotificationHandler("notifications/resources/updated", async ({ params }) => {
-      expect(params.uri).toBe(uri);
-      const { contents } = await client.readResource({ uri }, { cacheMode: "bypass" });
-      const [text, state] = contents.map((content) => ("text" in content ? content.text : ""));
-      if (JSON.parse(state ?? "").status === "completed") resolve(text ?? "");
+test.for([
+  ["runs", { ...SLOW, reply_within: 0 }, /^On and on/],
+  ["has ended", { prompt: "Hello", model: PROMPT_ANSWER }, ANSWER],
+] as const)(
+  "a modern host that listens for a completion that %s gets updates until its end",
+  async ([, given, text]) => {
+    const client = await connected("auto");
+    const { structuredContent } = await client.callTool(complete(given));
+    const uri = `foundry://completions/${Object(structuredContent).completion_id}`;
+    const ended = new Promise<string>((resolve) => {
+      client.setNotificationHandler("notifications/resources/updated", async ({ params }) => {
+        expect(params.uri).toBe(uri);
+        const { contents } = await client.readResource({ uri }, { cacheMode: "bypass" });
+        const [text, state] = contents.map((content) => ("text" in content ? content.text : ""));
+        if (JSON.parse(state ?? "").status === "completed") resolve(text ?? "");
+      });
     });
-  });
 
-  await client.listen({ resourceSubscriptions: [uri] });
-  await client.callTool(QUICK);
+    await client.listen({ resourceSubscriptions: [uri] });
+    await client.callTool(QUICK);
 
-  expect(await ended).toMatch(/^On and on/);
-});
+    expect(await ended).toMatch(text);
+  },
+);
 
 /** The `_meta` of each request of the modern era. */
 const ENVELOPE = {

@@ -4,20 +4,25 @@ import { type Answer, Host } from "./host.js";
 import { ANSWER, ENDLESS, hostOn, MODELS, PROMPT_ANSWER, simulated } from "./simulated.js";
 
 const CHAT = { path: "/v1/chat/completions" };
-/** Limits as short as a test allows. */
-const SHORT = { FOUNDRY_STALL_TIMEOUT: "2", FOUNDRY_RETRIES: "2" };
+const FEW = { FOUNDRY_RETRIES: "2" };
+/** A limit that is to expire: only where nothing else may meet it. */
+const SHORT = { ...FEW, FOUNDRY_STALL_TIMEOUT: "4" };
 const UMLAUT = { id: "umlaut:1", loaded: true, script: { text: "Größe: 漢字, 🌍 und ß." } };
 
 /** One server for most of the file: each of its tests also shows that those before did no harm. */
 let simulator: Simulator;
 let host: Host;
+/** A second one, for the faults that end by the limit. */
+let impatient: Host;
 
 beforeAll(async () => {
   simulator = await startSimulator({ models: [...MODELS, UMLAUT] });
-  host = await Host.start({ FOUNDRY_ENDPOINT: simulator.url, ...SHORT });
+  host = await Host.start({ FOUNDRY_ENDPOINT: simulator.url, ...FEW });
+  impatient = await Host.start({ FOUNDRY_ENDPOINT: simulator.url, ...SHORT });
 });
 afterAll(async () => {
   await host?.close();
+  await impatient?.close();
   await simulator?.close();
 });
 
@@ -36,7 +41,8 @@ async function asked(work: () => Promise<Answer>): Promise<{ answer: Answer; tim
   return { answer, times: chats() - before };
 }
 
-const hello = (): Promise<Answer> => host.complete({ prompt: "Hello", model: PROMPT_ANSWER });
+const hello = (by = host): Promise<Answer> =>
+  by.complete({ prompt: "Hello", model: PROMPT_ANSWER });
 
 interface Break {
   readonly what: string;
@@ -95,9 +101,10 @@ describe("a fault in the middle of an answer is reported, and the text so far is
     "%s",
     async ([, { fault, code, status }]) => {
       const mend = faulty(fault);
+      const by = code === "TIMEOUT" ? impatient : host;
 
       const { answer, times } = await asked(() =>
-        host.complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 12 }),
+        by.complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 12 }),
       );
 
       expect(answer).toMatchObject({
@@ -114,7 +121,7 @@ describe("a fault in the middle of an answer is reported, and the text so far is
       // Never sent again: the device may still be at it.
       expect(times).toBe(1);
       mend();
-      expect((await hello()).text).toBe(ANSWER);
+      expect((await hello(by)).text).toBe(ANSWER);
     },
   );
 });
@@ -133,7 +140,7 @@ describe("a request that fails before the first token is retried", () => {
     async ([, fault]) => {
       onTestFinished(simulator.addFault({ ...fault, on: CHAT, times: 2 }));
 
-      const { answer, times } = await asked(hello);
+      const { answer, times } = await asked(() => hello());
 
       expect(answer).toMatchObject({ text: ANSWER, result: { status: "completed", attempts: 3 } });
       expect(times).toBe(3);
@@ -143,7 +150,7 @@ describe("a request that fails before the first token is retried", () => {
   test("only a limited number of times", async () => {
     faulty({ kind: "status", status: 503, headers: { "retry-after": "0" } });
 
-    const { answer, times } = await asked(hello);
+    const { answer, times } = await asked(() => hello());
 
     expect(answer).toMatchObject({
       isError: true,
@@ -156,7 +163,7 @@ describe("a request that fails before the first token is retried", () => {
   test("not where the answer is not a stream", async () => {
     faulty({ kind: "html" });
 
-    const { answer, times } = await asked(hello);
+    const { answer, times } = await asked(() => hello());
 
     expect(answer).toMatchObject({ isError: true, code: "INVALID_RESPONSE" });
     expect(times).toBe(1);
@@ -165,10 +172,10 @@ describe("a request that fails before the first token is retried", () => {
   test("not when there is no answer: the device may still be generating", async () => {
     faulty({ kind: "hang" });
 
-    const { answer, times } = await asked(hello);
+    const { answer, times } = await asked(() => hello(impatient));
 
     expect(answer).toMatchObject({ isError: true, code: "TIMEOUT" });
-    expect(answer.text).toContain("2 s");
+    expect(answer.text).toContain("4 s");
     expect(times).toBe(1);
   });
 });
@@ -209,19 +216,19 @@ describe("an odd but complete answer succeeds", () => {
 test("a service that sends only comments has stalled, too", async () => {
   faulty({ kind: "only-comments", everyMs: 50 });
 
-  const answer = await hello();
+  const answer = await hello(impatient);
 
   expect(answer).toMatchObject({ isError: true, code: "TIMEOUT" });
 });
 
 test("a load that exceeds its time limit reports how to wait longer", async () => {
   const slow = await simulated({ models: [{ id: "huge:1", loadMs: 3000 }] });
-  const impatient = await hostOn(slow.url, { FOUNDRY_LOAD_TIMEOUT: "1" });
-  await impatient.call("list_models");
+  const hurried = await hostOn(slow.url, { FOUNDRY_LOAD_TIMEOUT: "1" });
+  await hurried.call("list_models");
 
-  const early = await impatient.call("load_model", { model: "huge" });
+  const early = await hurried.call("load_model", { model: "huge" });
   await slow.waitFor(({ loaded }) => loaded.length > 0);
-  const late = await impatient.call("load_model", { model: "huge" });
+  const late = await hurried.call("load_model", { model: "huge" });
 
   expect(early).toMatchObject({ isError: true, code: "TIMEOUT" });
   expect(early.text).toContain("FOUNDRY_LOAD_TIMEOUT");

@@ -15,7 +15,8 @@ const UNCLEAR = ["MCP request cancelled by caller", "AbortError: The operation w
 test("a host is answered within its time limit after its first timeout, and no text is lost", async () => {
   const { url } = await slow();
   const host = await hostOn(url);
-  const limit = { timeoutMs: 3000 };
+  // The server uses four fifths of it: the rest is room for a busy machine.
+  const limit = { timeoutMs: 12_000 };
 
   await expect(host.complete(given("first"), limit)).rejects.toThrow("Request timed out");
   const again = await host.complete(given("first"), limit);

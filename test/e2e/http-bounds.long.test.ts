@@ -105,11 +105,9 @@ test("200 callers of two models take turns, and each gets its own answer once", 
   onTestFinished(() => simulator.close());
   const { url } = await httpServer(simulator.url, { FOUNDRY_QUEUE: "300" });
   const clients = await Promise.all(callers.map(() => connected(url)));
-  const order: number[] = [];
   const ask = async (caller: number, prompt: string): Promise<unknown> => {
     const given = { prompt, model: modelOf(nameOf(caller)), join: false, reply_within: 600 };
     const answer = await clients[caller]?.callTool({ name: "complete", arguments: given });
-    order.push(caller);
     return Object(answer?.structuredContent).text;
   };
   const holder = await connected(url);
@@ -148,9 +146,14 @@ test("200 callers of two models take turns, and each gets its own answer once", 
   const chats = simulator.requests.filter(({ path }) => path.includes("/chat/"));
   expect(chats).toHaveLength(held.length + many.length + callers.length);
   expect(mostAtOnce(chats)).toBe(PLACES);
-  // The many requests of one caller wait until each other caller has had its turn.
+  // The many requests of one caller wait until each other caller of its model has had its turn.
+  const order = chats.flatMap(({ body }) => {
+    const [, caller] = /"caller (\d+)/.exec(JSON.stringify(body)) ?? [];
+    return caller === undefined || nameOf(Number(caller)) !== nameOf(0) ? [] : [Number(caller)];
+  });
   const lastOther = order.findLastIndex((caller) => caller !== 0);
   const before = order.slice(0, lastOther).filter((caller) => caller === 0);
+  expect(order).toHaveLength(many.length + callers.length / 2);
   expect(before.length).toBeLessThan(many.length / 2);
 }, 400_000);
 

@@ -201,7 +201,8 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
       test("unloading a model in use is MODEL_BUSY, and it goes on", async ({ skip }) => {
         if (!target.can.load) skip("this service loads by itself");
         const { slow } = target.models;
-        const writing = writingOf(host, { prompt: "Go on.", model: slow.id, max_tokens: 40 });
+        // Some seconds, in which the refusal comes.
+        const writing = writingOf(host, { prompt: "Go on.", model: slow.id, max_tokens: 120 });
         await writing.hasBegun;
 
         const refused = await unload(slow);
@@ -579,7 +580,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         const notes: ProgressNote[] = [];
 
         const { result } = await host.complete(
-          { prompt: "Go on.", model: target.models.slow.id, max_tokens: 40 },
+          { prompt: "Go on.", model: target.models.slow.id, max_tokens: 100 },
           { onProgress: (note) => notes.push(note) },
         );
 
@@ -590,7 +591,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         // The SDK's client drops what comes in one piece with the answer, so the end may be missing.
         const streamed = pieces.map(({ message }) => message).join("");
         expect(String(result["text"]).slice(0, streamed.length)).toBe(streamed);
-        expect(result).toMatchObject({ usage: { output_tokens: 40 } });
+        expect(result).toMatchObject({ usage: { output_tokens: 100 } });
       });
     });
 
@@ -601,7 +602,7 @@ export function describeMainJob(name: string, startTarget: () => Promise<Target>
         const before = await cancelledSoFar(host);
         const writing = writingOf(
           host,
-          { prompt: "Go on.", model: slow.id, max_tokens: 20 },
+          { prompt: "Go on.", model: slow.id, max_tokens: 100 },
           cancel.signal,
         );
         await writing.hasBegun;

@@ -45,7 +45,8 @@ test("at most ten notifications are sent per second, however fast the model is",
         id: "fast-generic-cpu:1",
         loaded: true,
         tokensPerSecond: 300,
-        script: { text: "Fast and faster. ", forever: true },
+        // All of it fits into one notification, which a process that is late may send.
+        script: { tokens: ["f", "a", "s", "t", " "], forever: true },
       },
     ],
   });
@@ -132,7 +133,8 @@ test("thinking is reported while it lasts", async () => {
         loaded: true,
         tokensPerSecond: 20,
         reasoningMarkers: { start: "<think>", end: "</think>" },
-        script: { think: "Let me see how this may be put in a few words then.", text: "Yes." },
+        // Four seconds of tokens.
+        script: { think: "Let me see how to put it. ".repeat(10), text: "Yes." },
       },
     ],
   });

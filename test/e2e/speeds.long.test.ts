@@ -20,11 +20,11 @@ const service = (): Promise<Simulator> =>
         alias: "talk",
         loaded: true,
         contextLength: 100_000,
-        script: { text: "word ".repeat(40) },
+        script: { text: "word ".repeat(60) },
       },
     ],
-    // Tokens for one second: on a busy machine, too few of 200 ms arrive separately to measure a speed.
-    tokensPerSecond: 40,
+    // Tokens for four seconds: a busy machine may receive those of a second or two at once, and measures no speed.
+    tokensPerSecond: 15,
     firstTokenMs: 300,
   });
 

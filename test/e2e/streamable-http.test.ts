@@ -61,12 +61,13 @@ test("a client without a session cancels without a reason, and the repeated call
   await expectJoinsWhatIsCancelled(await connected(url, "auto"));
 });
 
-test("a client without a session gets updates of a completion that it subscribed to", async () => {
+test.for([
+  ["runs", complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 80, reply_within: 0 })],
+  ["has ended", QUICK],
+] as const)("a client without a session gets updates of a completion that %s", async ([, call]) => {
   const { url } = await served();
   const client = await connected(url, "auto");
-  const { structuredContent } = await client.callTool(
-    complete({ prompt: "Go on.", model: ENDLESS, max_tokens: 80, reply_within: 0 }),
-  );
+  const { structuredContent } = await client.callTool(call);
   const uri = `foundry://completions/${Object(structuredContent).completion_id}`;
   const updated = new Promise<string>((resolve) => {
     client.setNotificationHandler("notifications/resources/updated", ({ params }) => {

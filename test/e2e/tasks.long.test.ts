@@ -48,6 +48,15 @@ async function world(tokensPerSecond = 20, options: object = {}, settings = {}) 
   return { simulator, host, ask, call, get, followed };
 }
 
+/** Repeats a call until it has this result. */
+async function until<T>(call: () => Promise<T>, isIt: (result: T) => boolean): Promise<T> {
+  const end = performance.now() + 60_000;
+  for (;;) {
+    const result = await call();
+    if (isIt(result) || performance.now() > end) return result;
+  }
+}
+
 test("the server declares the extension only to hosts without a handshake", async () => {
   const { ask } = await world();
   const { result } = await ask("server/discover", {});
@@ -97,7 +106,11 @@ test("a longer completion becomes a task with the completion's id, its text so f
 
 test("a call that ends in time, and a host without the extension, gets the result itself", async () => {
   const { call, ask } = await world(2000);
-  const quick = await call(complete());
+  // The first call waits for the service to be found. On a busy machine any call may not end in time.
+  const quick = await until(
+    () => call(complete({ join: false })),
+    ({ resultType }) => resultType === "complete",
+  );
   const slow = await world(5);
   const undeclared = await slow.ask(
     "tools/call",

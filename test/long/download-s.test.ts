@@ -5,6 +5,7 @@ import {
   BIG,
   download,
   downloadUnderWay,
+  LONG_DOWNLOAD_MS,
   machineToDownloadOn,
   OTHER,
   percentsOf,
@@ -12,7 +13,9 @@ import {
 } from "../e2e/download.js";
 
 const S = { dialect: "S", generation: "service" } as const;
-const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "3" };
+const IMPATIENT = { FOUNDRY_DOWNLOAD_STALL_TIMEOUT: "12" };
+/** A download during which a test does something. */
+const LONG = { ...S, downloadMs: LONG_DOWNLOAD_MS };
 
 const downloadsOf = ({ requests }: { readonly requests: readonly { path: string }[] }) =>
   requests.filter(({ path }) => path === "/openai/download");
@@ -44,7 +47,7 @@ describe("a download through S", () => {
     const { answer, percents } = await toldDownload(host);
 
     expect(stalled).toMatchObject({ isError: true, code: "DOWNLOAD_FAILED" });
-    expect(stalled.text).toMatch(/no progress for 3 s\. It came to 3\d %/);
+    expect(stalled.text).toMatch(/no progress for 12 s\. It came to 3\d %/);
     expect(answer).toMatchObject({ isError: false, result: { model: BIG, status: "loaded" } });
     expect(percents[0]).toBeGreaterThan(35);
     await assertUsable(host, machine.simulator);
@@ -74,7 +77,7 @@ describe("a download through S", () => {
     "that is cancelled is completed by the next call (the service %s)",
     async (downloadOnDisconnect) => {
       const machine = await machineToDownloadOn({
-        ...S,
+        ...LONG,
         simulator: { switches: { downloadOnDisconnect } },
       });
       const host = await machine.host();
@@ -91,7 +94,7 @@ describe("a download through S", () => {
   );
 
   it("waits for a download of another model, and reports it", async () => {
-    const machine = await machineToDownloadOn(S);
+    const machine = await machineToDownloadOn(LONG);
     const host = await machine.host();
     const first = await downloadUnderWay(host);
 
@@ -118,7 +121,7 @@ describe("a download through S", () => {
   });
 
   it("is reported with its percentage when the service crashes, and resumes at the service's new port", async () => {
-    const machine = await machineToDownloadOn(S);
+    const machine = await machineToDownloadOn(LONG);
     const host = await machine.host();
     const { answer, notes } = await downloadUnderWay(host);
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Simulator } from "foundry-local-simulator";
 import { describe, expect, test } from "vitest";
+import { deferred } from "../../src/lib/index.js";
 import { FoundryMachine } from "../e2e/foundry-machine.js";
 import type { Answer, Host } from "../e2e/host.js";
 import { hostOn, simulated, wireHostOn } from "../e2e/simulated.js";
@@ -10,8 +11,8 @@ import { type Chance, seeded } from "./chance.js";
 const MODEL = "teller";
 const answerTo = (prompt: string): string =>
   `You said ${prompt}; ${Array.from({ length: 40 }, (_, at) => `${at} 🌊 größer`).join(", ")}.`;
-/** An answer takes about four tenths of a second. */
-const TOKENS_PER_SECOND = 400;
+/** An answer takes about a second. */
+const TOKENS_PER_SECOND = 200;
 const MODELS = [
   {
     id: `${MODEL}-generic-cpu:1`,
@@ -46,14 +47,20 @@ interface Lived {
 }
 
 /** One call that waits for the end and gets the text as progress. */
-async function inOneCall(host: Host, prompt: string): Promise<Lived> {
+async function inOneCall(
+  host: Host,
+  prompt: string,
+  onText: () => void = () => {},
+): Promise<Lived> {
   let received = "";
   const last = await host.complete(
     { prompt, model: MODEL, max_tokens: 1000 },
     {
       onProgress: ({ progress, message }) => {
         // A whole number counts tokens, and comes with their text.
-        if (Number.isInteger(progress)) received += message;
+        if (!Number.isInteger(progress)) return;
+        received += message;
+        onText();
       },
     },
   );
@@ -99,8 +106,8 @@ async function assertKept(
   return String(status);
 }
 
-/** A search that found nothing answers for a second. */
-const REMEMBERED_MS = 1500;
+/** A search that found nothing answers for a second, and a busy machine is late by some more. */
+const REMEMBERED_MS = 15_000;
 
 async function assertWorks(host: Host, prompt: string): Promise<void> {
   const until = performance.now() + REMEMBERED_MS;
@@ -127,8 +134,12 @@ interface Outages {
 async function survive({ host, simulator, comeBack, kills, chance }: Outages) {
   const ends = new Map<string, number>();
   for (let kill = 1; kill <= kills; kill += 1) {
-    const under = [inOneCall(host, `${kill} one`), inManyLooks(host, `${kill} many`)];
-    await delay(chance.upTo(350));
+    const hasText = deferred();
+    const one = inOneCall(host, `${kill} one`, hasText.resolve);
+    const under = [one, inManyLooks(host, `${kill} many`)];
+    // At a random moment, or else certainly in the middle of an answer.
+    if (kill % 3 === 0) await delay(chance.upTo(350));
+    else await Promise.race([hasText.promise, one]);
     await simulator.stop();
     // The loaded models are lost with it.
     for (const id of simulator.loaded) simulator.setLoaded(id, false);
@@ -143,9 +154,7 @@ async function survive({ host, simulator, comeBack, kills, chance }: Outages) {
   return Object.fromEntries(ends);
 }
 
-test("no received text is lost when the service is killed a hundred times", {
-  timeout: 120_000,
-}, async () => {
+test("no received text is lost when the service is killed a hundred times", async () => {
   const settings = { FOUNDRY_AUTOSTART: "false", FOUNDRY_EMBEDDED: "false" };
   const simulator = { models: MODELS, tokensPerSecond: TOKENS_PER_SECOND };
   const atEndpoint = async (service: { dialect: "C1" } | { version: string }, kills: number) => {
@@ -196,7 +205,7 @@ const LATE = "late-generic-cpu:1";
 const LINE = "On and 🌊 on and on it goes. ";
 const ENDLESS_MODELS = [
   { id: FOREVER, script: { text: LINE, forever: true }, tokensPerSecond: 50, loaded: true },
-  { id: LATE, script: { text: "Late." }, loadMs: 5000 },
+  { id: LATE, script: { text: "Late." }, loadMs: 60_000 },
 ];
 const endlessly = (number: number) => ({
   prompt: `Go on, ${number}.`,
@@ -265,7 +274,8 @@ describe("SIGTERM with work in flight", () => {
       const { code, at } = await host.ended;
 
       expect(code).toBe(0);
-      expect(at - signalledAt).toBeLessThan(5000);
+      // Far less than the load and the running completion take.
+      expect(at - signalledAt).toBeLessThan(20_000);
       const [run, wait, look, both, load, loadOnly] = answers.map((answer) => answer.result);
       expect(run).toMatchObject({ isError: true, structuredContent: { status: "cancelled" } });
       const { text } = Object(run?.["structuredContent"]);

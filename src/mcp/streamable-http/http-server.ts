@@ -30,7 +30,7 @@ import {
 import { type Backend, closeBackend } from "../backend.js";
 import { HostLimits } from "../hosts.js";
 import { Monitoring } from "../monitoring/index.js";
-import { followed } from "../resources/index.js";
+import { endedAmong, followed } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks.js";
 import { readingOf, tooManyMessages, withoutNulls } from "../transport/index.js";
@@ -110,7 +110,12 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const body = await bodyOf(request, refuse);
     if (body instanceof Response) return body;
     if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
-    return modern.fetch(request, { parsedBody: body });
+    const answer = await modern.fetch(request, { parsedBody: body });
+    // By now a `subscriptions/listen` is among those that are notified.
+    endedAmong(loaded, body).then((uris) => {
+      for (const uri of uris) modern.notify.resourceUpdated(uri);
+    }, report);
+    return answer;
   };
   const answer = async (
     request: Request,
