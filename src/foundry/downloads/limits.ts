@@ -1,3 +1,5 @@
+import { timeLimit } from "../../lib/index.js";
+
 /** Time limits of a download, in milliseconds. It has no limit in all: some take hours. */
 export const DOWNLOAD_LIMITS = {
   /** A download without any progress for so long is aborted. */
@@ -17,11 +19,13 @@ export class StallTimer {
   /** Aborted when there was no progress for the time limit. */
   readonly signal: AbortSignal;
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #limitMs: number;
+  #stop: () => void;
 
   constructor(limitMs: number) {
     this.signal = this.#controller.signal;
-    this.#timer = setTimeout(() => this.#controller.abort(), limitMs);
+    this.#limitMs = limitMs;
+    this.#stop = this.#started();
   }
 
   get isStalled(): boolean {
@@ -30,10 +34,16 @@ export class StallTimer {
 
   /** Restarts the time limit. */
   progress(): void {
-    if (!this.isStalled) this.#timer.refresh();
+    if (this.isStalled) return;
+    this.#stop();
+    this.#stop = this.#started();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#stop();
+  }
+
+  #started(): () => void {
+    return timeLimit(this.#limitMs, () => this.#controller.abort());
   }
 }
