@@ -1,4 +1,5 @@
-import { MAX_TIMER_MS } from "./async.js";
+/** The longest delay that a timer of Node can have; a longer one would fire at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A timer that is later than this, in milliseconds, shows that the process stood still. */
 const LATE_MS = 5;
