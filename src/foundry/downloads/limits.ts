@@ -1,6 +1,6 @@
 import { timeLimit } from "../../lib/index.js";
 
-/** Time limits of a download, in milliseconds. It has no limit in all: some take hours. */
+/** Time limits of a download, in milliseconds, and their clock. It has no limit in all: some take hours. */
 export const DOWNLOAD_LIMITS = {
   /** A download without any progress for so long is aborted. */
   stallMs: 300_000,
@@ -10,6 +10,8 @@ export const DOWNLOAD_LIMITS = {
   settleMs: 15_000,
   /** How long the service may take to list what was downloaded. */
   graceMs: 20_000,
+  /** Begins the time limit without progress; returns what stops it. Tests inject another. */
+  startLimit: timeLimit,
 };
 
 export type DownloadLimits = Readonly<typeof DOWNLOAD_LIMITS>;
@@ -19,12 +21,12 @@ export class StallTimer {
   /** Aborted when there was no progress for the time limit. */
   readonly signal: AbortSignal;
   readonly #controller = new AbortController();
-  readonly #limitMs: number;
+  readonly #limits: Pick<DownloadLimits, "stallMs" | "startLimit">;
   #stop: () => void;
 
-  constructor(limitMs: number) {
+  constructor(limits: Pick<DownloadLimits, "stallMs" | "startLimit">) {
     this.signal = this.#controller.signal;
-    this.#limitMs = limitMs;
+    this.#limits = limits;
     this.#stop = this.#started();
   }
 
@@ -44,6 +46,7 @@ export class StallTimer {
   }
 
   #started(): () => void {
-    return timeLimit(this.#limitMs, () => this.#controller.abort());
+    const { stallMs, startLimit } = this.#limits;
+    return startLimit(stallMs, () => this.#controller.abort());
   }
 }
