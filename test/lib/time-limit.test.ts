@@ -49,7 +49,7 @@ it("a time limit expires, however often the process stands still", async () => {
   const begin = performance.now();
   const isOver = new Promise<void>((resolve) => timeLimit(200, resolve));
   let stands = 0;
-  // At most 200 ms are given again.
+  // At most 50 ms are given again.
   const standing = setInterval(() => {
     stands += 1;
     standStill(150);
