@@ -1,7 +1,12 @@
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { type buildConnector, Client } from "undici";
-import { type FoundryError, MOST_LONG_REQUESTS, MOST_SHORT_REQUESTS } from "../lib/index.js";
+import {
+  type FoundryError,
+  MOST_LONG_REQUESTS,
+  MOST_SHORT_REQUESTS,
+  timeLimit,
+} from "../lib/index.js";
 
 import type { CallScope } from "./call-scope.js";
 
@@ -166,9 +171,9 @@ export class Connection {
     const isTls = options.protocol === "https:";
     const socket = isTls ? openTls(options) : openTcp(options);
     this.#opening = socket;
-    const limit = setTimeout(() => socket.destroy(new ConnectTimeout(connectMs)), connectMs);
+    const stopLimit = timeLimit(connectMs, () => socket.destroy(new ConnectTimeout(connectMs)));
     const settle = (): boolean => {
-      clearTimeout(limit);
+      stopLimit();
       if (this.#opening !== socket) return false;
       this.#opening = null;
       return true;

@@ -4,9 +4,9 @@ import {
   cancelledError,
   deferred,
   type FoundryError,
-  MAX_TIMER_MS,
   type TimeoutPhase,
   type TrafficCounts,
+  timeLimit,
 } from "../lib/index.js";
 import { decompressed } from "./body.js";
 import type { CallScope } from "./call-scope.js";
@@ -65,9 +65,9 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   #failure: (() => FoundryError) | null = null;
   #isOver = false;
   #wake: () => void = () => {};
-  /** The limit of the current phase. */
-  #phaseTimer: NodeJS.Timeout | undefined;
-  #wholeTimer: NodeJS.Timeout | undefined;
+  /** Stops the limit of the current phase. */
+  #stopPhase = (): void => {};
+  #stopWhole = (): void => {};
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -133,12 +133,11 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   expectWithin(phase: TimeoutPhase, limitMs: number | undefined): void {
     this.relax();
     if (limitMs === undefined || this.#isOver) return;
-    const ms = Math.min(limitMs, MAX_TIMER_MS);
-    this.#phaseTimer = setTimeout(() => this.#timeOut(phase, limitMs), ms);
+    this.#stopPhase = timeLimit(limitMs, () => this.#timeOut(phase, limitMs));
   }
 
   relax(): void {
-    clearTimeout(this.#phaseTimer);
+    this.#stopPhase();
   }
 
   /** The body as it was before it was compressed; known once the head is. */
@@ -171,8 +170,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
     this.expectWithin("first_byte", limits.firstByteMs);
     const { wholeMs } = limits;
     if (wholeMs === undefined) return;
-    const ms = Math.min(wholeMs, MAX_TIMER_MS);
-    this.#wholeTimer = setTimeout(() => this.#timeOut("whole", wholeMs), ms);
+    this.#stopWhole = timeLimit(wholeMs, () => this.#timeOut("whole", wholeMs));
   }
 
   #timeOut(phase: TimeoutPhase, limitMs: number): void {
@@ -199,7 +197,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
   #finish(): void {
     this.#isOver = true;
     this.relax();
-    clearTimeout(this.#wholeTimer);
+    this.#stopWhole();
     this.#wake();
     this.#over.resolve();
   }

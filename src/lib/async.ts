@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { cancelledError } from "./errors.js";
+import { MAX_TIMER_MS, timeLimit } from "./time-limit.js";
 
 /** A promise, and what settles it. */
 interface Deferred<T> {
@@ -19,9 +20,6 @@ export function deferred<T = void>(): Deferred<T> {
   return { promise, resolve, reject };
 }
 
-/** The longest delay that a timer of Node can have; a longer one would fire at once. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /** What {@link waitFor} resolves with when the time is over first. */
 export const TIMED_OUT = Symbol("timed out");
 
@@ -32,6 +30,8 @@ interface WaitLimits {
   readonly signal?: AbortSignal | undefined;
   /** Whether the timer keeps the process alive. Default `true`. */
   readonly ref?: boolean;
+  /** Whether it is a {@link timeLimit}. Default `false`: others who wait for the answer have clocks of their own. */
+  readonly isPatient?: boolean;
 }
 
 /**
@@ -43,13 +43,13 @@ interface WaitLimits {
  */
 export function waitFor<T>(
   work: PromiseLike<T>,
-  { withinMs, signal, ref = true }: WaitLimits = {},
+  { withinMs, signal, ref = true, isPatient = false }: WaitLimits = {},
 ): Promise<T | typeof TIMED_OUT> {
   return new Promise((resolve, reject) => {
     let stopListening = () => {};
-    let timer: NodeJS.Timeout | undefined;
+    let stopLimit = () => {};
     const settle = (): void => {
-      clearTimeout(timer);
+      stopLimit();
       stopListening();
     };
     work.then(
@@ -67,19 +67,24 @@ export function waitFor<T>(
       return;
     }
     if (withinMs !== undefined) {
-      const ms = Math.max(0, Math.min(withinMs, MAX_TIMER_MS));
-      timer = setTimeout(() => {
+      const onOver = (): void => {
         stopListening();
         resolve(TIMED_OUT);
-      }, ms);
-      if (!ref) timer.unref();
+      };
+      stopLimit = isPatient ? timeLimit(withinMs, onOver) : afterTime(withinMs, onOver, ref);
     }
     if (signal === undefined) return;
     stopListening = onAbort(signal, () => {
-      clearTimeout(timer);
+      stopLimit();
       reject(cancelledError());
     });
   });
+}
+
+function afterTime(ms: number, onOver: () => void, ref: boolean): () => void {
+  const timer = setTimeout(onOver, Math.max(0, Math.min(ms, MAX_TIMER_MS)));
+  if (!ref) timer.unref();
+  return () => clearTimeout(timer);
 }
 
 /** {@link waitFor} without a limit of time. */

@@ -33,7 +33,7 @@ export async function inPool<T>(
   } else {
     const turn = deferred();
     waiting.push(turn.resolve);
-    if ((await waitFor(turn.promise, { withinMs: timeoutMs })) === LATE) {
+    if ((await waitFor(turn.promise, { withinMs: timeoutMs, isPatient: true })) === LATE) {
       const place = waiting.indexOf(turn.resolve);
       // Its turn came in the same moment: it goes to the next one.
       if (place < 0) leave();
@@ -46,7 +46,8 @@ export async function inPool<T>(
     if (isStuck) stuck -= 1;
     leave();
   });
-  const outcome = await waitFor(done, { withinMs: timeoutMs - (performance.now() - begin) });
+  const withinMs = Math.max(0, timeoutMs - (performance.now() - begin));
+  const outcome = await waitFor(done, { withinMs, isPatient: true });
   if (outcome === LATE) {
     isStuck = true;
     stuck += 1;

@@ -122,7 +122,8 @@ describe("a health check with a set endpoint", () => {
     const dead = await deadUrl();
     const simulator = await simulate();
     const installation = await Installation.make();
-    await installation.install({ "server status": { prints: running(simulator.url) } });
+    // A command may take longer to start than the search for another service may take.
+    await installation.writeDaemonFile({ web_urls: [simulator.url], pid: process.pid });
 
     const health = await clientOn(installation, { endpoint: dead }).healthCheck();
 

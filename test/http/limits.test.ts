@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { EventStream, StreamSpec } from "../../src/http/types.js";
+import { standStill } from "../stand-still.js";
 import { get, httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
@@ -43,6 +44,37 @@ function floodOf(piece: string) {
     pipeline(Readable.from(endless(piece)), response).catch(() => {});
   });
 }
+
+describe("a timeout of a process that stood still", () => {
+  it("does not end an answer that has arrived meanwhile", async () => {
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.end("x");
+      standStill(1500);
+    });
+    const limits = { firstByteMs: 1000, wholeMs: 1000 };
+    expect(await transportTo(baseUrl).request(post("/", { limits }))).toMatchObject({ body: "x" });
+  });
+
+  it("does not end a stream whose next event has arrived meanwhile", async () => {
+    let more = (): void => {};
+    const { baseUrl } = await httpServer((_request, response) => {
+      response.writeHead(200, SSE).write("data: token 1\n\n");
+      more = () => void response.end("data: token 2\n\n");
+    });
+    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 1000 } }));
+    const read: string[] = [];
+    for await (const { data } of stream) {
+      read.push(data);
+      if (read.length > 1) continue;
+      // When the reader waits again.
+      setTimeout(() => {
+        more();
+        standStill(1500);
+      }, 10);
+    }
+    expect(read).toEqual(["token 1", "token 2"]);
+  });
+});
 
 describe("the connect timeout", () => {
   it("ends an attempt without a connection, which is retried, also for a POST", async () => {

@@ -29,7 +29,7 @@ it.each([
   expect(completions.queue.waiting).toBe(0);
   expect(batch.hasEnded).toBe(false);
   await batch.wait({
-    withinMs: 20_000,
+    withinMs: 150_000,
     signal: new AbortController().signal,
     isEnough: () => false,
   });
@@ -48,7 +48,7 @@ it("two batches take turns", async () => {
   );
   const signal = new AbortController().signal;
   await Promise.all(
-    batches.map((batch) => batch.wait({ withinMs: 20_000, signal, isEnough: () => false })),
+    batches.map((batch) => batch.wait({ withinMs: 150_000, signal, isEnough: () => false })),
   );
   const half = chats().slice(0, 20);
   const ofA = half.filter(({ body }) => JSON.stringify(body).includes('"A ')).length;

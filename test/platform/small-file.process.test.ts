@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { inPool, LATE, readSmallFile } from "../../src/platform/file-reads.js";
+import { standStill } from "../stand-still.js";
 import { temporaryFolder } from "../temporary-folder.js";
 
 const LIMITS = { maxBytes: 1000, timeoutMs: 10_000 };
@@ -114,6 +115,13 @@ describe("file access that does not return", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(await inPool(async () => "read", 10_000)).toBe("read");
     dead[1]?.end();
+  });
+
+  it("is not taken for late where the process stood still while a thread did it", async () => {
+    const path = await fileWith("{}");
+    const content = inPool(() => readFile(path, "utf8"), 1000);
+    standStill(1500);
+    expect(await content).toBe("{}");
   });
 
   it("has at most two calls in flight", async () => {

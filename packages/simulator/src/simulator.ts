@@ -33,7 +33,7 @@ const LAST_CONNECTIONS_MS = 100;
  */
 const PINNED_PORTS: ReadonlySet<number> = new Set([5272, 5273, 5764, 22334, 39839]);
 /** The default timeout of {@link Simulator.waitFor}. */
-const WAIT_MS = 10_000;
+const WAIT_MS = 60_000;
 
 /**
  * A service on a real socket.
@@ -176,7 +176,7 @@ export class Simulator {
    * Resolves when the predicate returns a value. It is called again after each change: a request comes
    * or ends, a token is made, a model is loaded.
    *
-   * @param timeoutMs when to reject; default 10 000.
+   * @param timeoutMs when to reject; default 60 000.
    * @example await simulator.waitFor((s) => s.requests.find((r) => r.endedBy === "client-gone"));
    */
   waitFor<T>(

@@ -7,8 +7,8 @@ import {
 import type { Simulator } from "../src/index.js";
 import type { RecordedExchange } from "./recording.js";
 
-/** Long enough for a version that detects the disconnect of its client, too short for one that does not. */
-const NOTICE_MS = 300;
+/** Enough for a version that detects the disconnect of its client, too few for the end of one that does not. */
+const NOTICE_TOKENS = 3;
 
 /** Where the recorder had a fresh service. */
 const ON_A_FRESH_SERVICE: readonly string[] = [
@@ -90,7 +90,11 @@ async function untilReady({ name }: RecordedExchange, simulator: Simulator): Pro
 }
 
 async function noticed(simulator: Simulator): Promise<void> {
-  await simulator.waitFor((s) => s.generating === 0, NOTICE_MS).catch(() => {});
+  const left = simulator.requests.at(-1);
+  const before = left?.tokensGenerated ?? 0;
+  await simulator.waitFor(
+    (s) => s.generating === 0 || (left?.tokensGenerated ?? 0) >= before + NOTICE_TOKENS,
+  );
 }
 
 function requestOf({ request, response }: RecordedExchange, url: string): RawRequest {

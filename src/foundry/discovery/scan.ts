@@ -43,8 +43,9 @@ export interface ScanResult {
 export async function scan(context: ScanContext): Promise<ScanResult> {
   const { timing } = context;
   const over = new AbortController();
-  const timeout = AbortSignal.timeout(timing.scanMs);
-  const signal = AbortSignal.any([context.signal, timeout, over.signal]);
+  const late = new AbortController();
+  timing.pause(timing.scanMs, over.signal).then(() => late.abort(), nothing);
+  const signal = AbortSignal.any([context.signal, late.signal, over.signal]);
   const locations = new Scan(context, signal);
   try {
     const last = locations.lastUrl();

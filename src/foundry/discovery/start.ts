@@ -1,11 +1,11 @@
-import { formatDuration, toFoundryError } from "../../lib/index.js";
+import { deferred, formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import { isProcessAlive, type Machine } from "../../platform/index.js";
 import type { OnStatus } from "../calls.js";
 import type { CliReport, FoundryCli, StartVerb } from "../cli/index.js";
 import { type Attempt, type Found, inCode, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
-import { candidatesOf, isFoundryLocal, isNothing, probe } from "./probe.js";
+import { candidatesOf, isFoundryLocal, isNothing, type Probed, probe } from "./probe.js";
 import type { Timing } from "./timing.js";
 
 interface StartContext {
@@ -43,19 +43,22 @@ export async function revive(context: StartContext): Promise<Started> {
   const { cli, timing, signal, log } = context;
   const startup = await waitUntilUp(context, timing.deadMs, null);
   const what = inCode(cli.command("status"));
-  if (startup.state === "up") {
+  const upAt = (endpoint: string, says: string): Started => {
     const foundBy = cli.generation === "service" ? "service_status" : "server_status";
-    const outcome = `a moment later ${startup.outcome} at ${startup.endpoint}`;
+    const outcome = `a moment later ${says} at ${endpoint}`;
     return {
-      found: { endpoint: startup.endpoint, foundBy },
+      found: { endpoint, foundBy },
       attempt: { what, outcome, ok: true },
       trouble: null,
     };
-  }
+  };
+  if (startup.state === "up") return upAt(startup.endpoint, startup.outcome);
   // It may listen by now and answer slowly. A restart would end its current work.
   const probed = await Promise.all(
     startup.urls.map((url) => probe(url, { wholeMs: timing.probeMs, signal, log })),
   );
+  const good = probed.find(isFoundryLocal);
+  if (good !== undefined) return upAt(good.url, outcomeOf(good));
   const listening = probed.find((each) => !isNothing(each));
   if (listening !== undefined) {
     const outcome = `a moment later ${listening.outcome}`;
@@ -111,33 +114,43 @@ async function waitUntilUp(
 ): Promise<Startup> {
   const { machine, timing, log } = context;
   const over = new AbortController();
-  const timeout = AbortSignal.timeout(limitMs);
-  const signal = AbortSignal.any([context.signal, timeout, over.signal]);
+  const late = new AbortController();
+  const signal = AbortSignal.any([context.signal, late.signal, over.signal]);
   const reports = new StartupReports(context, command, signal);
+  // Before the first report nothing is known of a service that was not started here.
+  const enough = command === null ? reports.firstStatus : null;
+  Promise.all([timing.pause(limitMs, over.signal), enough]).then(
+    () => late.abort(),
+    () => {},
+  );
+  const addresses = async () =>
+    candidatesOf([...reports.urls, ...(await urlsInDaemonFile(machine))]).urls;
   let urls: readonly string[] = [];
   let isDead = false;
   try {
     while (!signal.aborted && !reports.isHopeless) {
       reports.refreshStatus();
       await timing.pause(timing.pollMs, signal).catch(() => {});
-      urls = candidatesOf([...reports.urls, ...(await urlsInDaemonFile(machine))]).urls;
+      urls = await addresses();
       const probed = await Promise.all(
         urls.map((url) => probe(url, { wholeMs: timing.probeMs, signal, log })),
       );
       const good = probed.find(isFoundryLocal);
       if (good !== undefined) {
-        return { state: "up", endpoint: good.url, outcome: good.outcome.replace(/ there$/, "") };
+        return { state: "up", endpoint: good.url, outcome: outcomeOf(good) };
       }
       // The results of probes that were cut off by the time limit prove nothing.
       if (!signal.aborted) isDead = probed.length > 0 && probed.every(isNothing);
     }
     const reason = reports.failure;
     if (reason !== null) return { state: "failed", urls, reason };
-    return { state: isDead ? "dead" : "late", urls };
+    return { state: isDead ? "dead" : "late", urls: urls.length > 0 ? urls : await addresses() };
   } finally {
     over.abort();
   }
 }
+
+const outcomeOf = ({ outcome }: Probed): string => outcome.replace(/ there$/, "");
 
 /** The reports of the start command and of the status about a service that is starting. */
 class StartupReports {
@@ -150,6 +163,9 @@ class StartupReports {
   /** Since when the status has been "not running"; `null` while it is not. */
   #stoppedAt: number | null = null;
   #isStatusPending = false;
+  readonly #firstStatus = deferred();
+  /** Resolves when the status has been reported once, or could not be. */
+  readonly firstStatus = this.#firstStatus.promise;
 
   constructor(context: StartContext, command: Promise<CliReport> | null, signal: AbortSignal) {
     this.#context = context;
@@ -199,6 +215,7 @@ class StartupReports {
       )
       .finally(() => {
         this.#isStatusPending = false;
+        this.#firstStatus.resolve();
       });
   }
 

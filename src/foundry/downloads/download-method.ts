@@ -117,7 +117,7 @@ const embeddedMethod = (
 ): DownloadMethod => ({
   stage: "embedded",
   async download(model, { signal, onPercent }) {
-    const stall = new StallTimer(limits.stallMs);
+    const stall = new StallTimer(limits);
     const ended = AbortSignal.any([signal, stall.signal]);
     let last: number | null = null;
     const work = embedded.download(model, {

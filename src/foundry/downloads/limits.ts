@@ -1,4 +1,6 @@
-/** Time limits of a download, in milliseconds. It has no limit in all: some take hours. */
+import { timeLimit } from "../../lib/index.js";
+
+/** Time limits of a download, in milliseconds, and their clock. It has no limit in all: some take hours. */
 export const DOWNLOAD_LIMITS = {
   /** A download without any progress for so long is aborted. */
   stallMs: 300_000,
@@ -8,6 +10,8 @@ export const DOWNLOAD_LIMITS = {
   settleMs: 15_000,
   /** How long the service may take to list what was downloaded. */
   graceMs: 20_000,
+  /** Begins the time limit without progress; returns what stops it. Tests inject another. */
+  startLimit: timeLimit,
 };
 
 export type DownloadLimits = Readonly<typeof DOWNLOAD_LIMITS>;
@@ -17,11 +21,13 @@ export class StallTimer {
   /** Aborted when there was no progress for the time limit. */
   readonly signal: AbortSignal;
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #limits: Pick<DownloadLimits, "stallMs" | "startLimit">;
+  #stop: () => void;
 
-  constructor(limitMs: number) {
+  constructor(limits: Pick<DownloadLimits, "stallMs" | "startLimit">) {
     this.signal = this.#controller.signal;
-    this.#timer = setTimeout(() => this.#controller.abort(), limitMs);
+    this.#limits = limits;
+    this.#stop = this.#started();
   }
 
   get isStalled(): boolean {
@@ -30,10 +36,17 @@ export class StallTimer {
 
   /** Restarts the time limit. */
   progress(): void {
-    if (!this.isStalled) this.#timer.refresh();
+    if (this.isStalled) return;
+    this.#stop();
+    this.#stop = this.#started();
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#stop();
+  }
+
+  #started(): () => void {
+    const { stallMs, startLimit } = this.#limits;
+    return startLimit(stallMs, () => this.#controller.abort());
   }
 }

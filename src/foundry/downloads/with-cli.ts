@@ -30,7 +30,7 @@ interface CliDownload {
 export async function downloadWithCli(model: KnownModel, download: CliDownload): Promise<void> {
   const { service, cli, limits, signal, onPercent } = download;
   const progress = new CliProgress();
-  const stall = new StallTimer(limits.stallMs);
+  const stall = new StallTimer(limits);
   const complete = new AbortController();
   const ended = new AbortController();
   const watched = { progressAt: performance.now(), output: progress };

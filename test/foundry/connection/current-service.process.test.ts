@@ -188,14 +188,17 @@ describe("callers that share a search", () => {
 
   it("do not start it when they have already aborted", async () => {
     const { url } = await simulate();
-    const { current, installation } = await machineOf(url);
+    const searches: string[] = [];
+    const info = (_fields: object, message: string): void => void searches.push(message);
+    const { current } = await machineOf(url, { ...silentLogger, info });
 
     const asked = current.connection({ signal: AbortSignal.abort() });
 
     await expect(asked).rejects.toMatchObject({ code: "CANCELLED" });
     expect(current.lastSearch).toBeNull();
+    expect(searches).toEqual([]);
     await current.connection();
-    expect(await installation.runsOf("server status")).toBe(1);
+    expect(searches.filter((each) => each === "searched for Foundry Local")).toHaveLength(1);
   });
 });
 

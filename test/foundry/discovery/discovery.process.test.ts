@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { Search } from "../../../src/foundry/discovery/search.js";
 import { ownPort } from "../../ports.js";
 import { simulate } from "../fixtures.js";
 import { Installation, running, STOPPED } from "./installation.js";
+
+const never = new Promise<never>(() => {});
 
 describe("concurrent searches", () => {
   it("share one execution", async () => {
@@ -63,7 +66,11 @@ describe("concurrent searches", () => {
       "server status": { prints: STOPPED },
       "server start": { hangs: true },
     });
-    const discovery = installation.discovery({ timing: { scanMs: 4000 } });
+    const scanMs = 500;
+    // The scan before the start may take as long as the command does.
+    const pause = (ms: number, signal: AbortSignal) =>
+      ms === scanMs ? never : setTimeout(ms, undefined, { signal });
+    const discovery = installation.discovery({ timing: { scanMs, pause } });
     let look: Promise<Search> | null = null;
     const start = discovery.search({
       onStatus: () => {

@@ -13,6 +13,8 @@ export interface Command {
   /** The outputs of the first runs, one after the other. */
   readonly printsAtFirst?: readonly string[];
   readonly exitCode?: number;
+  /** It prints so much later. */
+  readonly delayMs?: number;
   /** It never ends by itself. */
   readonly hangs?: boolean;
   /** The behaviour of other commands from then on. */
@@ -72,7 +74,7 @@ export class Installation {
       embedded: false,
       cliPath: this.cliPath,
       knownPorts: [],
-      startTimeoutMs: 10_000,
+      startTimeoutMs: 120_000,
       embeddedService: new EmbeddedService({ machine: this.machine }),
       ...options,
       timing: {
@@ -107,6 +109,7 @@ if (first !== undefined || command.afterwards !== undefined) {
   writeFileSync(file("commands.json"), JSON.stringify(commands));
 }
 const text = first ?? command.prints;
+if (command.delayMs) await new Promise((resolve) => setTimeout(resolve, command.delayMs));
 if (text !== undefined) console.log(text);
 if (command.hangs) {
   appendFileSync(file("hanging.log"), process.pid + "\\n");

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -165,7 +166,22 @@ describe("a service reported as running where nothing listens", () => {
     await installation.install({
       "server status": { printsAtFirst: [dead, dead], prints: running(url) },
     });
-    const discovery = installation.discovery({ timing: { deadMs: 10_000 } });
+    const discovery = installation.discovery({ timing: { deadMs: 120_000 } });
+
+    const { found } = await discovery.search();
+
+    expect(found).toEqual({ endpoint: url, foundBy: "server_status" });
+    expect(await installation.runsOf("server restart")).toBe(0);
+  });
+
+  it("is not restarted before its status was reported again, however long that takes", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    const dead = running(await deadUrl());
+    await installation.install({
+      "server status": { printsAtFirst: [dead], prints: running(url), delayMs: 500 },
+    });
+    const discovery = installation.discovery({ timing: { deadMs: 50 } });
 
     const { found } = await discovery.search();
 
@@ -181,13 +197,18 @@ describe("a service reported as running where nothing listens", () => {
     onTestFinished(() => {
       server.close();
     });
-    const pollMs = 21;
-    const pause = async (ms: number) => {
-      await setTimeout(Math.min(ms, 300));
+    const asked = once(server, "connection");
+    const [pollMs, deadMs] = [21, 4000];
+    const pause = async (ms: number, signal: AbortSignal) => {
+      if (ms === deadMs) {
+        await asked;
+        return;
+      }
+      await setTimeout(Math.min(ms, 300), undefined, { signal });
       if (ms === pollMs && !server.listening) server.listen(Number(new URL(url).port), "127.0.0.1");
     };
     const discovery = installation.discovery({
-      timing: { pause, pollMs, deadMs: 4000, probeMs: 1500 },
+      timing: { pause, pollMs, deadMs, probeMs: 1500 },
     });
 
     const { found, error } = await discovery.search();
@@ -222,7 +243,15 @@ describe("a service reported as running where nothing listens", () => {
       },
     });
 
-    const { error } = await installation.discovery({ startTimeoutMs: 5000 }).search();
+    const startTimeoutMs = 5000;
+    const pause = async (ms: number, signal: AbortSignal) => {
+      // Not before the status was reported after the start, and the address was probed.
+      if (ms === startTimeoutMs) await expect.poll(statuses).toBeGreaterThan(4);
+      else await setTimeout(ms, undefined, { signal });
+    };
+    const statuses = () => installation.runsOf("server status");
+
+    const { error } = await installation.discovery({ startTimeoutMs, timing: { pause } }).search();
 
     expect(error?.message).toContain("says that it runs, but nothing listens where it says");
     expect(error?.retryable).toBe(true);

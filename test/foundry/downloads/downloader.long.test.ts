@@ -3,7 +3,16 @@ import type { StatusUpdate } from "../../../src/foundry/calls.js";
 import { deferred } from "../../../src/lib/index.js";
 import { httpService } from "../dialects/http-service.js";
 import { clientOf, roomyMachine, simulate } from "../fixtures.js";
-import { ANOTHER, downloaderFor, known, listener, MISSING, machine, standIn } from "./fixtures.js";
+import {
+  ANOTHER,
+  downloaderFor,
+  heldLimit,
+  known,
+  listener,
+  MISSING,
+  machine,
+  standIn,
+} from "./fixtures.js";
 
 const models = [MISSING, ANOTHER];
 const percents = (updates: readonly StatusUpdate[]) => updates.map(({ percent }) => percent);
@@ -104,28 +113,39 @@ describe("a download through the command line", () => {
   it("is complete, too, when there is no progress because nothing is left to download", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadHangsAfter: true });
-    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
-    expect(await downloader.download(await known(downloader))).toBe("downloaded");
+    const { startLimit, begin } = heldLimit();
+    const limits = { settleMs: 600_000, stallMs: 100, startLimit };
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits });
+    const downloading = downloader.download(await known(downloader));
+    await expect.poll(() => simulator.models[0]?.downloaded).toBe(true);
+    begin();
+    expect(await downloading).toBe("downloaded");
   });
 
   it("that stalls at 40 % is not complete, though the service lists the model", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });
-    const limits = { settleMs: 100, stallMs: 5000 };
+    const { startLimit, begin } = heldLimit();
+    const limits = { settleMs: 100, stallMs: 3000, startLimit };
     const downloader = await downloaderFor({ url: simulator.url, cli, limits });
     const model = await known(downloader);
+    const { updates, onStatus } = listener();
+    const downloading = downloader.download(model, { onStatus });
+    downloading.catch(() => {});
+    await reaches(updates, 40);
     // Its small files came first.
-    const onStatus = ({ percent }: StatusUpdate) =>
-      percent === 40 && simulator.setDownloaded(model.id, true);
-    await expect(downloader.download(model, { onStatus })).rejects.toMatchObject({
+    simulator.setDownloaded(model.id, true);
+    begin();
+    await expect(downloading).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: expect.stringContaining("made no progress for 5 s at 40 %"),
+      message: expect.stringContaining("made no progress for 3 s at 40 %"),
     });
   });
 
   it("is not complete by a list that was requested before its first progress", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { delayMs: 1000, downloadStall: { at: 40 } });
+    const { startLimit, begin } = heldLimit();
     const smallFiles = deferred();
     const busy = await httpService(async ({ url }, response) => {
       if (downloadsOf(cli).length > 0) await smallFiles.promise;
@@ -133,15 +153,17 @@ describe("a download through the command line", () => {
       response.writeHead(answer.status, { "content-type": "application/json" });
       response.end(await answer.text());
     });
-    const limits = { settleMs: 100, stallMs: 5000 };
+    const limits = { settleMs: 100, stallMs: 3000, startLimit };
     const downloader = await downloaderFor({ url: busy.url, cli, limits });
     const model = await known(downloader);
-    const onStatus = ({ percent }: StatusUpdate) => {
-      if (percent !== 40) return;
-      simulator.setDownloaded(model.id, true);
-      smallFiles.resolve();
-    };
-    await expect(downloader.download(model, { onStatus })).rejects.toMatchObject({
+    const { updates, onStatus } = listener();
+    const downloading = downloader.download(model, { onStatus });
+    downloading.catch(() => {});
+    await reaches(updates, 40);
+    simulator.setDownloaded(model.id, true);
+    smallFiles.resolve();
+    begin();
+    await expect(downloading).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
       message: expect.stringContaining("at 40 %"),
     });
@@ -150,16 +172,24 @@ describe("a download through the command line", () => {
   it("that stalls is aborted with its percentage, and continues from there", async () => {
     const simulator = await simulate({ models });
     const cli = await standIn(simulator, { downloadStall: { at: 40 } });
-    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
+    const { startLimit, begin, hold } = heldLimit();
+    const limits = { stallMs: 1000, startLimit };
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits });
     const model = await known(downloader);
-    await expect(downloader.download(model)).rejects.toMatchObject({
+    const stalling = listener();
+    const stalled = downloader.download(model, { onStatus: stalling.onStatus });
+    stalled.catch(() => {});
+    await reaches(stalling.updates, 40);
+    begin();
+    await expect(stalled).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
-      message: `The download of ${model.id} made no progress for 5 s at 40 % and was aborted.`,
+      message: `The download of ${model.id} made no progress for 1 s at 40 % and was aborted.`,
       action: expect.stringContaining("What is there is kept"),
       retryable: true,
     });
     await cli.waitFor(({ processes }) => processes === 0);
     cli.set({ downloadStall: null });
+    hold();
     const { updates, onStatus } = listener();
     expect(await downloader.download(model, { onStatus })).toBe("downloaded");
     expect(percents(updates).find((percent) => percent !== null)).toBeGreaterThanOrEqual(40);
@@ -171,8 +201,15 @@ describe("a download through the command line", () => {
       downloadStyle: "spinner",
       downloadStall: { at: 12, spins: true },
     });
-    const downloader = await downloaderFor({ url: simulator.url, cli, limits: { stallMs: 5000 } });
-    await expect(downloader.download(await known(downloader))).rejects.toMatchObject({
+    const { startLimit, begin } = heldLimit();
+    const limits = { stallMs: 1000, startLimit };
+    const downloader = await downloaderFor({ url: simulator.url, cli, limits });
+    const { updates, onStatus } = listener();
+    const downloading = downloader.download(await known(downloader), { onStatus });
+    downloading.catch(() => {});
+    await reaches(updates, 12);
+    begin();
+    await expect(downloading).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
       message: expect.stringContaining("at 12 %"),
     });

@@ -11,6 +11,7 @@ import type { EmbeddedDownloads } from "../../../src/foundry/downloads/download-
 import { type DownloadLimits, ModelDownloader } from "../../../src/foundry/downloads/index.js";
 import type { KnownModel } from "../../../src/foundry/models/index.js";
 import { Service } from "../../../src/foundry/service/service.js";
+import { timeLimit } from "../../../src/lib/index.js";
 import { type Machine, thisMachine } from "../../../src/platform/machine.js";
 import { temporaryFolder } from "../../temporary-folder.js";
 
@@ -24,6 +25,35 @@ export const ANOTHER = { id: "runner-generic-cpu:2", alias: "runner", downloaded
 
 /** Quick enough for tests; none of them waits for its end. */
 export const QUICK = { pollMs: 20, settleMs: 3000, graceMs: 200, stallMs: 20_000 };
+
+/**
+ * The time limit without progress, which does not run before `begin()`: on a loaded machine a command takes seconds to
+ * start. `hold()` is the state before that.
+ */
+export function heldLimit() {
+  let hasBegun = false;
+  let waiting: (() => void) | null = null;
+  const startLimit: DownloadLimits["startLimit"] = (ms, onOver) => {
+    let stop = (): void => {
+      waiting = null;
+    };
+    const start = (): void => {
+      stop = timeLimit(ms, onOver);
+    };
+    if (hasBegun) start();
+    else waiting = start;
+    return () => stop();
+  };
+  const begin = (): void => {
+    hasBegun = true;
+    waiting?.();
+    waiting = null;
+  };
+  const hold = (): void => {
+    hasBegun = false;
+  };
+  return { startLimit, begin, hold };
+}
 
 /** A machine like this one with its own home, so that its downloads wait for no other test. */
 export async function machine(): Promise<Machine> {

@@ -146,7 +146,7 @@ describe("a load that exceeded its time limit", () => {
   it("is recognised where only a loaded model shows its version", async () => {
     const simulator = await simulateFar({
       dialect: "C1",
-      models: [{ id: "slow-generic-cpu:4", loadMs: 6000 }],
+      models: [{ id: "slow-generic-cpu:4", loadMs: 6500 }],
     });
     const client = clientOf(simulator.url, { loadTimeoutMs: 5000 });
     await expect(client.loadModel("slow-generic-cpu")).rejects.toMatchObject({ code: "TIMEOUT" });

@@ -45,7 +45,7 @@ const CRASH = [
   "   at Microsoft.AI.Foundry.Local.Program.<Main>d__0.MoveNext() + 0x2a8",
   "Aborted (core dumped)",
 ];
-const WAIT_MS = 10_000;
+const WAIT_MS = 60_000;
 
 /** A `foundry` that can be started like the real one. */
 export class FoundryCliStandIn {
@@ -128,7 +128,7 @@ export class FoundryCliStandIn {
   /**
    * Resolves when the predicate is true. It is called again whenever a process starts or ends.
    *
-   * @param timeoutMs when to reject; default 10 000.
+   * @param timeoutMs when to reject; default 60 000.
    */
   async waitFor(
     predicate: (standIn: FoundryCliStandIn) => boolean,

@@ -1,4 +1,4 @@
-import type { Clock } from "../clock.js";
+import { type Clock, LATE_MS } from "../clock.js";
 import type { RawAnswer } from "./script.js";
 
 /** Tokens that are made before other tasks get a turn, when there is no speed limit. */
@@ -27,7 +27,7 @@ export async function* generate(
   clock: Clock,
   cancelled: () => boolean,
 ): AsyncGenerator<string> {
-  const start = performance.now() + pace.firstTokenMs;
+  let start = performance.now() + pace.firstTokenMs;
   const interval = 1000 / pace.tokensPerSecond;
   const { tokens, forever, failAfterTokens } = answer;
   for (let made = 0; made < maxTokens; made += 1) {
@@ -35,6 +35,8 @@ export async function* generate(
     const fails = made === failAfterTokens;
     if (token === undefined && !fails) return;
     const wait = start + made * interval - performance.now();
+    // It does not make up for the time for which the process stood still.
+    if (wait < -LATE_MS && pace.tokensPerSecond !== Number.POSITIVE_INFINITY) start -= wait;
     if (wait > 0) await clock.sleep(wait);
     else if (made % BURST === 0) await clock.yield();
     if (cancelled()) return;
