@@ -6,8 +6,8 @@ const LATE_MS = 5;
 
 /**
  * Calls `onOver` after so many milliseconds, unless it is stopped before. Where this process stood still when the limit
- * was due (the machine slept, or other programs had its CPUs), that time is given again, since what has arrived meanwhile
- * was not read yet; in all, no more than a quarter of the limit, for it may be a part of another one.
+ * was due (the machine slept, or other programs had its CPUs), that time is given again, since what arrived in it was
+ * not read yet; in all, no more than a quarter of the limit, for it may be a part of another one.
  *
  * @returns what stops it.
  */
