@@ -15,7 +15,6 @@ export * from "./secrets.js";
 export * from "./setting-values.js";
 export * from "./shared-task.js";
 export * from "./text.js";
-export * from "./time-limit.js";
 export * from "./trace.js";
 export * from "./version.js";
 export * from "./within-time.js";

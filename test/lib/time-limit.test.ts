@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { expect, it, onTestFinished } from "vitest";
-import { timeLimit } from "../../src/lib/time-limit.js";
+import { timeLimit } from "../../src/lib/async.js";
 import { standStill } from "../stand-still.js";
 
 it("a time limit is over after its time", async () => {

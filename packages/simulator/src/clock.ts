@@ -8,8 +8,8 @@ export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export const LATE_MS = 250;
 
 /**
- * Timers that end when the simulator is closed. A simulated service stands still with its process: on a machine that
- * sleeps or has no CPU for it, a real one does not work either.
+ * Timers that end when the simulator is closed. A simulated service stands still with its process: on a machine
+ * without CPU for it, a real one does not work either.
  */
 export class Clock {
   readonly #closed = new AbortController();

@@ -112,9 +112,11 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
     const answer = await modern.fetch(request, { parsedBody: body });
     // By now a `subscriptions/listen` is among those that are notified.
-    endedAmong(loaded, body).then((uris) => {
-      for (const uri of uris) modern.notify.resourceUpdated(uri);
-    }, report);
+    endedAmong(loaded, body)
+      .then((uris) => {
+        for (const uri of uris) modern.notify.resourceUpdated(uri);
+      })
+      .catch(report);
     return answer;
   };
   const answer = async (

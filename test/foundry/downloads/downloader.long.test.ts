@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { StatusUpdate } from "../../../src/foundry/calls.js";
+import type { ModelDownloader } from "../../../src/foundry/downloads/index.js";
 import { deferred } from "../../../src/lib/index.js";
 import { httpService } from "../dialects/http-service.js";
 import { clientOf, roomyMachine, simulate } from "../fixtures.js";
@@ -18,6 +19,14 @@ const models = [MISSING, ANOTHER];
 const percents = (updates: readonly StatusUpdate[]) => updates.map(({ percent }) => percent);
 const reaches = (updates: readonly StatusUpdate[], percent: number) =>
   expect.poll(() => percents(updates).at(-1)).toBe(percent);
+/** A download that has come to this percentage. */
+async function downloadTo(percent: number, downloader: ModelDownloader) {
+  const { updates, onStatus } = listener();
+  const downloading = downloader.download(await known(downloader), { onStatus });
+  downloading.catch(() => {});
+  await reaches(updates, percent);
+  return { downloading };
+}
 const downloadsOf = (cli: { readonly calls: readonly (readonly string[])[] }) =>
   cli.calls.filter(([group, verb]) => group === "model" && verb === "download");
 
@@ -129,10 +138,7 @@ describe("a download through the command line", () => {
     const limits = { settleMs: 100, stallMs: 3000, startLimit };
     const downloader = await downloaderFor({ url: simulator.url, cli, limits });
     const model = await known(downloader);
-    const { updates, onStatus } = listener();
-    const downloading = downloader.download(model, { onStatus });
-    downloading.catch(() => {});
-    await reaches(updates, 40);
+    const { downloading } = await downloadTo(40, downloader);
     // Its small files came first.
     simulator.setDownloaded(model.id, true);
     begin();
@@ -156,10 +162,7 @@ describe("a download through the command line", () => {
     const limits = { settleMs: 100, stallMs: 3000, startLimit };
     const downloader = await downloaderFor({ url: busy.url, cli, limits });
     const model = await known(downloader);
-    const { updates, onStatus } = listener();
-    const downloading = downloader.download(model, { onStatus });
-    downloading.catch(() => {});
-    await reaches(updates, 40);
+    const { downloading } = await downloadTo(40, downloader);
     simulator.setDownloaded(model.id, true);
     smallFiles.resolve();
     begin();
@@ -176,10 +179,7 @@ describe("a download through the command line", () => {
     const limits = { stallMs: 1000, startLimit };
     const downloader = await downloaderFor({ url: simulator.url, cli, limits });
     const model = await known(downloader);
-    const stalling = listener();
-    const stalled = downloader.download(model, { onStatus: stalling.onStatus });
-    stalled.catch(() => {});
-    await reaches(stalling.updates, 40);
+    const { downloading: stalled } = await downloadTo(40, downloader);
     begin();
     await expect(stalled).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
@@ -204,10 +204,7 @@ describe("a download through the command line", () => {
     const { startLimit, begin } = heldLimit();
     const limits = { stallMs: 1000, startLimit };
     const downloader = await downloaderFor({ url: simulator.url, cli, limits });
-    const { updates, onStatus } = listener();
-    const downloading = downloader.download(await known(downloader), { onStatus });
-    downloading.catch(() => {});
-    await reaches(updates, 12);
+    const { downloading } = await downloadTo(12, downloader);
     begin();
     await expect(downloading).rejects.toMatchObject({
       code: "DOWNLOAD_FAILED",
