@@ -20,27 +20,26 @@ it("a time limit that was stopped does not expire, also after the process stood 
 });
 
 it("what arrived while the process stood still is read before a time limit is over", async () => {
-  const server = createServer((socket) => {
-    socket.write("it is there");
-    standStill(300);
-  });
+  const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = Object.assign({ port: 0 }, server.address());
   const socket = connect(port, "127.0.0.1");
+  const [other] = await once(server, "connection");
   onTestFinished(() => {
     socket.destroy();
     server.close();
   });
   const order: string[] = [];
-  await once(socket, "connect");
+  socket.once("data", () => order.push("read"));
   const over = new Promise<void>((resolve) =>
     timeLimit(200, () => {
       order.push("over");
       resolve();
     }),
   );
-  socket.once("data", () => order.push("read"));
+  other.write("it is there");
+  standStill(300);
   await over;
   expect(order).toEqual(["read", "over"]);
 });
