@@ -78,6 +78,10 @@ export class Installation {
       embeddedService: new EmbeddedService({ machine: this.machine }),
       ...options,
       timing: {
+        // The command line is a script of Node, which takes seconds to start on a loaded machine.
+        cliMs: 60_000,
+        scanMs: 90_000,
+        stoppedMs: 90_000,
         pollMs: 20,
         deadMs: 50,
         afterFailureMs: 10_000,
