@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Which project a test file belongs to is seen from its path. CONTRIBUTING.md says it in words. */
 const PROCESSES = ["test/e2e/**", "test/package/**", "{test,packages/*/test}/**/*.process.test.ts"];
@@ -12,6 +13,33 @@ const FAULTS = "test/faults/matrix.test.ts";
 
 /** For projects whose workers are used for several files. */
 const SETTLED = "test/settled-imports.ts";
+
+/**
+ * These take longest. Without durations of an earlier run vitest starts the largest files first, and some of
+ * these are small: the last of them would run alone.
+ */
+const LONGEST = [
+  "long/fuzz/replies",
+  "download-[a-z0-9]+",
+  "main-job",
+  "keeper",
+  "long/fuzz/stdin",
+  "host-limits",
+  "streamable-http",
+  "http/limits",
+  "replay",
+  "serial-loads",
+  "while-loading",
+].map((name) => new RegExp(`/${name}(\\.long|\\.process)?\\.test\\.ts$`));
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLongest = ({ moduleId }: TestSpecification): boolean =>
+      LONGEST.some((name) => name.test(moduleId));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];
+  }
+}
 
 /**
  * On two cores: most of these tests wait for sockets and processes rather than compute. On Windows a process
@@ -39,6 +67,7 @@ export default defineConfig({
     // What was transformed is kept between runs, a tenth of the CPU time of "npm test".
     experimental: { fsModuleCache: true },
     globalSetup: "test/homes.ts",
+    sequence: { sequencer: LongestFirst },
     // `npm run test:coverage` turns it on. Child processes are not measured.
     coverage: { provider: "v8", include: ["src/**"], reporter: ["text", "html"] },
     projects: [

@@ -6,7 +6,7 @@ const TALKER = { id: MODEL, loaded: true };
 const BIG = { id: "big-generic-cpu:1", loadMs: 1500 };
 const MODELS = [TALKER, BIG];
 
-describe.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {
+describe.concurrent.each(C2_VERSIONS)("while a model loads, C2 %s", (version) => {
   it("answers requests at once that need no model in memory, and chats only afterwards", async () => {
     await using simulator = await startSimulator({ version, models: MODELS });
     const done: string[] = [];

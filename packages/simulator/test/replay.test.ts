@@ -7,7 +7,7 @@ import { RECORDED_SERVICES } from "./recorded-services.js";
 import { type RecordedService, readRecording } from "./recording.js";
 import { replay } from "./replay.js";
 
-describe.each(RECORDED_SERVICES)("against $file, the simulator", (service) => {
+describe.concurrent.each(RECORDED_SERVICES)("against $file, the simulator", (service) => {
   const exchanges = readRecording(service.file)
     .filter(({ name }) => service.only?.includes(name) ?? true)
     .filter((exchange) => reasonToLeaveOut(exchange) === null);
