@@ -51,7 +51,8 @@ export function npmPackages(parent: string, packages: readonly string[]): Promis
     );
     const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
     const flags = ["--ignore-scripts", "--fetch-retries=1", ...quiet];
-    await installing(packages, "npm", ["install", ...flags, ...packages], unfinished);
+    const install = ["install", "--prefix", unfinished, ...flags, ...packages];
+    await installing(packages.join(", "), "npm", ...install);
   });
 }
 
@@ -62,15 +63,38 @@ export function npmPackages(parent: string, packages: readonly string[]): Promis
  */
 export async function pythonPackages(parent: string, packages: readonly string[]): Promise<string> {
   const python = await pythonOnPath();
-  const folder = await installedOnce(join(parent, nameOf(packages)), async (unfinished) => {
-    await run(python, ["-m", "venv", unfinished], LIMIT);
-    const interpreter = interpreterIn(unfinished);
+  const folder = await installedOnce(join(parent, nameOf(packages)), (unfinished) =>
+    makePythonEnvironment({ python, folder: unfinished, what: packages.join(", "), packages }),
+  );
+  return interpreterIn(folder);
+}
+
+/**
+ * Makes an environment of Python with packages, which are what `uv pip install` is given.
+ *
+ * @param what Names the packages in an error.
+ * @throws CannotRunHere
+ */
+export async function makePythonEnvironment(given: {
+  readonly python: string;
+  readonly folder: string;
+  readonly what: string;
+  readonly packages: readonly string[];
+}): Promise<void> {
+  const { python, folder, what, packages } = given;
+  const uv = [await pythonWithUv(join(dirname(folder), "uv"), python), "-m", "uv"] as const;
+  const quiet = ["--quiet", "--native-tls", "--python"];
+  await installing(what, ...uv, "venv", ...quiet, python, folder);
+  await installing(what, ...uv, "pip", "install", ...quiet, interpreterIn(folder), ...packages);
+}
+
+/** uv takes a second for an environment of a large framework, where venv and pip take minutes. */
+async function pythonWithUv(folder: string, python: string): Promise<string> {
+  await installedOnce(folder, async (unfinished) => {
+    await installing("an environment of Python", python, "-m", "venv", unfinished);
     const quiet = ["--quiet", "--no-input", "--disable-pip-version-check"];
     const pip = ["-m", "pip", "install", ...quiet, "--timeout", "15", "--retries", "1"];
-    await installing(["uv"], interpreter, [...pip, "uv"], unfinished);
-    // It resolves the dependencies of a large framework in seconds, where pip takes minutes.
-    const uv = ["-m", "uv", "pip", "install", "--quiet", "--native-tls", "--python", interpreter];
-    await installing(packages, interpreter, [...uv, ...packages], unfinished);
+    await installing("uv", interpreterIn(unfinished), ...pip, "uv");
   });
   return interpreterIn(folder);
 }
@@ -101,14 +125,9 @@ export function lastLineOf(error: unknown): string {
   return (written.trim() || error.message).split("\n").at(-1) ?? "";
 }
 
-async function installing(
-  packages: readonly string[],
-  program: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<void> {
-  await run(program, args, { ...LIMIT, cwd }).catch((error: unknown) => {
-    throw new CannotRunHere(`${packages.join(", ")} could not be installed: ${lastLineOf(error)}`);
+async function installing(what: string, program: string, ...args: string[]): Promise<void> {
+  await run(program, args, LIMIT).catch((error: unknown) => {
+    throw new CannotRunHere(`${what} could not be installed: ${lastLineOf(error)}`);
   });
 }
 

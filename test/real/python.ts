@@ -4,11 +4,10 @@ import { existsSync } from "node:fs";
 import { readdir, readFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { CannotRunHere, installedOnce, lastLineOf, pythonOnPath } from "../installed.js";
+import { CannotRunHere, installedOnce, makePythonEnvironment, pythonOnPath } from "../installed.js";
 import { ownFile, realDirectory } from "./lines.js";
 
 const run = promisify(execFile);
-const installMinutes = 5;
 
 /** The Python to build environments with: 3.11 to 3.14, which all lines accept. */
 export async function findPython(): Promise<string> {
@@ -31,26 +30,12 @@ export async function pythonWith(name: string, python: string): Promise<string> 
   const directory = join(parent, `${name}-${await hashOf([requirements], python)}`);
   const interpreter = join(directory, "bin", "python");
   await installedOnce(directory, async (unfinished) => {
-    await install(python, unfinished, requirements);
+    const packages = ["--no-deps", "-r", requirements];
+    const what = "its Python packages";
+    await makePythonEnvironment({ python, folder: unfinished, what, packages });
     await linkRuntime(unfinished);
   });
   return interpreter;
-}
-
-async function install(python: string, directory: string, requirements: string): Promise<void> {
-  const limit = { timeout: installMinutes * 60_000, maxBuffer: 2 ** 24 };
-  const quiet = ["--quiet", "--no-input", "--disable-pip-version-check", "--no-warn-conflicts"];
-  const patience = ["--timeout", "15", "--retries", "1"];
-  try {
-    await run(python, ["-m", "venv", directory], limit);
-    await run(
-      join(directory, "bin", "python"),
-      ["-m", "pip", "install", ...quiet, ...patience, "--no-deps", "-r", requirements],
-      limit,
-    );
-  } catch (error) {
-    throw new CannotRunHere(`its Python packages could not be installed: ${lastLineOf(error)}`);
-  }
 }
 
 /**
