@@ -59,7 +59,7 @@ beforeAll(async () => {
   simulator = await startSimulator({
     models: [{ id: "tiny:1", script: { text: "Hello from a tiny model." } }],
   });
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await simulator?.close();
@@ -166,7 +166,7 @@ test("npx of the tarball starts the server in an empty folder", async () => {
   } finally {
     if (server.exitCode === null) server.kill("SIGKILL");
   }
-}, 60_000);
+}, 180_000);
 
 test.each(["demo", "doctor"])(
   "%s of the tarball runs in an empty folder",
@@ -182,7 +182,7 @@ test.each(["demo", "doctor"])(
 
     expect(stdout).toContain(command === "demo" ? "simulated text" : "It works.");
   },
-  60_000,
+  180_000,
 );
 
 test("the server loads the SDK once before its first call, and none of serve-http", async () => {
@@ -214,7 +214,7 @@ describe("the library", () => {
     project = await emptyFolder("project");
     await writeFile(join(project, "package.json"), '{"type":"module","private":true}');
     await exec("npm", ["install", tarball], { cwd: project, env: environment, ...shell });
-  }, 60_000);
+  }, 180_000);
 
   test("completes, installed from the tarball", async () => {
     await writeFile(
@@ -321,7 +321,7 @@ export async function answer(prompt: string): Promise<Completion> {
     );
 
     expect(stdout).toBe("");
-  }, 60_000);
+  }, 180_000);
 
   test("is typed: without the types of Node, for a project that has those of a browser", async () => {
     const { stdout } = await compile(
@@ -348,7 +348,7 @@ export const written = (error: unknown): FoundryErrorJson | null =>
     );
 
     expect(stdout).toBe("");
-  }, 60_000);
+  }, 180_000);
 
   test("is typed: the simulator, without the types of Node", async () => {
     const { stdout } = await compile(
@@ -360,7 +360,7 @@ export const url = async (): Promise<string> => (await startSimulator()).url;
     );
 
     expect(stdout).toBe("");
-  }, 60_000);
+  }, 180_000);
 
   test("is typed: the simulator, too", async () => {
     const { stdout } = await compile(
@@ -382,7 +382,7 @@ export async function prompts(): Promise<number> {
     );
 
     expect(stdout).toBe("");
-  }, 60_000);
+  }, 180_000);
 
   test("is typed: wrong use does not compile", async () => {
     const compiling = compile(
@@ -395,7 +395,7 @@ export const text: Promise<string> = new FoundryClient().complete({ promt: "Hell
     await expect(compiling).rejects.toMatchObject({
       stdout: expect.stringMatching(/'promt' does not exist(.|\n)*CompletionRequest|TS2322/),
     });
-  }, 60_000);
+  }, 180_000);
 
   function compile(
     name: string,
