@@ -24,6 +24,8 @@ const FIGURES: readonly RegExp[] = [
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,60}request has (?<input>\d{1,12}) input tokens(?: \((?<output>\d{1,12}) >)?/is,
   // vLLM from 0.12 on; a negative count means that nothing was counted.
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,60}requested (?<output>\d{1,12}) output tokens.{0,60}prompt contains (?<least>at least )?(?<input>-?\d{1,12}) input tokens/is,
+  // Without the prompt, where the answer alone is too long.
+  /tokens=(?<output>\d{1,12}) ?cannot be greater than (?:max_\w{1,20}=){1,2}(?<limit>\d{1,12})/i,
   /passed (?<input>\d{1,12}) input tokens and requested (?<output>\d{1,12}) output tokens.{0,100}context length is only (?<limit>\d{1,12})/is,
   /decoder prompt \(length (?<input>\d{1,12})\) is longer than the maximum model length of (?<limit>\d{1,12})/i,
   // SGLang.

@@ -61,7 +61,7 @@ function describeRefusals(code: ErrorCode, refusals: readonly Refusal[]): void {
 /**
  * From vllm-project/vllm#20409, #42474, #33418; QwenLM/Qwen3#1321; sgl-project/sglang#4048;
  * RooCodeInc/Roo-Code#3963; huggingface/chat-ui#340; ggml-org/llama.cpp#15780, #16104;
- * abetlen/llama-cpp-python#416; lmstudio-ai/lmstudio-bug-tracker#237, #1251, #2256;
+ * abetlen/llama-cpp-python#416; vllm-project/vllm#40324; lmstudio-ai/lmstudio-bug-tracker#237, #1251, #2256;
  * anomalyco/opencode#2259; lemonade-sdk/lemonade#6; agent0ai/agent-zero#1102.
  */
 const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
@@ -88,6 +88,18 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     engine: "vLLM 0.12",
     status: 400,
     says: "This model's maximum context length is 4096 tokens. However, you requested 5000 output tokens and your prompt contains at least 3073 input tokens, for a total of at least 8073 tokens. Please reduce the length of the input prompt or the number of requested output tokens. (parameter=input_tokens, value=3073)",
+    limit: 4096,
+  },
+  {
+    engine: "vLLM 0.12, the answer alone",
+    status: 400,
+    says: "max_tokens=5000cannot be greater than max_model_len=max_total_tokens=4096. Please request fewer output tokens. (parameter=max_tokens, value=5000)",
+    limit: 4096,
+  },
+  {
+    engine: "vLLM of 2026, the answer alone",
+    status: 400,
+    says: "max_tokens=5000 cannot be greater than max_model_len=4096. Please request fewer output tokens. (parameter=max_tokens, value=5000)",
     limit: 4096,
   },
   {
