@@ -68,7 +68,7 @@ const FIGURES: readonly RegExp[] = [
 
 /** The same error without figures. */
 const MESSAGE =
-  /cos_cache dimension 0 shall not be less|input_ids size[^.]{0,200}exceeds max length|maximum context length|context[ _](?:length|size|window)[^.]{0,200}(?:exceed|maximum|too (?:long|small)|not enough)|exceed(?:s|ed|_|ing)?[^.]{0,200}context[ _](?:length|size|window)|context overflow|prompt is too long|prompt exceeds max(?:imum)? length|input is too long|too large to process|input length (?:exceeds|limit)|(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len|(?:greater|longer) than the (?:model's )?context length|longer than the (?:model's context|maximum model) length|max(?:imum)?(?: allowed)? prompt length|context shift is disabled|context_length_exceeded|ContextWindowExceeded|exceed_context_size/i;
+  /cos_cache dimension 0 shall not be less|input_ids size[^.]{0,200}exceeds max length|maximum context length|context[ _](?:length|size|window)[^.]{0,200}(?:exceed|maximum|too (?:long|small)|not enough)|exceed(?:s|ed|_|ing)?[^.]{0,200}context[ _](?:length|size|window)|context overflow|prompt is too (?:long|big)|prompt exceeds max(?:imum)? length|input is too long|too large to process|input length (?:exceeds|limit)|(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len|(?:greater|longer) than the (?:model's )?context length|longer than the (?:model's context|maximum model) length|max(?:imum)?(?: allowed)? prompt length|context shift is disabled|context_length_exceeded|ContextWindowExceeded|exceed_context_size/i;
 
 /** The figures of an overflow in a message of a service; `undefined` where it is no overflow. */
 export function overflowIn(message: string): Overflow | undefined {

@@ -61,7 +61,7 @@ function describeRefusals(code: ErrorCode, refusals: readonly Refusal[]): void {
 /**
  * From vllm-project/vllm#20409, #42474, #33418; QwenLM/Qwen3#1321; sgl-project/sglang#4048;
  * RooCodeInc/Roo-Code#3963; huggingface/chat-ui#340; ggml-org/llama.cpp#15780, #16104;
- * abetlen/llama-cpp-python#416; vllm-project/vllm#40324; lmstudio-ai/lmstudio-bug-tracker#237, #1251, #2256;
+ * abetlen/llama-cpp-python#416; ikawrakow/ik_llama.cpp#1619; vllm-project/vllm#40324; lmstudio-ai/lmstudio-bug-tracker#237, #1251, #2256;
  * anomalyco/opencode#2259; lemonade-sdk/lemonade#6; agent0ai/agent-zero#1102.
  */
 const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
@@ -101,6 +101,12 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     status: 400,
     says: "max_tokens=5000 cannot be greater than max_model_len=4096. Please request fewer output tokens. (parameter=max_tokens, value=5000)",
     limit: 4096,
+  },
+  {
+    engine: "ik_llama.cpp",
+    status: 500,
+    says: "Input prompt is too big compared to KV size. Please try increasing KV size.",
+    limit: null,
   },
   {
     engine: "vLLM, the prompt alone",
