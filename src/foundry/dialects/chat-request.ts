@@ -182,9 +182,9 @@ const NO_STREAM =
 const SYSTEM =
   /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled|unknown variant ['"`]system|system message must be at the (?:beginning|start)/i;
 
-/** The engine holds no answer to a schema, or not to this one. */
+/** The engine holds no answer to a schema, or not to this one. Ollama says the last of a grammar that it cannot read. */
 const CONSTRAINT =
-  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b/i;
+  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b|vocabulary required for format/i;
 
 /** The engine, or the template of the model, takes no tools. */
 const NO_TOOLS =

@@ -112,7 +112,7 @@ export const RULES: readonly Rule[] = [
   {
     // LocalAI, Docker Model Runner and llama-swap, whose backends load the model.
     pattern:
-      /could not load (?:the )?model|failed to load (?:the )?model|unable to load runner|unable to start process/i,
+      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|unable to load runner|unable to start process/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action: "See the service's log, or choose another model.",
