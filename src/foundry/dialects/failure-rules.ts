@@ -110,9 +110,9 @@ export const RULES: readonly Rule[] = [
       "See the service's log; another variant, a fresh download or a newer version of the service may help.",
   },
   {
-    // LocalAI, Docker Model Runner and llama-swap, whose backends load the model.
+    // LocalAI, Docker Model Runner, llama-swap, Ollama and the router of llama.cpp, whose backends load the model.
     pattern:
-      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|unable to load runner|unable to start process/i,
+      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|model \S+ failed to load|unable to load (?:the )?(?:model|runner)|unable to start process|waiting for llama runner to start/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action: "See the service's log, or choose another model.",

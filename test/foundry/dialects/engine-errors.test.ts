@@ -499,8 +499,23 @@ describeRefusals("MODEL_CANNOT_CHAT", [
   { engine: "another", status: 400, says: "m is an embedding model" },
 ]);
 
-/** docker/model-runner#479, mostlygeek/llama-swap#92. */
+/** docker/model-runner#479, mostlygeek/llama-swap#92; ollama/ollama#14636, #9209; server-models.cpp of llama.cpp. */
 describeRefusals("LOAD_FAILED", [
+  {
+    engine: "Ollama",
+    status: 500,
+    says: "unable to load model: /usr/share/ollama/.ollama/models/blobs/sha256-ed12a4674d727a74ac4816c906094ea9d3119fbea46ca93288c3ce4ffbe38c55",
+  },
+  {
+    engine: "Ollama, after five minutes",
+    status: 500,
+    says: "timed out waiting for llama runner to start - progress 0.00 - ",
+  },
+  {
+    engine: "the router of llama.cpp",
+    status: 500,
+    says: "model name=ggml-org/gemma-3-4b-it-GGUF:Q4_K_M failed to load",
+  },
   {
     engine: "Docker Model Runner",
     status: 500,
