@@ -17,8 +17,8 @@ import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-
  */
 
 /**
- * What an engine may refuse of a request: an optional field, the role `system`, or this one schema in the
- * field `response_format`.
+ * What an engine may refuse of a request: an optional field, the role `system`, the name of a tool in the field
+ * `tool_choice`, or this one schema in the field `response_format`.
  */
 const REFUSABLE = [
   "stream_options",
@@ -35,6 +35,7 @@ const REFUSABLE = [
   "thinking_budget_tokens",
   "thinking_token_budget",
   "tools",
+  "named_tool",
   "system",
   "schema",
 ] as const;
@@ -78,7 +79,8 @@ export function bodyOf(
   const isWithoutThinking = request.reasoning === "off";
   const budget = quirks.takesReasoningBudget ? request.reasoningBudget : undefined;
   const parameters = forcedParameters(request, refused, quirks);
-  const offered = asText.tools ? {} : offeredTools(request, quirks);
+  const wanted = refused.has("named_tool") ? withOneTool(request) : request;
+  const offered = asText.tools ? {} : offeredTools(wanted, quirks);
   const fields = {
     model: request.model.id,
     messages: (refused.has("system") ? withoutSystem(messages) : messages).map(wireMessage),
@@ -138,6 +140,15 @@ function offeredTools(
   if (tools === undefined || !isForced || schemaForm !== "call") return { tools, toolChoice };
   const forced = forcedTools(tools);
   return forced === null ? { tools } : { tools: forced, toolChoice };
+}
+
+/** The request with only the tool that must be called, so that its name need not be sent. */
+function withOneTool(request: ChatRequest): ChatRequest {
+  const { toolChoice, tools } = request;
+  if (typeof toolChoice !== "object") return request;
+  const { name } = toolChoice.function;
+  const named = tools?.filter((tool) => tool.function.name === name);
+  return { ...request, tools: named, toolChoice: "required" };
 }
 
 /** The schema as the parameters of the tool that must be called; `null` where it is not sent so. */
@@ -227,6 +238,9 @@ export function refusalsIn(
     return [isForced ? "tools" : "response_format"];
   }
   if ("tools" in sent && NO_TOOLS.test(text)) return ["tools"];
+  // LM Studio takes only words.
+  if (typeof sent["tool_choice"] === "object" && /\btool_choice\b/.test(text))
+    return ["named_tool"];
   // The values of switches are the only ones that this client sends. A budget is the caller's.
   const isWrongValue = WRONG_VALUE.test(text);
   const ofThinking = (isWrongValue ? SWITCHES : [...SWITCHES, ...BUDGETS]).filter(
