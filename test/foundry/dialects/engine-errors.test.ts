@@ -370,6 +370,11 @@ describeRefusals("INSUFFICIENT_MEMORY", [
     says: "model requires more system memory (9.6 GiB) than is available (5.4 GiB)",
   },
   {
+    engine: "Ollama 0.30",
+    status: 500,
+    says: "llama-server reported out-of-memory during startup: cudaMalloc",
+  },
+  {
     engine: "Ollama on a GPU",
     status: 500,
     says: "llama runner process has terminated: CUDA error: out of memory",
@@ -499,7 +504,7 @@ describeRefusals("MODEL_CANNOT_CHAT", [
   { engine: "another", status: 400, says: "m is an embedding model" },
 ]);
 
-/** docker/model-runner#479, mostlygeek/llama-swap#92; ollama/ollama#14636, #9209; server-models.cpp of llama.cpp. */
+/** docker/model-runner#479, mostlygeek/llama-swap#92; ollama/ollama#14636, #9209, #14491; server-models.cpp of llama.cpp. */
 describeRefusals("LOAD_FAILED", [
   {
     engine: "Ollama",
@@ -510,6 +515,16 @@ describeRefusals("LOAD_FAILED", [
     engine: "Ollama, after five minutes",
     status: 500,
     says: "timed out waiting for llama runner to start - progress 0.00 - ",
+  },
+  {
+    engine: "Ollama 0.30, after five minutes",
+    status: 500,
+    says: "timed out waiting for llama-server to start - ",
+  },
+  {
+    engine: "Ollama 0.17",
+    status: 500,
+    says: "model failed to load, this may be due to resource limitations or an internal error, check ollama server logs for details",
   },
   {
     engine: "the router of llama.cpp",
@@ -567,7 +582,7 @@ describeRefusals("UNAUTHORIZED", [
   },
 ]);
 
-/** ollama/ollama#9782, lmstudio-ai/lmstudio-bug-tracker#1620. */
+/** ollama/ollama#9782, #16645; continuedev/continue#10984; lmstudio-ai/lmstudio-bug-tracker#1620. */
 describeRefusals("INFERENCE_FAILED", [
   {
     engine: "Ollama",
@@ -575,6 +590,16 @@ describeRefusals("INFERENCE_FAILED", [
     says: "llama runner process has terminated: exit status 0xc0000409",
   },
   { engine: "an older Ollama", status: 500, says: "llama runner process no longer running: 2" },
+  {
+    engine: "Ollama 0.30",
+    status: 500,
+    says: "llama-server process has terminated: exit status 0xe06d7363: NTSTATUS 0xe06d7363",
+  },
+  {
+    engine: "Ollama, in the middle of a request",
+    status: 500,
+    says: "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, check ollama server logs for details",
+  },
   {
     engine: "LM Studio",
     status: 400,
