@@ -582,6 +582,23 @@ describeRefusals("UNAUTHORIZED", [
   },
 ]);
 
+describe("a wrong key, where the list of models needs none", () => {
+  it("is what the health check advises to correct", async () => {
+    const { url } = await chatEngine(() => json({ error: "Invalid API Key" }, 401));
+    const client = clientOf(url);
+    await expect(client.complete({ prompt: "Hi", model: "m" })).rejects.toThrow();
+    expect(await client.healthCheck()).toMatchObject({
+      status: "degraded",
+      problems: [
+        {
+          what: expect.stringContaining("UNAUTHORIZED"),
+          fix: "Check the option `apiKey` and the option `headers`.",
+        },
+      ],
+    });
+  });
+});
+
 /** ollama/ollama#9782, #16645; continuedev/continue#10984; lmstudio-ai/lmstudio-bug-tracker#1620. */
 describeRefusals("INFERENCE_FAILED", [
   {
