@@ -1,6 +1,6 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
-import { ANSWER_TOOL } from "../tools/index.js";
+import { ANSWER_TOOL, parametersOf, type ToolDefinition } from "../tools/index.js";
 import {
   messagesFor,
   type ToolQuirks,
@@ -97,7 +97,7 @@ export function bodyOf(
       schemaForm && schemaForm !== "call" && request.schema && !request.tools
         ? formatOf(request.schema, schemaForm)
         : undefined,
-    tools: parameters ? [answerTool(parameters)] : offered.tools,
+    tools: parameters ? [answerTool(parameters)] : offered.tools?.map(wireTool),
     tool_choice: parameters ? "required" : offered.toolChoice,
     thinking_budget_tokens: budget,
     thinking_token_budget: budget,
@@ -141,6 +141,12 @@ function offeredTools(
   const forced = forcedTools(tools);
   return forced === null ? { tools } : { tools: forced, toolChoice };
 }
+
+/** With `properties`, also of no parameters: LM Studio requires them, and templates of models read them. */
+const wireTool = (tool: ToolDefinition): ToolDefinition => ({
+  ...tool,
+  function: { ...tool.function, parameters: parametersOf(tool) },
+});
 
 /** The request with only the tool that must be called, so that its name need not be sent. */
 function withOneTool(request: ChatRequest): ChatRequest {
