@@ -112,7 +112,7 @@ export const RULES: readonly Rule[] = [
   {
     // LocalAI, Docker Model Runner, llama-swap, Ollama and the router of llama.cpp, whose backends load the model.
     pattern:
-      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|model (?:\S+ )?failed to load|unable to load (?:the )?(?:model|runner)|unable to start process|waiting for llama(?: runner|-server) to start/i,
+      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|model (?:\S+ )?failed to load|unable to load (?:the )?(?:model|runner)|unable to start process|\bdo load request\b|waiting for llama(?: runner|-server) to start/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action: "See the service's log, or choose another model.",

@@ -504,7 +504,7 @@ describeRefusals("MODEL_CANNOT_CHAT", [
   { engine: "another", status: 400, says: "m is an embedding model" },
 ]);
 
-/** docker/model-runner#479, mostlygeek/llama-swap#92; ollama/ollama#14636, #9209, #14491; server-models.cpp of llama.cpp. */
+/** docker/model-runner#479, mostlygeek/llama-swap#92; ollama/ollama#14636, #9209, #14491; thushan/olla#79; server-models.cpp of llama.cpp. */
 describeRefusals("LOAD_FAILED", [
   {
     engine: "Ollama",
@@ -525,6 +525,11 @@ describeRefusals("LOAD_FAILED", [
     engine: "Ollama 0.17",
     status: 500,
     says: "model failed to load, this may be due to resource limitations or an internal error, check ollama server logs for details",
+  },
+  {
+    engine: "Ollama 0.12",
+    status: 500,
+    says: 'do load request: Post "http://127.0.0.1:57125/load": EOF',
   },
   {
     engine: "the router of llama.cpp",
