@@ -232,6 +232,10 @@ function fromText(wanted: unknown, text: string): unknown {
     const object = bracketed(text, "{");
     return isMembers(object) ? object : text;
   }
+  // An object or one of some words, listed as a string.
+  if (wanted instanceof z.ZodUnion && !wanted.safeParse(text).success) {
+    return bracketed(text, "{") ?? text;
+  }
   return text;
 }
 

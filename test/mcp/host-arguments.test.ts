@@ -254,6 +254,8 @@ describe("the id of a completion", () => {
   });
 });
 
+const ONE_TOOL = { type: "function", function: { name: "f" } };
+
 describe("a value sent as a JSON string", () => {
   it.each<[string, object, object]>([
     ["complete", { max_tokens: "100" }, { max_tokens: 100 }],
@@ -263,6 +265,8 @@ describe("a value sent as a JSON string", () => {
     ["complete", { join: "True" }, { join: true }],
     ["complete", { stop: '["a","b"]' }, { stop: ["a", "b"] }],
     ["complete", { stop: "\n" }, { stop: ["\n"] }],
+    ["complete", { tool_choice: "required" }, { tool_choice: "required" }],
+    ["complete", { tool_choice: JSON.stringify(ONE_TOOL) }, { tool_choice: ONE_TOOL }],
     ["complete", { stop: "[" }, { stop: ["["] }],
     ["get_completion", { completion_ids: '["c-1","c-2"]' }, { completion_ids: ["c-1", "c-2"] }],
     ["get_completion", { completion_ids: "c-1", from: "5" }, { completion_ids: ["c-1"], from: 5 }],

@@ -175,8 +175,8 @@ async function beginUse(model: KnownModel, { service, signal }: ChatContext): Pr
   throw cancelledError();
 }
 
-/** Where the service did not count the prompt: how often fewer tokens are tried. */
-const MOST_GUESSES = 2;
+/** How often fewer tokens are tried. A service may count the prompt only when the answer alone fits. */
+const MOST_TRIES = 2;
 
 interface Shortening {
   /** The longest answer to request. */
@@ -202,9 +202,9 @@ function shortening(
   const input = overflow.isLeast ? null : believed(overflow.input);
   const limited = (tokens: number, why: string): Shortening | null => {
     const warning = `The answer was limited to ${tokens} tokens, which is ${why}.`;
-    return tokens < 1 ? null : { maxTokens: tokens, warning };
+    return tokens < 1 || tokens >= maxTokens ? null : { maxTokens: tokens, warning };
   };
-  if (tries >= (input !== null || most !== null ? 1 : MOST_GUESSES)) return null;
+  if (tries >= MOST_TRIES) return null;
   if (most !== null) return limited(most, `the most of ${model}`);
   if (limit === null) return null;
   const context = `the context of ${model} (${limit} tokens)`;

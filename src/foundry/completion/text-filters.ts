@@ -102,6 +102,7 @@ const MARKS = [
   "<｜end▁of▁sentence｜>",
   "<|END_OF_TURN_TOKEN|>",
   "<|END_RESPONSE|>",
+  "<|end_of_solution|>",
   "<|user|>",
   "<|observation|>",
   // The next turn, which a model begins after its end-of-turn token.
@@ -196,6 +197,7 @@ const LEADS = [
   "<|start_header_id|>assistant<|end_header_id|>",
   "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
   "<|START_RESPONSE|>",
+  "<|begin_of_solution|>",
   "<s> ",
 ] as const;
 

@@ -27,6 +27,7 @@ const TAGS: readonly Tags[] = [
   { open: "[THINK]", close: "[/THINK]" },
   { open: "◁think▷", close: "◁/think▷" },
   { open: "<|START_THINKING|>", close: "<|END_THINKING|>" },
+  { open: "<|begin_of_thought|>", close: "<|end_of_thought|>" },
   GEMMA_THINK,
 ];
 const OPENINGS: ReadonlyMap<string, Tags> = new Map([

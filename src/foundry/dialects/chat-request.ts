@@ -1,6 +1,6 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { FoundryError } from "../../lib/index.js";
-import { ANSWER_TOOL } from "../tools/index.js";
+import { ANSWER_TOOL, parametersOf, type ToolDefinition } from "../tools/index.js";
 import {
   messagesFor,
   type ToolQuirks,
@@ -17,8 +17,8 @@ import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-
  */
 
 /**
- * What an engine may refuse of a request: an optional field, the role `system`, or this one schema in the
- * field `response_format`.
+ * What an engine may refuse of a request: an optional field, the role `system`, the name of a tool in the field
+ * `tool_choice`, or this one schema in the field `response_format`.
  */
 const REFUSABLE = [
   "stream_options",
@@ -35,6 +35,7 @@ const REFUSABLE = [
   "thinking_budget_tokens",
   "thinking_token_budget",
   "tools",
+  "named_tool",
   "system",
   "schema",
 ] as const;
@@ -78,7 +79,8 @@ export function bodyOf(
   const isWithoutThinking = request.reasoning === "off";
   const budget = quirks.takesReasoningBudget ? request.reasoningBudget : undefined;
   const parameters = forcedParameters(request, refused, quirks);
-  const offered = asText.tools ? {} : offeredTools(request, quirks);
+  const wanted = refused.has("named_tool") ? withOneTool(request) : request;
+  const offered = asText.tools ? {} : offeredTools(wanted, quirks);
   const fields = {
     model: request.model.id,
     messages: (refused.has("system") ? withoutSystem(messages) : messages).map(wireMessage),
@@ -95,7 +97,7 @@ export function bodyOf(
       schemaForm && schemaForm !== "call" && request.schema && !request.tools
         ? formatOf(request.schema, schemaForm)
         : undefined,
-    tools: parameters ? [answerTool(parameters)] : offered.tools,
+    tools: parameters ? [answerTool(parameters)] : offered.tools?.map(wireTool),
     tool_choice: parameters ? "required" : offered.toolChoice,
     thinking_budget_tokens: budget,
     thinking_token_budget: budget,
@@ -140,6 +142,21 @@ function offeredTools(
   return forced === null ? { tools } : { tools: forced, toolChoice };
 }
 
+/** With `properties`, also of no parameters: LM Studio requires them, and templates of models read them. */
+const wireTool = (tool: ToolDefinition): ToolDefinition => ({
+  ...tool,
+  function: { ...tool.function, parameters: parametersOf(tool) },
+});
+
+/** The request with only the tool that must be called, so that its name need not be sent. */
+function withOneTool(request: ChatRequest): ChatRequest {
+  const { toolChoice, tools } = request;
+  if (typeof toolChoice !== "object") return request;
+  const { name } = toolChoice.function;
+  const named = tools?.filter((tool) => tool.function.name === name);
+  return { ...request, tools: named, toolChoice: "required" };
+}
+
 /** The schema as the parameters of the tool that must be called; `null` where it is not sent so. */
 const forcedParameters = (
   { schema, tools }: ChatRequest,
@@ -182,9 +199,9 @@ const NO_STREAM =
 const SYSTEM =
   /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled|unknown variant ['"`]system|system message must be at the (?:beginning|start)/i;
 
-/** The engine holds no answer to a schema, or not to this one. */
+/** The engine holds no answer to a schema, or not to this one. Ollama says the last of a grammar that it cannot read. */
 const CONSTRAINT =
-  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b/i;
+  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b|vocabulary required for format/i;
 
 /** The engine, or the template of the model, takes no tools. */
 const NO_TOOLS =
@@ -227,6 +244,9 @@ export function refusalsIn(
     return [isForced ? "tools" : "response_format"];
   }
   if ("tools" in sent && NO_TOOLS.test(text)) return ["tools"];
+  // LM Studio takes only words.
+  if (typeof sent["tool_choice"] === "object" && /\btool_choice\b/.test(text))
+    return ["named_tool"];
   // The values of switches are the only ones that this client sends. A budget is the caller's.
   const isWrongValue = WRONG_VALUE.test(text);
   const ofThinking = (isWrongValue ? SWITCHES : [...SWITCHES, ...BUDGETS]).filter(

@@ -1,4 +1,4 @@
-import type { HttpAnswer, HttpTransport } from "../../http/index.js";
+import { type HttpAnswer, type HttpTransport, isBusy } from "../../http/index.js";
 import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
 import { idListSchema, jsonOf, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
@@ -8,6 +8,8 @@ import { notFoundry } from "./endpoint-errors.js";
 import { loadingError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
 import { openaiDialect } from "./openai.js";
+
+const LIST = "/v1/models";
 
 interface Detected {
   readonly dialect: Dialect;
@@ -22,9 +24,18 @@ interface Detected {
  * @throws FoundryError `NOT_FOUNDRY` when the server that answers is none of them.
  */
 export async function detectDialect(transport: HttpTransport, call: Call): Promise<Detected> {
+  let listed: HttpAnswer | null = null;
   const ask = async (path: string): Promise<HttpAnswer> => {
     const maxBodyBytes = path.endsWith("/status") ? MAX_STATUS_BYTES : MAX_LIST_BYTES;
-    const question = { method: "GET", path, ...call, maxBodyBytes, anyStatus: true } as const;
+    const once = listed === null ? {} : { retry: false };
+    const question = {
+      method: "GET",
+      path,
+      ...call,
+      ...once,
+      maxBodyBytes,
+      anyStatus: true,
+    } as const;
     try {
       const answer = await transport.request(question);
       const loading = loadingError(answer);
@@ -49,6 +60,9 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     return { dialect: core1Dialect(transport), status };
   }
 
+  // A gateway may answer so at all paths but those of the engine: repeated, that would open the circuit.
+  if (isBusy(answer.status)) listed = await ask(LIST);
+
   const oldAnswer = await ask("/openai/status");
   const old = serviceStatusSchema.safeParse(jsonOf(oldAnswer));
   if (oldAnswer.status === 200 && old.success) {
@@ -63,7 +77,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     return { dialect: core1Dialect(transport), status: null };
   }
 
-  const models = await ask("/v1/models");
+  const models: HttpAnswer = listed ?? (await ask(LIST));
   if (models.status === 200 && modelListSchema.safeParse(jsonOf(models)).success) {
     const dialect = openaiDialect(transport, { hasList: true });
     return { dialect, status: { pid: null, modelCachePath: null } };

@@ -45,7 +45,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /more system memory|out[ _]?of[ _]?(?:(?:device|host)[ _]?)?memory|\bOOM\b|bad[_ ]alloc|(?:failed to|unable to|could not) allocate|paging file is too small|out of GPU resources|CL_OUT_OF_RESOURCES|maximum allowed buffer size|requires more memory|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
+      /more system memory|out[ _-]?of[ _-]?(?:(?:device|host)[ _]?)?memory|\bOOM\b|bad[_ ]alloc|(?:failed to|unable to|could not) allocate|paging file is too small|out of GPU resources|CL_OUT_OF_RESOURCES|maximum allowed buffer size|requires more memory|cudaMalloc failed|CUBLAS_STATUS_ALLOC_FAILED|(?:insufficient|not enough)(?: \w+){0,2} (?:memory|v?ram|resources)/i,
     code: "INSUFFICIENT_MEMORY",
     message: (model, said) => `${model} needs more memory than is free.${said}`,
     action:
@@ -60,9 +60,9 @@ export const RULES: readonly Rule[] = [
     action: "Choose a model that can chat from `listModels`.",
   },
   {
-    // llama.cpp without its projector, vLLM, Ollama, LM Studio.
+    // llama.cpp without its projector, vLLM, Ollama, LM Studio, mlx-lm, engines in Rust.
     pattern:
-      /image input is not supported|not a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image/i,
+      /image input is not supported|vision (?:add-on|model) is not loaded|only 'text' content type|unknown variant ['"`]image_url|not a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image/i,
     except: "load",
     code: "MODEL_CANNOT_SEE",
     message: (model, said) => `${model} takes no images.${said}`,
@@ -80,7 +80,7 @@ export const RULES: readonly Rule[] = [
   {
     // Ollama, LM Studio and vLLM run a model in a process of its own.
     pattern:
-      /runner process (?:has terminated|no longer running)|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
+      /(?:runner|llama-server) process (?:has terminated|no longer running)|runner has unexpectedly stopped|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
     except: "load",
     code: "INFERENCE_FAILED",
     message: (model, said) => `The process of ${model} ended on this request.${said}`,
@@ -110,9 +110,9 @@ export const RULES: readonly Rule[] = [
       "See the service's log; another variant, a fresh download or a newer version of the service may help.",
   },
   {
-    // LocalAI, Docker Model Runner and llama-swap, whose backends load the model.
+    // LocalAI, Docker Model Runner, llama-swap, Ollama and the router of llama.cpp, whose backends load the model.
     pattern:
-      /could not load (?:the )?model|failed to load (?:the )?model|unable to load runner|unable to start process/i,
+      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|model (?:\S+ )?failed to load|unable to load (?:the )?(?:model|runner)|unable to start process|\bdo load request\b|waiting for llama(?: runner|-server) to start/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action: "See the service's log, or choose another model.",

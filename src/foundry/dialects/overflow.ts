@@ -24,6 +24,8 @@ const FIGURES: readonly RegExp[] = [
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,60}request has (?<input>\d{1,12}) input tokens(?: \((?<output>\d{1,12}) >)?/is,
   // vLLM from 0.12 on; a negative count means that nothing was counted.
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,60}requested (?<output>\d{1,12}) output tokens.{0,60}prompt contains (?<least>at least )?(?<input>-?\d{1,12}) input tokens/is,
+  // Without the prompt, where the answer alone is too long.
+  /tokens=(?<output>\d{1,12}) ?cannot be greater than (?:max_\w{1,20}=){1,2}(?<limit>\d{1,12})/i,
   /passed (?<input>\d{1,12}) input tokens and requested (?<output>\d{1,12}) output tokens.{0,100}context length is only (?<limit>\d{1,12})/is,
   /decoder prompt \(length (?<input>\d{1,12})\) is longer than the maximum model length of (?<limit>\d{1,12})/i,
   // SGLang.
@@ -66,7 +68,7 @@ const FIGURES: readonly RegExp[] = [
 
 /** The same error without figures. */
 const MESSAGE =
-  /cos_cache dimension 0 shall not be less|input_ids size[^.]{0,200}exceeds max length|maximum context length|context[ _](?:length|size|window)[^.]{0,200}(?:exceed|maximum|too (?:long|small)|not enough)|exceed(?:s|ed|_|ing)?[^.]{0,200}context[ _](?:length|size|window)|context overflow|prompt is too long|prompt exceeds max(?:imum)? length|input is too long|too large to process|input length (?:exceeds|limit)|(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len|(?:greater|longer) than the (?:model's )?context length|longer than the (?:model's context|maximum model) length|max(?:imum)?(?: allowed)? prompt length|context shift is disabled|context_length_exceeded|ContextWindowExceeded|exceed_context_size/i;
+  /cos_cache dimension 0 shall not be less|input_ids size[^.]{0,200}exceeds max length|maximum context length|context[ _](?:length|size|window)[^.]{0,200}(?:exceed|maximum|too (?:long|small)|not enough)|exceed(?:s|ed|_|ing)?[^.]{0,200}context[ _](?:length|size|window)|context overflow|prompt is too (?:long|big)|prompt exceeds max(?:imum)? length|input is too long|too large to process|input length (?:exceeds|limit)|(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len|(?:greater|longer) than the (?:model's )?context length|longer than the (?:model's context|maximum model) length|max(?:imum)?(?: allowed)? prompt length|context shift is disabled|context_length_exceeded|ContextWindowExceeded|exceed_context_size/i;
 
 /** The figures of an overflow in a message of a service; `undefined` where it is no overflow. */
 export function overflowIn(message: string): Overflow | undefined {

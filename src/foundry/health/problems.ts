@@ -82,7 +82,11 @@ export function failingProblem({ model, count, code, agoMs }: Failing): HealthPr
   const which = count === 1 ? `The latest completion${of}` : `The latest ${count} completions${of}`;
   return {
     what: `${which} failed, ${formatDuration(agoMs)} ago: ${code} (${ERROR_CODES[code]}).`,
-    fix: "Ask once more. If that fails, too, use another model or restart the service.",
+    // llama.cpp needs a key for completions, and none for its list of models.
+    fix:
+      code === "UNAUTHORIZED"
+        ? "Check the option `apiKey` and the option `headers`."
+        : "Ask once more. If that fails, too, use another model or restart the service.",
   };
 }
 

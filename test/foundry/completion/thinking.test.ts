@@ -279,6 +279,13 @@ const CASES: readonly Case[] = [
     text: "Hello",
   },
   {
+    what: "thinking and an answer in the marks of OpenThinker",
+    whole:
+      "<|begin_of_thought|>\n\nHm.\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\nHello\n\n<|end_of_solution|>",
+    reasoning: "\n\nHm.\n\n",
+    text: "Hello\n\n",
+  },
+  {
     what: "an answer with such tokens whose thinking the template began",
     whole: "Hm.<|END_THINKING|><|START_RESPONSE|>Hello<|END_RESPONSE|>",
     was: "Hm.",

@@ -204,13 +204,14 @@ describe.each(services)("a forced tool call on %s", (name, options) => {
     },
   );
 
+  // lmstudio-ai/lmstudio-bug-tracker#2203.
   it.runIf(name !== "S").each([{}, { type: "object" }, { properties: {} }])(
     "is requested with an object schema where the parameters are %j",
     async (given) => {
       const { parameters, tool_choice, warnings } = await sent(given, "required");
 
       expect(tool_choice).toBe("required");
-      expect(parameters).toEqual(isCall ? { type: "object", properties: {} } : given);
+      expect(parameters).toEqual({ type: "object", properties: {} });
       expect(warnings).toBe("");
     },
   );
@@ -281,6 +282,30 @@ describe("tool calls of an engine", () => {
     });
 
     expect(toolCalls).toEqual([{ id: "call_7", ...CALL }]);
+  });
+
+  it("are forced by name where the engine takes no name, as LM Studio", async () => {
+    // lmstudio-ai/lmstudio-bug-tracker#670.
+    const error =
+      "Invalid tool_choice type: 'object'. Supported string values: none, auto, required";
+    const { url, chats } = await chatEngine((body) =>
+      typeof body["tool_choice"] === "object"
+        ? json({ error }, 400)
+        : events(
+            delta(called(0, { function: { name: "get_weather", arguments: '{"city":"Oslo"}' } })),
+            delta({}, "tool_calls"),
+          ),
+    );
+    const client = clientOf(url);
+    const toolChoice = { type: "function", function: { name: "get_weather" } } as const;
+    const tools = [{ function: { name: "other" } }, WEATHER];
+    const ask = () => client.complete({ prompt: "Hi", model: "m", tools, toolChoice });
+
+    const answers = [await ask(), await ask()];
+
+    for (const answer of answers) expect(answer).toMatchObject({ toolCalls: [CALL], warnings: [] });
+    expect(chats.map((body) => body["tool_choice"])).toEqual([toolChoice, "required", "required"]);
+    expect(chats.slice(1).map(({ tools: sent }) => sent)).toEqual([[WEATHER], [WEATHER]]);
   });
 
   it.each(["reasoning_content", "content"])(

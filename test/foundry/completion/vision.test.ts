@@ -65,6 +65,10 @@ describe("images on an OpenAI-compatible engine", () => {
     "At most 0 image(s) may be provided in one prompt.",
     "Model does not support images. Please use a model that does.",
     "this model is missing data required for image input",
+    "Error in iterating prediction stream: ValueError: Vision add-on is not loaded, but images were provided for processing",
+    "Vision model is not loaded. Cannot process images.",
+    "Only 'text' content type is supported.",
+    "Failed to deserialize the JSON body into the target type: messages[1]: unknown variant `image_url`, expected `text` at line 1 column 746109",
   ])("are MODEL_CANNOT_SEE where the engine says: %s", async (message) => {
     const engine = await chatEngine(() => json({ error: { message } }, 400));
     await expect(

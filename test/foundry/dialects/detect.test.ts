@@ -102,6 +102,22 @@ describe("detectDialect", () => {
     expect(dialect).toMatchObject({ name: "openai", version: null });
   });
 
+  it.each([502, 503, 504])(
+    "detects an engine behind a gateway that answers %i at all other paths",
+    async (status) => {
+      const { url } = await httpService((request, response) => {
+        response.writeHead(request.url === "/v1/models" ? 200 : status);
+        response.end(request.url === "/v1/models" ? '{"data":[{"id":"m"}]}' : "No server");
+      });
+      const retry = { retries: 3, initialPauseMs: 1, maxPauseMs: 1 };
+      const transport = new HttpTransport({ baseUrl: url, retry });
+      onTestFinished(() => transport.close());
+      const { dialect } = await detectDialect(transport, { limits: { wholeMs: 30_000 } });
+      expect(dialect).toMatchObject({ name: "openai" });
+      expect(transport.circuit.state).toBe("closed");
+    },
+  );
+
   it.each([
     [
       "a web page",

@@ -61,7 +61,7 @@ function describeRefusals(code: ErrorCode, refusals: readonly Refusal[]): void {
 /**
  * From vllm-project/vllm#20409, #42474, #33418; QwenLM/Qwen3#1321; sgl-project/sglang#4048;
  * RooCodeInc/Roo-Code#3963; huggingface/chat-ui#340; ggml-org/llama.cpp#15780, #16104;
- * abetlen/llama-cpp-python#416; lmstudio-ai/lmstudio-bug-tracker#237, #1251, #2256;
+ * abetlen/llama-cpp-python#416; ikawrakow/ik_llama.cpp#1619; vllm-project/vllm#40324; lmstudio-ai/lmstudio-bug-tracker#237, #1251, #2256;
  * anomalyco/opencode#2259; lemonade-sdk/lemonade#6; agent0ai/agent-zero#1102.
  */
 const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
@@ -89,6 +89,24 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     status: 400,
     says: "This model's maximum context length is 4096 tokens. However, you requested 5000 output tokens and your prompt contains at least 3073 input tokens, for a total of at least 8073 tokens. Please reduce the length of the input prompt or the number of requested output tokens. (parameter=input_tokens, value=3073)",
     limit: 4096,
+  },
+  {
+    engine: "vLLM 0.12, the answer alone",
+    status: 400,
+    says: "max_tokens=5000cannot be greater than max_model_len=max_total_tokens=4096. Please request fewer output tokens. (parameter=max_tokens, value=5000)",
+    limit: 4096,
+  },
+  {
+    engine: "vLLM of 2026, the answer alone",
+    status: 400,
+    says: "max_tokens=5000 cannot be greater than max_model_len=4096. Please request fewer output tokens. (parameter=max_tokens, value=5000)",
+    limit: 4096,
+  },
+  {
+    engine: "ik_llama.cpp",
+    status: 500,
+    says: "Input prompt is too big compared to KV size. Please try increasing KV size.",
+    limit: null,
   },
   {
     engine: "vLLM, the prompt alone",
@@ -352,6 +370,11 @@ describeRefusals("INSUFFICIENT_MEMORY", [
     says: "model requires more system memory (9.6 GiB) than is available (5.4 GiB)",
   },
   {
+    engine: "Ollama 0.30",
+    status: 500,
+    says: "llama-server reported out-of-memory during startup: cudaMalloc",
+  },
+  {
     engine: "Ollama on a GPU",
     status: 500,
     says: "llama runner process has terminated: CUDA error: out of memory",
@@ -481,8 +504,38 @@ describeRefusals("MODEL_CANNOT_CHAT", [
   { engine: "another", status: 400, says: "m is an embedding model" },
 ]);
 
-/** docker/model-runner#479, mostlygeek/llama-swap#92. */
+/** docker/model-runner#479, mostlygeek/llama-swap#92; ollama/ollama#14636, #9209, #14491; thushan/olla#79; server-models.cpp of llama.cpp. */
 describeRefusals("LOAD_FAILED", [
+  {
+    engine: "Ollama",
+    status: 500,
+    says: "unable to load model: /usr/share/ollama/.ollama/models/blobs/sha256-ed12a4674d727a74ac4816c906094ea9d3119fbea46ca93288c3ce4ffbe38c55",
+  },
+  {
+    engine: "Ollama, after five minutes",
+    status: 500,
+    says: "timed out waiting for llama runner to start - progress 0.00 - ",
+  },
+  {
+    engine: "Ollama 0.30, after five minutes",
+    status: 500,
+    says: "timed out waiting for llama-server to start - ",
+  },
+  {
+    engine: "Ollama 0.17",
+    status: 500,
+    says: "model failed to load, this may be due to resource limitations or an internal error, check ollama server logs for details",
+  },
+  {
+    engine: "Ollama 0.12",
+    status: 500,
+    says: 'do load request: Post "http://127.0.0.1:57125/load": EOF',
+  },
+  {
+    engine: "the router of llama.cpp",
+    status: 500,
+    says: "model name=ggml-org/gemma-3-4b-it-GGUF:Q4_K_M failed to load",
+  },
   {
     engine: "Docker Model Runner",
     status: 500,
@@ -534,7 +587,24 @@ describeRefusals("UNAUTHORIZED", [
   },
 ]);
 
-/** ollama/ollama#9782, lmstudio-ai/lmstudio-bug-tracker#1620. */
+describe("a wrong key, where the list of models needs none", () => {
+  it("is what the health check advises to correct", async () => {
+    const { url } = await chatEngine(() => json({ error: "Invalid API Key" }, 401));
+    const client = clientOf(url);
+    await expect(client.complete({ prompt: "Hi", model: "m" })).rejects.toThrow();
+    expect(await client.healthCheck()).toMatchObject({
+      status: "degraded",
+      problems: [
+        {
+          what: expect.stringContaining("UNAUTHORIZED"),
+          fix: "Check the option `apiKey` and the option `headers`.",
+        },
+      ],
+    });
+  });
+});
+
+/** ollama/ollama#9782, #16645; continuedev/continue#10984; lmstudio-ai/lmstudio-bug-tracker#1620. */
 describeRefusals("INFERENCE_FAILED", [
   {
     engine: "Ollama",
@@ -542,6 +612,16 @@ describeRefusals("INFERENCE_FAILED", [
     says: "llama runner process has terminated: exit status 0xc0000409",
   },
   { engine: "an older Ollama", status: 500, says: "llama runner process no longer running: 2" },
+  {
+    engine: "Ollama 0.30",
+    status: 500,
+    says: "llama-server process has terminated: exit status 0xe06d7363: NTSTATUS 0xe06d7363",
+  },
+  {
+    engine: "Ollama, in the middle of a request",
+    status: 500,
+    says: "model runner has unexpectedly stopped, this may be due to resource limitations or an internal error, check ollama server logs for details",
+  },
   {
     engine: "LM Studio",
     status: 400,

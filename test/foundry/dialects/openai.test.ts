@@ -1,11 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
+import { chatEngine, hello, json } from "./chat-engine.js";
 import { httpService } from "./http-service.js";
 
 const engine = {
   dialect: "openai",
   models: [{ id: "llama3.1:8", script: { text: "Hello there." }, contextLength: 4096 }],
 } as const;
+
+const refused = (message: string) =>
+  json({ error: { message, type: "BadRequestError", code: 400 } }, 400);
 
 describe("on an OpenAI-compatible engine", () => {
   it("a completion needs no load, and sends no request about loading", async () => {
@@ -88,6 +92,32 @@ describe("on an OpenAI-compatible engine", () => {
     expect(completion).toMatchObject({
       status: "completed",
       warnings: [expect.stringContaining("limited to")],
+    });
+  });
+
+  it("the default length is shortened twice where vLLM counts the prompt only in its second refusal", async () => {
+    const { url, chats } = await chatEngine((body) => {
+      const asked = Number(body["max_tokens"]);
+      if (asked > 4096) {
+        return refused(
+          `max_tokens=${asked} cannot be greater than max_model_len=4096. Please request fewer output tokens.`,
+        );
+      }
+      if (asked + 3000 > 4096) {
+        return refused(
+          `This model's maximum context length is 4096 tokens. However, you requested ${asked} output tokens and your prompt contains 3000 input tokens, for a total of ${asked + 3000} tokens.`,
+        );
+      }
+      return hello(body);
+    });
+    const completion = await clientOf(url, { maxTokens: 8192 }).complete({
+      prompt: "Hi",
+      model: "m",
+    });
+    expect(chats.map((body) => body["max_tokens"])).toEqual([8192, 2048, 1096]);
+    expect(completion).toMatchObject({
+      text: "Hello",
+      warnings: [expect.stringContaining("limited to 1096 tokens")],
     });
   });
 

@@ -103,6 +103,8 @@ const OF_SCHEMA = [
     'invalid format: {}; expected "json" or a valid JSON Schema object',
     null,
   ],
+  // ollama/ollama#12422, #10805: of a long maxLength, some patterns, and of some models with any schema.
+  ["Ollama, of its grammar", 500, "failed to load model vocabulary required for format", null],
   ["LM Studio", 400, "Invalid JSON Schema: 'uniqueItems' is an unsupported keyword", "uniqueItems"],
   ["SGLang", 400, "Failed to compile json grammar: unsupported type", null],
   [
