@@ -248,7 +248,7 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     const failed = exec(process.execPath, ["wrong.js"], { cwd: project, env: environment });
     const { stderr } = await failed.catch((error) => error);
 
-    expect(stderr).toContain('There is no option "port".');
+    expect(stderr).toMatch(/^FoundryError: There is no option "port"\./m);
     expect(stderr.length).toBeLessThan(4000);
   });
 
