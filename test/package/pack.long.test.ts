@@ -274,6 +274,36 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     expect(used.filter((path) => /main|serve|handlers|demo|doctor|simulat/.test(path))).toEqual([]);
   });
 
+  test.for(["esm", "cjs"] as const)(
+    "completes in a bundle of another program, %s",
+    async (format) => {
+      const other = await emptyFolder(`bundle-${format}`);
+      const outfile = join(other, format === "esm" ? "bundle.mjs" : "bundle.cjs");
+      await build({
+        stdin: {
+          contents: `import { FoundryClient } from "foundry-local-mcp";
+const client = new FoundryClient({ endpoint: process.argv[2] });
+client.complete({ prompt: "Hello" }).then(async ({ text }) => {
+  await client.close();
+  process.stdout.write(text);
+});`,
+          resolveDir: project,
+        },
+        outfile,
+        bundle: true,
+        platform: "node",
+        format,
+        logLevel: "silent",
+      });
+
+      const { stdout } = await exec(process.execPath, [outfile, simulator.url], {
+        env: environment,
+      });
+
+      expect(stdout).toBe("Hello from a tiny model.");
+    },
+  );
+
   test("can be tested by its users on the simulator with scripted answers", async () => {
     await writeFile(
       join(project, "simulated.js"),
