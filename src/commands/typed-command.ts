@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { PACKAGE_FOLDER } from "../lib/index.js";
 import { pathsOf } from "../platform/index.js";
 import { TYPED_COMMANDS } from "./command-line.js";
@@ -22,7 +23,12 @@ export function typedCommand({ packageFolder, cwd, platform }: StartedFrom): str
   const { join, relative } = pathsOf(platform);
   const npx = npxArguments(packageFolder, platform);
   if (npx !== null) return ["npx", "--yes", ...npx.map(quoted)].join(" ");
-  if (packageFolder.split(/[\\/]/).includes("node_modules")) return NAME;
+  if (packageFolder.split(/[\\/]/).includes("node_modules")) {
+    // Only npx finds what is installed in the project that this is started in.
+    const project = join(packageFolder, "..", "..");
+    const isInProject = existsSync(join(project, "package.json"));
+    return isInProject && !relative(project, cwd).startsWith("..") ? `npx ${NAME}` : NAME;
+  }
   const file = join(packageFolder, "dist", "main.js");
   // Windows takes both kinds of slashes, and the pages of the documentation have this one.
   const near = relative(cwd, file).replaceAll("\\", "/");
