@@ -8,6 +8,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type BuildOptions, build, type Metafile, type Plugin, transform } from "esbuild";
+import { VERSION } from "../src/lib/version.js";
 import { FILE_TOOL_LISTINGS, TOOL_LISTINGS } from "../src/mcp/listings.js";
 import { SKILL } from "../src/mcp/skill.js";
 
@@ -26,7 +27,7 @@ const withServer: Plugin = {
   },
 };
 
-/** Makes the JSON Schemas of the tools and the digest of the skill now, so that the server need not. */
+/** Makes the JSON Schemas of the tools, the digest of the skill and the version now, not when it runs. */
 const withConstants: Plugin = {
   name: "with-constants",
   setup({ onLoad }) {
@@ -38,6 +39,9 @@ const withConstants: Plugin = {
     }));
     onLoad({ filter: /[\\/]src[\\/]mcp[\\/]skill\.ts$/ }, () => ({
       contents: `export const SKILL = ${JSON.stringify(SKILL)};`,
+    }));
+    onLoad({ filter: /[\\/]src[\\/]lib[\\/]version\.ts$/ }, () => ({
+      contents: `export const VERSION = ${JSON.stringify(VERSION)};`,
     }));
   },
 };
@@ -144,7 +148,8 @@ const options = {
   },
   // Dependencies in CommonJS ask for Node's own modules with `require`, which modules do not have.
   banner: {
-    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    // A bundle of another program in CommonJS has no URL; for these modules any place does.
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url ?? process.execPath);',
   },
 } as const satisfies BuildOptions;
 

@@ -50,6 +50,9 @@ const TYPED: ReadonlySet<string> = new Set(TYPED_COMMANDS);
 const helpFor = (named: string): string =>
   named.startsWith("serve") ? "serve --help" : TYPED.has(named) ? named : "--help";
 
+/** Codes of a write to a disk that is full, or to a file at its limit. */
+const NO_SPACE: ReadonlySet<string> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
 /** What is still open after a command has ended gets so long to end by itself. */
 const LAST_WORDS_MS = 1000;
 
@@ -85,15 +88,24 @@ async function run(args: readonly string[]): Promise<number> {
   return command(isNamed ? rest : args);
 }
 
-// The reader of the output may stop early (`… --help | head`). That is not an error.
-process.stdout.on("error", () => {});
 const args = process.argv.slice(2);
-process.exitCode = await run(args);
+const isForReader = TYPED.has(args[0] ?? "") && args[0] !== "serve";
+let isIncomplete = false;
+process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+  // The reader of the output may stop early (`… --help | head`). That is not an error.
+  if (!isForReader || isIncomplete || !NO_SPACE.has(code ?? "")) return;
+  isIncomplete = true;
+  process.exitCode = EXIT.failed;
+  process.stderr.write("The output is incomplete: there is no space left for it on its disk.\n");
+});
+// Without its notes a command or a server still does its work.
+process.stderr.on("error", () => {});
+const code = await run(args);
+process.exitCode ??= code;
 setTimeout(endWhenWritten, LAST_WORDS_MS).unref();
 
 /** The reader of a command's output may be slow (`… | less`). A host that does not read is not waited for. */
 function endWhenWritten(): void {
-  const isForReader = TYPED.has(args[0] ?? "") && args[0] !== "serve";
   if (isForReader && process.stdout.writableLength > 0 && !process.stdout.destroyed) {
     setTimeout(endWhenWritten, LAST_WORDS_MS).unref();
   } else {

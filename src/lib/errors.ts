@@ -161,7 +161,7 @@ export class FoundryError extends Error {
     readonly cause?: unknown;
   }): FoundryError {
     const { code = this.code, message = this.message, ...rest } = words;
-    const error = new FoundryError(code, message, { ...this, cause: this, ...rest });
+    const error = remade(code, message, { ...this, cause: this, ...rest });
     error.attempts = this.attempts;
     error.neverSent = this.neverSent;
     error.requestId = this.requestId;
@@ -189,6 +189,10 @@ export class FoundryError extends Error {
     };
   }
 }
+
+/** Outside of the class: the build renames a class that names itself, and stack traces show that name. */
+const remade = (...args: ConstructorParameters<typeof FoundryError>): FoundryError =>
+  new FoundryError(...args);
 
 /** Whether a call was ended from outside: by its caller, or with the client. */
 export const isCancellation = ({ code }: FoundryError): boolean =>

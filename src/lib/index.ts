@@ -8,6 +8,7 @@ export * from "./json.js";
 export * from "./limits.js";
 export { type Calls, MetricsRecorder, type OpenCall } from "./metrics.js";
 export type * from "./metrics-types.js";
+export * from "./package-folder.js";
 export * from "./recent-map.js";
 /** @internal Its types are those of zod, which the package does not show. */
 export * from "./request-settings.js";

@@ -32,7 +32,9 @@ export const thisMachine = (): Machine => ({
  */
 export function homeFolder(ask: () => string = os.homedir): string {
   try {
-    return ask();
+    const home = ask();
+    // With an empty HOME, the files of the user would be those of whatever folder this is started in.
+    return path.isAbsolute(home) ? home : os.userInfo().homedir;
   } catch {
     return path.dirname(process.execPath);
   }

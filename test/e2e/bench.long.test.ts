@@ -186,3 +186,21 @@ test.skipIf(isWindows)(
     expect(simulator.loaded).toEqual([]);
   },
 );
+
+test.skipIf(isWindows)(
+  "bench ends with 130 at Ctrl+C while a model is loaded, and says how to unload it",
+  async () => {
+    const simulator = await service({ loadMs: 600_000 });
+    const bench = new Executable(["bench", "bench", "--endpoint", simulator.url]);
+    onTestFinished(() => bench.destroy());
+    await simulator.waitFor(({ requests }) =>
+      requests.find(({ path }) => path.startsWith("/models/load/")),
+    );
+
+    bench.signal("SIGINT");
+    const { code } = await bench.ended;
+
+    expect({ code, stdout: bench.stdout }).toEqual({ code: 130, stdout: "" });
+    expect(bench.stderr).toMatch(/No service can stop a load.* unload bench/s);
+  },
+);

@@ -1,7 +1,9 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { ownPort } from "../ports.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { type Executable, environmentWith, MAIN } from "./executable.js";
 import { httpServer } from "./http-server.js";
@@ -127,6 +129,23 @@ function limited(command: string, settings: Record<string, string>) {
   return { child, call, answer };
 }
 
+/** A question whose output a shell sends elsewhere. */
+async function askedWith(redirection: string) {
+  const { url } = await simulated();
+  const ask = `exec "$1" "$2" ask Hello --model ${PROMPT_ANSWER} ${redirection}`;
+  const child = spawn("sh", ["-c", ask, "sh", process.execPath, MAIN], {
+    env: environmentWith({ FOUNDRY_ENDPOINT: url }),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "exit"),
+  ]);
+  return { code, stdout, stderr };
+}
+
 // The limits and the device are those of a shell on Linux.
 describe.skipIf(process.platform !== "linux")("a system without", () => {
   test("space for the log still gets answers", async () => {
@@ -141,6 +160,27 @@ describe.skipIf(process.platform !== "linux")("a system without", () => {
 
   test("space for the answers makes the server end, as without a host", async () => {
     const { child } = limited('exec "$1" "$2" >/dev/full', {});
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  test("space for the output of a command makes it fail, and say so", async () => {
+    expect(await askedWith(">/dev/full")).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringContaining("The output is incomplete"),
+    });
+  });
+
+  test("space for the notes of a command still gets its answer", async () => {
+    expect(await askedWith("2>/dev/full")).toMatchObject({ code: 0, stdout: `${ANSWER}\n` });
+  });
+
+  test("space for the log still gets a server over HTTP", async () => {
+    const port = await ownPort();
+    const { child } = limited(`exec "$1" "$2" serve --http ${port} 2>/dev/full`, {});
+    const url = `http://127.0.0.1:${port}/mcp`;
+    await expect.poll(() => isUp(url).catch(() => false)).toBe(true);
+    child.kill("SIGTERM");
     expect(await once(child, "exit")).toEqual([0, null]);
   });
 

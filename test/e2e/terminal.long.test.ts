@@ -11,6 +11,7 @@ import { ANSWER, ENDLESS, MODELS, PROMPT_ANSWER, simulated } from "./simulated.j
 /** Of util-linux: gives a program a real terminal. */
 const SCRIPT = "/usr/bin/script";
 const INTERRUPT = "\u0003";
+const END_OF_INPUT = "\u0004";
 const ENTER = "\r";
 
 /** The executable on a terminal. */
@@ -71,14 +72,19 @@ describe.skipIf(process.platform !== "linux" || !existsSync(SCRIPT))("on a termi
     expect(terminal.lines).toContain('    +   "mcpServers": {');
   });
 
-  test("setup that is interrupted at its question writes nothing", async () => {
+  test.for([
+    ["Ctrl+C", INTERRUPT],
+    ["Ctrl+D", END_OF_INPUT],
+  ] as const)("setup that is ended by %s at its question writes nothing", async ([, key]) => {
     const { file, settings } = await homeWithCursor();
     const terminal = new Terminal(["setup", "--no-check"], settings);
     await terminal.when("Write these?");
 
-    terminal.press(INTERRUPT);
+    terminal.press(key);
 
     expect(await terminal.ended).toBe(130);
+    // The cursor is shown again.
+    expect(terminal.output.lastIndexOf("\u001b[?25h")).toBeGreaterThan(0);
     expect(terminal.output).toContain("Nothing was written.");
     expect(await readFile(file, "utf8")).toBe("{}\n");
     expect(await readdir(join(file, ".."))).toEqual(["mcp.json"]);

@@ -248,7 +248,7 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     const failed = exec(process.execPath, ["wrong.js"], { cwd: project, env: environment });
     const { stderr } = await failed.catch((error) => error);
 
-    expect(stderr).toContain('There is no option "port".');
+    expect(stderr).toMatch(/^FoundryError: There is no option "port"\./m);
     expect(stderr.length).toBeLessThan(4000);
   });
 
@@ -273,6 +273,36 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     expect(text).not.toContain("notifications/initialized");
     expect(used.filter((path) => /main|serve|handlers|demo|doctor|simulat/.test(path))).toEqual([]);
   });
+
+  test.for(["esm", "cjs"] as const)(
+    "completes in a bundle of another program, %s",
+    async (format) => {
+      const other = await emptyFolder(`bundle-${format}`);
+      const outfile = join(other, format === "esm" ? "bundle.mjs" : "bundle.cjs");
+      await build({
+        stdin: {
+          contents: `import { FoundryClient } from "foundry-local-mcp";
+const client = new FoundryClient({ endpoint: process.argv[2] });
+client.complete({ prompt: "Hello" }).then(async ({ text }) => {
+  await client.close();
+  process.stdout.write(text);
+});`,
+          resolveDir: project,
+        },
+        outfile,
+        bundle: true,
+        platform: "node",
+        format,
+        logLevel: "silent",
+      });
+
+      const { stdout } = await exec(process.execPath, [outfile, simulator.url], {
+        env: environment,
+      });
+
+      expect(stdout).toBe("Hello from a tiny model.");
+    },
+  );
 
   test("can be tested by its users on the simulator with scripted answers", async () => {
     await writeFile(

@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
 import { homeFolder } from "../../src/platform/machine.js";
@@ -6,6 +7,10 @@ import { needsFirstChild } from "../../src/platform/program-launch.js";
 describe("the home of a user", () => {
   it("is the system's value", () => {
     expect(homeFolder(() => "/home/ada")).toBe("/home/ada");
+  });
+
+  it.each(["", "."])("is that of the system's list of users where HOME is %j", (value) => {
+    expect(homeFolder(() => value)).toBe(userInfo().homedir);
   });
 
   it("is the folder of the running Node where the system has none", () => {

@@ -159,6 +159,11 @@ export class ModelBench {
         this.#noLoad("already_loaded", "the model was in memory already, and stays there");
       }
     } catch (thrown) {
+      if (signal.aborted) {
+        notes.say(
+          `No service can stop a load: where it has begun, it goes on. \`foundry-local-mcp unload ${this.#id}\` then takes the model out of memory.`,
+        );
+      }
       const error = toFoundryError(thrown);
       if (error.code !== "UNSUPPORTED_BY_SERVER") throw error;
       this.#noLoad("by_service", "this service loads models by itself");

@@ -1,6 +1,6 @@
 import type { Plan } from "./plan.js";
 
-/** Asks a person; `null` after Ctrl+C. */
+/** Asks a person; `null` after Ctrl+C or Ctrl+D. */
 export type Confirm = (message: string) => Promise<boolean | null>;
 
 /** What a person at the terminal is asked. */
@@ -12,7 +12,9 @@ export interface Questions {
 
 /** The library is loaded only where a person is asked. */
 export async function terminalQuestions(): Promise<Questions> {
-  const { confirm, isCancel, multiselect } = await import("@clack/prompts");
+  const { confirm, isCancel, multiselect, updateSettings } = await import("@clack/prompts");
+  // Ctrl+D closes the input, and the answer would never come.
+  updateSettings({ aliases: { "\u0004": "cancel" } });
   return {
     async choose(plans) {
       const answer = await multiselect({

@@ -1,11 +1,11 @@
 import path from "node:path";
 import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { type Machine, pathsOf } from "../../platform/index.js";
+import { npxArguments } from "../npx-cache.js";
 import type { Entry, HostKind, ServerCommand } from "./hosts.js";
 
 /** The name of an entry that is new. */
 export const ENTRY_NAME = "foundry-local";
-const PACKAGE = "foundry-local-mcp";
 
 /** What an entry starts, without the flags behind it. */
 type Program = Pick<ServerCommand, "command" | "args">;
@@ -25,15 +25,15 @@ export function programOf(
   { platform }: Pick<Machine, "platform">,
   { packageFolder, node }: Installation = { packageFolder: PACKAGE_FOLDER, node: process.execPath },
 ): Program {
-  const isInCache = packageFolder.split(/[\\/]/).includes("_npx");
-  if (!isInCache) {
+  const npx = npxArguments(packageFolder, platform);
+  if (npx === null) {
     const { join } = pathsOf(platform);
     return { command: node, args: [join(packageFolder, "dist", "main.js")] };
   }
   // Programs on Windows start npx.cmd only through the Command Prompt.
   return platform === "win32"
-    ? { command: "cmd", args: ["/c", "npx", "-y", PACKAGE] }
-    : { command: "npx", args: ["-y", PACKAGE] };
+    ? { command: "cmd", args: ["/c", "npx", "-y", ...npx] }
+    : { command: "npx", args: ["-y", ...npx] };
 }
 
 /** The words that start the server in an entry of a host, and the flags behind them. */

@@ -50,7 +50,9 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
 
   const answer = await ask("/status");
   const core2 = core2StatusSchema.safeParse(jsonOf(answer));
-  if (isOatpp(answer) || core2.success) {
+  // C2 has no path before its own, which the endpoint may have by mistake.
+  const isElsewhere = answer.status === 404 && new URL(transport.baseUrl).pathname !== "/";
+  if ((isOatpp(answer) && !isElsewhere) || core2.success) {
     const dialect = core2Dialect(transport, await probeCore2Version(transport, call));
     return { dialect, status: answer.status === 200 ? (core2.data ?? null) : null };
   }
@@ -73,7 +75,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
     return { dialect: serviceDialect(transport), status: null };
   }
 
-  if (isIdList(await ask("/models/loaded"), answer)) {
+  if (!isOatpp(answer) && isIdList(await ask("/models/loaded"), answer)) {
     return { dialect: core1Dialect(transport), status: null };
   }
 

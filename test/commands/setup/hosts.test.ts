@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { evidenceOf, HOSTS, hostsFor } from "../../../src/commands/setup/hosts.js";
 import {
@@ -8,7 +10,9 @@ import {
   mergedEntry,
   programOf,
 } from "../../../src/commands/setup/server-command.js";
+import { typedCommand } from "../../../src/commands/typed-command.js";
 import type { Machine } from "../../../src/platform/index.js";
+import { temporaryFolder } from "../../temporary-folder.js";
 
 const machine = (
   platform: Machine["platform"],
@@ -147,6 +151,25 @@ describe("the command that a host starts", () => {
       expect(programOf({ platform }, { packageFolder, node: "node" })).toEqual({ command, args });
     },
   );
+
+  it("is npx with the file that npx was given", async () => {
+    const folder = await temporaryFolder("npx cache ");
+    const installation = join(folder, "_npx", "1a");
+    const packageFolder = join(installation, "node_modules", "foundry-local-mcp");
+    await mkdir(packageFolder, { recursive: true });
+    const dependencies = { "foundry-local-mcp": "file:../../f.tgz" };
+    await writeFile(join(installation, "package.json"), JSON.stringify({ dependencies }));
+    const { platform } = process;
+
+    const { args } = programOf({ platform }, { packageFolder, node: "node" });
+
+    const given = `--package=${join(folder, "f.tgz")}`;
+    expect(args.slice(-3)).toEqual(["-y", given, "foundry-local-mcp"]);
+    expect(isOurs({ command: "npx", args }, "another")).toBe(true);
+    expect(typedCommand({ packageFolder, cwd: folder, platform })).toBe(
+      `npx --yes "${given}" foundry-local-mcp`,
+    );
+  });
 
   it.each([
     [{ command: "node", args: ["/x/foundry-local-mcp/dist/main.js"] }, true, []],

@@ -1,5 +1,8 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, it } from "vitest";
 import { asTyped, type StartedFrom, typedCommand } from "../../../src/commands/typed-command.js";
+import { temporaryFolder } from "../../temporary-folder.js";
 
 const from = (
   platform: StartedFrom["platform"],
@@ -24,6 +27,18 @@ it.each([
   [from("win32", "C:\\my src\\pkg\\", "D:\\"), 'node "C:\\my src\\pkg\\dist\\main.js"'],
 ])("the executable of %o is typed as %j", (started, typed) => {
   expect(typedCommand(started)).toBe(typed);
+});
+
+it("is typed behind npx in the project that it is installed in", async () => {
+  const project = await temporaryFolder("project-");
+  await writeFile(join(project, "package.json"), "{}");
+  const packageFolder = join(project, "node_modules", "foundry-local-mcp");
+  const typedIn = (cwd: string): string =>
+    typedCommand({ packageFolder, cwd, platform: process.platform });
+  expect(typedIn(project)).toBe("npx foundry-local-mcp");
+  expect(typedIn(join(project, "src"))).toBe("npx foundry-local-mcp");
+  // Some package managers keep what is installed globally in a project of their own.
+  expect(typedIn(join(project, ".."))).toBe("foundry-local-mcp");
 });
 
 it.each([

@@ -56,6 +56,24 @@ describe("detectDialect", () => {
     expect((await detectDialect(transportTo(url), CALL)).dialect).toMatchObject({ name: "C2" });
   });
 
+  it("blames the path of the endpoint where C2 has none of its routes", async () => {
+    const simulator = await startSimulator();
+    onTestFinished(() => simulator.close());
+    await expect(detectDialect(transportTo(`${simulator.url}/openai`), CALL)).rejects.toMatchObject(
+      {
+        code: "NOT_FOUNDRY",
+        action: expect.stringContaining("Leave the path /openai out"),
+      },
+    );
+  });
+
+  it("detects one of C2's families of routes as an OpenAI-compatible engine", async () => {
+    const simulator = await startSimulator();
+    onTestFinished(() => simulator.close());
+    const transport = transportTo(`${simulator.url}/catalogs/local`);
+    expect((await detectDialect(transport, CALL)).dialect).toMatchObject({ name: "openai" });
+  });
+
   it("detects C1 by the directory in its /status", async () => {
     const { url } = await serviceWith({
       "/status": [
