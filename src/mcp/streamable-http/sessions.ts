@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
 import {
   isInitializeRequest,
+  isJSONRPCRequest,
   type JSONRPCMessage,
   type McpServer,
+  type RequestId,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
+import { quoted } from "../../lib/index.js";
 import { jsonRpcError } from "./responses.js";
 
 /** A client has one, and some forget to end theirs. */
@@ -23,6 +26,8 @@ interface Session {
   usedAt: number;
   /** Requests in flight. */
   open: number;
+  /** The ids whose caller still waits for an answer. */
+  readonly ids: Set<RequestId>;
 }
 
 interface SessionParts {
@@ -105,21 +110,39 @@ export class Sessions {
       maxRequestBodySize: this.#parts.maxBytes,
       onsessionclosed: () => void this.#sessions.delete(id),
     });
+    const ids = new Set<RequestId>();
+    const send = transport.send.bind(transport);
+    transport.send = (message, options) => {
+      if (!("method" in message) && message.id !== undefined) ids.delete(message.id);
+      return send(message, options);
+    };
     await this.#parts.createServer(id).connect(transport);
-    const session = { id, transport, usedAt: performance.now(), open: 0 };
+    const session = { id, transport, usedAt: performance.now(), open: 0, ids };
     this.#sessions.set(id, session);
     return session;
   }
 
-  #answer(
+  async #answer(
     session: Session,
     request: Request,
     parsedBody: unknown,
     ended: Promise<void>,
   ): Promise<Response> {
+    const ids = idsIn(parsedBody);
+    const taken = ids.find((id, index) => session.ids.has(id) || ids.indexOf(id) < index);
+    if (taken !== undefined) {
+      // The SDK finds the response of a request by its id: the first one would never get its answer.
+      const shown = typeof taken === "string" ? quoted(taken) : taken;
+      const message = `The id ${shown} is in use by another request. Give each its own.`;
+      this.#parts.report(new Error(message));
+      return jsonRpcError(400, -32600, message, taken);
+    }
+    for (const id of ids) session.ids.add(id);
     session.usedAt = performance.now();
     session.open += 1;
     void ended.then(() => {
+      // A client that has lost a response may send its request again.
+      for (const id of ids) session.ids.delete(id);
       session.open -= 1;
       session.usedAt = performance.now();
     });
@@ -160,6 +183,10 @@ export class Sessions {
     void session?.transport.close();
   }
 }
+
+/** The ids of the requests in a body, which is one message or a list of them. */
+const idsIn = (body: unknown): RequestId[] =>
+  [body].flat().flatMap((message) => (isJSONRPCRequest(message) ? [message.id] : []));
 
 /** Characters of events that are kept for a session; the oldest are dropped first. */
 const MOST_CHARACTERS = 1_000_000;

@@ -210,6 +210,42 @@ it("begins a session where initialize comes with the id of a lost one", async ()
   expect(id).toMatch(/^[\da-f-]{36}$/);
 });
 
+it("refuses the id of a request that is not answered yet, so that both get their own answer", async () => {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+  const { post, id } = await handshake({ accept: "application/json" }, { endpoint: service.url });
+  const inSession = { "mcp-session-id": id };
+  const params = { name: "complete", arguments: { prompt: "Go on." } };
+  const call = { id: 2, method: "tools/call", params };
+  const calls = [post(call, inSession), post(call, inSession)];
+  const refused = await Promise.race(calls);
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toContain("The id 2 is in use by another request.");
+  const cancelled = { method: "notifications/cancelled", params: { requestId: 2 } };
+  await post(cancelled, inSession);
+  const answers = await Promise.all(calls);
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 400]);
+  const next = await post({ id: 2, method: "ping" }, inSession);
+  expect(await next.json()).toMatchObject({ id: 2, result: {} });
+});
+
+it("refuses a batch in which an id comes twice", async () => {
+  const { url } = await served();
+  const headers = { "content-type": "application/json", accept: "application/json" };
+  const post = (body: unknown, more: Record<string, string> = {}) =>
+    fetch(url, { method: "POST", headers: { ...headers, ...more }, body: JSON.stringify(body) });
+  const clientInfo = { name: "test", version: "1" };
+  const params = { protocolVersion: "2025-03-26", capabilities: {}, clientInfo };
+  const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params };
+  const id = (await post(initialize)).headers.get("mcp-session-id") ?? "";
+  const ping = { jsonrpc: "2.0", id: "a", method: "ping" };
+  const answer = await post([ping, ping], { "mcp-session-id": id });
+  expect(answer.status).toBe(400);
+  expect(await answer.text()).toContain('The id \\"a\\" is in use by another request.');
+});
+
 it("is found with a slash at the end of its path, too", async () => {
   expect((await handshake({}, { path: "/" })).initialized.status).toBe(200);
 });
