@@ -81,9 +81,12 @@ const refused = (code: ProtocolErrorCode, message: string, id?: string | number)
 const envelopeSchema = z.looseObject(
   {
     jsonrpc: z.literal("2.0", { error: 'jsonrpc must be "2.0"' }),
-    id: z.unknown().refine((id) => id === undefined || RequestIdSchema.safeParse(id).success, {
-      error: "id must be a string or an integer",
-    }),
+    id: z
+      .unknown()
+      .refine((id) => RequestIdSchema.safeParse(id).success, {
+        error: "id must be a string or an integer",
+      })
+      .optional(),
     method: z.string({ error: "method must be a string" }).optional(),
   },
   { error: "A message must be a JSON object" },
