@@ -28,6 +28,8 @@ interface Session {
   open: number;
   /** The ids whose caller still waits for an answer. */
   readonly ids: Set<RequestId>;
+  /** Called when its client ends it: the SDK then leaves requests whose answer is JSON without one. */
+  readonly onDeleted: Set<() => void>;
 }
 
 interface SessionParts {
@@ -102,13 +104,17 @@ export class Sessions {
   /** @param isStreamed Whether the client reads streams. Otherwise each answer is JSON, without progress. */
   async #begin(isStreamed: boolean): Promise<Session> {
     const id = randomUUID();
+    const onDeleted = new Set<() => void>();
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       eventStore: new EventLog(),
       enableJsonResponse: !isStreamed,
       retryInterval: RETRY_MS,
       maxRequestBodySize: this.#parts.maxBytes,
-      onsessionclosed: () => void this.#sessions.delete(id),
+      onsessionclosed: () => {
+        this.#sessions.delete(id);
+        for (const end of onDeleted) end();
+      },
     });
     const ids = new Set<RequestId>();
     const send = transport.send.bind(transport);
@@ -117,12 +123,12 @@ export class Sessions {
       return send(message, options);
     };
     await this.#parts.createServer(id).connect(transport);
-    const session = { id, transport, usedAt: performance.now(), open: 0, ids };
+    const session = { id, transport, usedAt: performance.now(), open: 0, ids, onDeleted };
     this.#sessions.set(id, session);
     return session;
   }
 
-  async #answer(
+  #answer(
     session: Session,
     request: Request,
     parsedBody: unknown,
@@ -135,7 +141,7 @@ export class Sessions {
       const shown = typeof taken === "string" ? quoted(taken) : taken;
       const message = `The id ${shown} is in use by another request. Give each its own.`;
       this.#parts.report(new Error(message));
-      return jsonRpcError(400, -32600, message, taken);
+      return Promise.resolve(jsonRpcError(400, -32600, message, taken));
     }
     for (const id of ids) session.ids.add(id);
     session.usedAt = performance.now();
@@ -146,7 +152,15 @@ export class Sessions {
       session.open -= 1;
       session.usedAt = performance.now();
     });
-    return session.transport.handleRequest(request, { parsedBody });
+    const response = session.transport.handleRequest(request, { parsedBody });
+    // Such as the one that ends the session.
+    if (ids.length === 0) return response;
+    return new Promise((resolve, reject) => {
+      const end = (): void =>
+        resolve(jsonRpcError(404, -32001, "The session has been ended.", ids[0]));
+      session.onDeleted.add(end);
+      response.finally(() => session.onDeleted.delete(end)).then(resolve, reject);
+    });
   }
 
   #noteFull(): void {

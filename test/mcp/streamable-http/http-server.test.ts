@@ -176,7 +176,7 @@ async function handshake(
   const clientInfo = { name: "test", version: "1" };
   const params = { protocolVersion: "2025-11-25", capabilities, clientInfo };
   const initialized = await post({ id: 1, method: "initialize", params });
-  return { initialized, post, id: initialized.headers.get("mcp-session-id") ?? "" };
+  return { url, initialized, post, id: initialized.headers.get("mcp-session-id") ?? "" };
 }
 
 it.each(["application/json", "*/*", "application/json, application/mcp+json"])(
@@ -229,6 +229,26 @@ it("refuses the id of a request that is not answered yet, so that both get their
   expect(answers.map(({ status }) => status).sort()).toEqual([200, 400]);
   const next = await post({ id: 2, method: "ping" }, inSession);
   expect(await next.json()).toMatchObject({ id: 2, result: {} });
+});
+
+it("answers a call with JSON also where its client ends the session first", async () => {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+  const { url, post, id } = await handshake(
+    { accept: "application/json" },
+    { endpoint: service.url },
+  );
+  const inSession = { "mcp-session-id": id };
+  const params = { name: "complete", arguments: { prompt: "Go on." } };
+  const call = post({ id: 2, method: "tools/call", params }, inSession);
+  await expect.poll(() => service.requests.at(-1)?.path).toContain("/chat/completions");
+  const ended = await fetch(url, { method: "DELETE", headers: inSession });
+  expect(ended.status).toBe(200);
+  const answer = await call;
+  expect(answer.status).toBe(404);
+  expect(await answer.json()).toMatchObject({ id: 2, error: { code: -32001 } });
 });
 
 it("refuses a batch in which an id comes twice", async () => {
