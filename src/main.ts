@@ -85,15 +85,28 @@ async function run(args: readonly string[]): Promise<number> {
   return command(isNamed ? rest : args);
 }
 
-// The reader of the output may stop early (`… --help | head`). That is not an error.
-process.stdout.on("error", () => {});
 const args = process.argv.slice(2);
-process.exitCode = await run(args);
+/** Whether a person or a script reads the output, and no host. */
+const isForReader = TYPED.has(args[0] ?? "") && args[0] !== "serve";
+/** Of the disk or the file that the output goes to. */
+const FULL: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+let isLost = false;
+
+// The reader of the output may stop early (`… --help | head`). That is not an error.
+process.stdout.on("error", ({ code }: NodeJS.ErrnoException) => {
+  if (isLost || !isForReader || !FULL.has(code)) return;
+  isLost = true;
+  process.exitCode = EXIT.failed;
+  process.stderr.write(`The output could not be written: the disk is full (${code}).\n`);
+});
+// There is no other place to say so.
+process.stderr.on("error", () => {});
+const exitCode = await run(args);
+if (!isLost) process.exitCode = exitCode;
 setTimeout(endWhenWritten, LAST_WORDS_MS).unref();
 
 /** The reader of a command's output may be slow (`… | less`). A host that does not read is not waited for. */
 function endWhenWritten(): void {
-  const isForReader = TYPED.has(args[0] ?? "") && args[0] !== "serve";
   if (isForReader && process.stdout.writableLength > 0 && !process.stdout.destroyed) {
     setTimeout(endWhenWritten, LAST_WORDS_MS).unref();
   } else {

@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../temporary-folder.js";
 import { type Executable, environmentWith, MAIN } from "./executable.js";
@@ -142,6 +143,32 @@ describe.skipIf(process.platform !== "linux")("a system without", () => {
   test("space for the answers makes the server end, as without a host", async () => {
     const { child } = limited('exec "$1" "$2" >/dev/full', {});
     expect(await once(child, "exit")).toEqual([0, null]);
+  });
+
+  test("space for the output of a command makes it fail, and say so", async () => {
+    const { url } = await simulated();
+    const command = 'exec "$0" "$1" models --endpoint "$2" >/dev/full';
+    const child = spawn("sh", ["-c", command, process.execPath, MAIN, url], {
+      env: environmentWith({}),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const ended = once(child, "exit");
+    expect(await text(child.stderr)).toContain("The output could not be written");
+    expect(await ended).toEqual([1, null]);
+  });
+
+  test("space for the messages of a command still gives its output", async () => {
+    const { url } = await simulated();
+    const command = 'exec "$0" "$1" ask Hello --endpoint "$2" --model "$3" 2>/dev/full';
+    const child = spawn("sh", ["-c", command, process.execPath, MAIN, url, PROMPT_ANSWER], {
+      env: environmentWith({}),
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const ended = once(child, "exit");
+    expect(await text(child.stdout)).toContain(ANSWER);
+    expect(await ended).toEqual([0, null]);
   });
 
   test.skipIf(process.getuid?.() !== 0)("space for the cache logs it once", async () => {
