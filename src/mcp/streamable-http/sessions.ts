@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import {
   isInitializeRequest,
   isJSONRPCRequest,
@@ -8,7 +9,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { quoted } from "../../lib/index.js";
+import { deferred, quoted } from "../../lib/index.js";
 import { jsonRpcError } from "./responses.js";
 
 /** A client has one, and some forget to end theirs. */
@@ -26,8 +27,8 @@ interface Session {
   usedAt: number;
   /** Requests in flight. */
   open: number;
-  /** The ids whose caller still waits for an answer. */
-  readonly ids: Set<RequestId>;
+  /** Requests without an answer, and whether their caller still waits for it. */
+  readonly ids: Map<RequestId, { isWaiting: boolean }>;
   /** Called when its client ends it: the SDK then leaves requests whose answer is JSON without one. */
   readonly onDeleted: Set<() => void>;
 }
@@ -116,7 +117,7 @@ export class Sessions {
         for (const end of onDeleted) end();
       },
     });
-    const ids = new Set<RequestId>();
+    const ids: Session["ids"] = new Map();
     const send = transport.send.bind(transport);
     transport.send = (message, options) => {
       if (!("method" in message) && message.id !== undefined) ids.delete(message.id);
@@ -128,39 +129,61 @@ export class Sessions {
     return session;
   }
 
-  #answer(
+  /**
+   * The SDK finds the response of a request by its id. So an id that comes twice is refused, or the first of
+   * the two callers gets no answer. One that has left may use its id again, and must not get the first answer.
+   */
+  async #answer(
     session: Session,
     request: Request,
     parsedBody: unknown,
     ended: Promise<void>,
   ): Promise<Response> {
     const ids = idsIn(parsedBody);
-    const taken = ids.find((id, index) => session.ids.has(id) || ids.indexOf(id) < index);
+    const isTaken = (id: RequestId, index: number): boolean =>
+      session.ids.get(id)?.isWaiting === true || ids.indexOf(id) < index;
+    const taken = ids.find(isTaken);
     if (taken !== undefined) {
-      // The SDK finds the response of a request by its id: the first one would never get its answer.
       const shown = typeof taken === "string" ? quoted(taken) : taken;
       const message = `The id ${shown} is in use by another request. Give each its own.`;
       this.#parts.report(new Error(message));
-      return Promise.resolve(jsonRpcError(400, -32600, message, taken));
+      return jsonRpcError(400, -32600, message, taken);
     }
-    for (const id of ids) session.ids.add(id);
     session.usedAt = performance.now();
     session.open += 1;
+    const own = { isWaiting: true };
     void ended.then(() => {
-      // A client that has lost a response may send its request again.
-      for (const id of ids) session.ids.delete(id);
+      own.isWaiting = false;
       session.open -= 1;
       session.usedAt = performance.now();
     });
-    const response = session.transport.handleRequest(request, { parsedBody });
+    const left = ids.filter((id) => session.ids.has(id));
+    if (left.length > 0) await this.#cancel(session, left);
+    for (const id of ids) session.ids.set(id, own);
+    const answered = session.transport.handleRequest(request, { parsedBody });
     // Such as the one that ends the session.
-    if (ids.length === 0) return response;
-    return new Promise((resolve, reject) => {
-      const end = (): void =>
-        resolve(jsonRpcError(404, -32001, "The session has been ended.", ids[0]));
-      session.onDeleted.add(end);
-      response.finally(() => session.onDeleted.delete(end)).then(resolve, reject);
-    });
+    if (ids.length === 0) return answered;
+    const deleted = deferred<Response>();
+    const end = (): void =>
+      deleted.resolve(jsonRpcError(404, -32001, "The session has been ended.", ids[0]));
+    session.onDeleted.add(end);
+    try {
+      const response = await Promise.race([answered, deleted.promise]);
+      // It was refused before it began.
+      if (!response.ok) for (const id of ids) session.ids.delete(id);
+      return response;
+    } finally {
+      session.onDeleted.delete(end);
+    }
+  }
+
+  /** As the client would have: it has left without a notification. Resolves when they are answered. */
+  async #cancel({ transport }: Session, ids: readonly RequestId[]): Promise<void> {
+    for (const requestId of ids) {
+      const params = { requestId, reason: "Its id is used again" };
+      transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+    }
+    await setImmediate();
   }
 
   #noteFull(): void {

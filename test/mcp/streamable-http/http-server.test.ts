@@ -231,6 +231,39 @@ it("refuses the id of a request that is not answered yet, so that both get their
   expect(await next.json()).toMatchObject({ id: 2, result: {} });
 });
 
+it("does not give the answer of a call that its client has left to the next call with its id", async () => {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+  const { url, post, id } = await handshake(
+    { accept: "application/json" },
+    { endpoint: service.url },
+  );
+  const inSession = { "mcp-session-id": id };
+  const leaving = new AbortController();
+  const params = { name: "complete", arguments: { prompt: "Go on.", reply_within: 1 } };
+  const left = fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json", ...inSession },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 2, method: "tools/call", params }),
+    signal: leaving.signal,
+  });
+  await expect.poll(() => service.requests.at(-1)?.path).toContain("/chat/completions");
+  leaving.abort();
+  await expect(left).rejects.toThrow();
+  const other = { name: "complete", arguments: { prompt: "Another.", reply_within: 2 } };
+  let answer = await post({ id: 2, method: "tools/call", params: other }, inSession);
+  // Until the server has seen that the client left, the id is refused.
+  while (answer.status === 400) {
+    answer = await post({ id: 2, method: "tools/call", params: other }, inSession);
+  }
+  expect(await answer.json()).toMatchObject({
+    id: 2,
+    result: { structuredContent: { completion_id: expect.stringMatching(/-2$/) } },
+  });
+});
+
 it("answers a call with JSON also where its client ends the session first", async () => {
   const service = await simulatedService({
     models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
