@@ -1,6 +1,7 @@
 import * as z from "zod";
 import {
   type Bounds,
+  headerFault,
   jsonFrom,
   LONGEST_QUOTE,
   MOST_ROUTES,
@@ -57,10 +58,25 @@ const readBy = <T>(allowed: string, read: (text: string) => T | null) =>
     return z.NEVER;
   });
 
+const HEADERS = 'a JSON object of texts, such as {"X-Team":"research"}';
+
 export const headersSchema = readBy(
-  'a JSON object of texts, such as {"X-Team":"research"}',
+  HEADERS,
   (text) => z.record(z.string(), z.string()).safeParse(jsonFrom(text)).data ?? null,
-);
+).superRefine((headers, context) => {
+  for (const [name, value] of Object.entries(headers)) {
+    const fault = headerFault(name, value);
+    if (fault === null) continue;
+    // Another name may hold a whole header with its key.
+    const shown = /^[\w-]{1,40}$/.test(name) ? `"${name}"` : "one";
+    context.addIssue({ code: "custom", message: `${HEADERS}; ${shown} ${fault}` });
+    return;
+  }
+});
+
+export const keySchema = z.string().refine((key) => headerFault("authorization", key) === null, {
+  error: "a key without line breaks or other characters that HTTP does not allow",
+});
 
 const machine = thisMachine();
 const exampleFolder = machine.platform === "win32" ? "C:\\Users\\me\\notes" : "/home/me/notes";

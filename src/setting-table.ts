@@ -13,6 +13,7 @@ import {
   folderSchema,
   foldersSchema,
   headersSchema,
+  keySchema,
   oneOf,
   routesSchema,
   seconds,
@@ -67,7 +68,7 @@ export const SETTINGS = {
     "searched for",
     "path of Foundry Local's command line, if it is neither on PATH nor in the folders that installers use",
   ),
-  FOUNDRY_API_KEY: setting(z.string(), "none", "bearer token for engines that require one"),
+  FOUNDRY_API_KEY: setting(keySchema, "none", "bearer token for engines that require one"),
   FOUNDRY_HEADERS: setting(
     headersSchema,
     "none",

@@ -168,6 +168,36 @@ describe("readSettings", () => {
     },
   );
 
+  it.each([
+    ["a line break in a value", { "X-Key": "s3cret\ny" }, '"X-Key" has a value with a line break'],
+    ["letters that are not Latin", { "X-Key": "ключ" }, '"X-Key" has a value with a line break'],
+    ["a header of the client", { Host: "example" }, '"Host" is written by the client itself'],
+    ["a whole header as a name", { "X-Key: s3cret": "" }, "one has a name that HTTP does not"],
+  ])("refuses FOUNDRY_HEADERS with %s before the first request", (_, headers, why) => {
+    const environment = { FOUNDRY_HEADERS: JSON.stringify(headers) };
+    expect(() => readSettings([], environment)).toThrowError(
+      expect.objectContaining({
+        code: "INVALID_SETTING",
+        message: "Invalid value for FOUNDRY_HEADERS: (hidden).",
+        action: expect.stringContaining(`; ${why}`),
+      }),
+    );
+  });
+
+  it.each(["sk-1\nsk-2", "sk-ключ", "sk-1…"])(
+    "refuses FOUNDRY_API_KEY=%j, which no header can have, before the first request",
+    (raw) => {
+      expect(() => readSettings([], { FOUNDRY_API_KEY: raw })).toThrowError(
+        expect.objectContaining({
+          code: "INVALID_SETTING",
+          message: "Invalid value for FOUNDRY_API_KEY: (hidden).",
+          action:
+            "Set it to a key without line breaks or other characters that HTTP does not allow, or leave it out (default: none).",
+        }),
+      );
+    },
+  );
+
   it("reads FOUNDRY_ROUTES with the names of the library", () => {
     const routes = {
       code: { model: "coder", temperature: 0, max_tokens: 5, tool: true, description: "Code" },

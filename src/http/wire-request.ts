@@ -1,4 +1,10 @@
-import { FoundryError, traceHeaders, wellFormedJson } from "../lib/index.js";
+import {
+  FoundryError,
+  headerFault,
+  OWN_HEADERS,
+  traceHeaders,
+  wellFormedJson,
+} from "../lib/index.js";
 import type { Endpoint } from "./endpoint.js";
 import type { RequestSpec } from "./types.js";
 
@@ -10,28 +16,13 @@ export interface WireRequest {
   readonly body: string | null;
 }
 
-/** Headers that the transport writes itself, or that would break the connection. */
-const OWN_HEADERS = new Set([
-  "host",
-  "connection",
-  "content-length",
-  "transfer-encoding",
-  "expect",
-  "upgrade",
-  "keep-alive",
-  "te",
-  "trailer",
-]);
-
 /** Extra headers, lower case. Values are never quoted in the error: one is the API key. */
 export function checkedHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
   // A list of pairs: `__proto__` set on an object is no member of it.
   const checked: [string, string][] = [];
   for (const [given, value] of Object.entries(headers)) {
     const name = given.toLowerCase();
-    const fault = OWN_HEADERS.has(name)
-      ? "is written by the client itself"
-      : headerFault(name, value);
+    const fault = headerFault(name, value);
     if (fault !== null) {
       throw new FoundryError("INVALID_SETTING", `The header ${JSON.stringify(given)} ${fault}.`, {
         action: OWN_HEADERS.has(name)
@@ -42,14 +33,6 @@ export function checkedHeaders(headers: Readonly<Record<string, string>>): Recor
     checked.push([name, value]);
   }
   return Object.fromEntries(checked);
-}
-
-function headerFault(name: string, value: string): string | null {
-  if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) return "has a name that HTTP does not allow";
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
-    return "has a value with a line break or another character that HTTP does not allow";
-  }
-  return null;
 }
 
 interface RequestParts {

@@ -70,6 +70,8 @@ export const MOST_ANONYMOUS_REFUSALS = 1000;
 export const ANONYMOUS_PERIOD_MS = 10_000;
 /** Code units of a text about a failure. No reader needs more, and it may quote what came. */
 export const LONGEST_ERROR = 2000;
+/** Code units of a list of names that a user types. Each of the hundred lists that are proposed repeats it. */
+export const LONGEST_TYPED = 10_000;
 /** Code units of a name or a value from a caller that is quoted back. */
 export const LONGEST_QUOTE = 60;
 /** Errors of the protocol that are logged in a period; a flood of them must not flood the log. */

@@ -70,6 +70,29 @@ export function basicAuthorization({ username, password }: URL): string | null {
   return `Basic ${Buffer.from(pair).toString("base64")}`;
 }
 
+/** Headers that the transport writes itself, or that would break the connection. */
+export const OWN_HEADERS: ReadonlySet<string> = new Set([
+  "host",
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "expect",
+  "upgrade",
+  "keep-alive",
+  "te",
+  "trailer",
+]);
+
+/** Why a header cannot be sent, or `null` if it can. The value is not quoted: one is the API key. */
+export function headerFault(name: string, value: string): string | null {
+  if (OWN_HEADERS.has(name.toLowerCase())) return "is written by the client itself";
+  if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name)) return "has a name that HTTP does not allow";
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(value)) {
+    return "has a value with a line break or another character that HTTP does not allow";
+  }
+  return null;
+}
+
 /** What the log writes at least: pino's levels. */
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

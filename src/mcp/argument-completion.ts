@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { canChat, type ModelInfo, spelledName } from "../foundry/index.js";
 import type { FoundryClient } from "../jobs/index.js";
-import { LONGEST_MODEL_NAME, printable } from "../lib/index.js";
+import { LONGEST_MODEL_NAME, LONGEST_TYPED, printable } from "../lib/index.js";
 import type { Backend } from "./backend.js";
 import type { RequestHandler } from "./requests.js";
 
@@ -30,7 +30,7 @@ export function argumentCompletion({
     (await namesOf(client, signal)).filter(isShowable);
   return async (params, { signal }) => {
     const { data } = completeParams.safeParse(params);
-    if (data === undefined) return completion([]);
+    if (data === undefined || data.argument.value.length > LONGEST_TYPED) return completion([]);
     const { name, value } = data.argument;
     if (data.ref.type === "ref/resource") {
       const ids = client.completions.list().map(({ id }) => id);

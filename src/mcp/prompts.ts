@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Prompt } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { quoted } from "../lib/index.js";
@@ -24,9 +25,9 @@ const using = (model: string | undefined): string =>
 
 /** The text itself is fenced, so that its words are not taken for the task, in a tag that is not in it. */
 function fenced(text = ""): string {
-  const words = text.toLowerCase();
-  let tag = "text";
-  for (let number = 2; words.includes(`/${tag}`); number += 1) tag = `text-${number}`;
+  // No text has its own hash in it.
+  const hash = (): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const tag = /\/text/i.test(text) ? `text-${hash()}` : "text";
   return `<${tag}>\n${text}\n</${tag}>`;
 }
 

@@ -47,6 +47,13 @@ describe("the completion of an argument", () => {
     expect(await valuesFor("models", "tiny, n")).toEqual(["tiny, not-tiny", "tiny, absent"]);
   });
 
+  it("proposes nothing for a list that is too long to be repeated in each proposal", async () => {
+    const { valuesFor } = await completing();
+
+    expect(await valuesFor("models", "tiny,".repeat(2000))).not.toEqual([]);
+    expect(await valuesFor("models", "tiny,".repeat(2001))).toEqual([]);
+  });
+
   it("lists the ids of completions for the URI of a completion", async () => {
     const { host, foundry, valuesFor } = await completing();
     await host.callTool({ name: "complete", arguments: { prompt: "Hi", model: "tiny" } });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { getPrompt, PROMPT_LISTINGS } from "../../src/mcp/prompts.js";
+import { growthOf, LINEAR } from "../cpu-time.js";
 
 const textOf = (name: string, given: object = {}): string => {
   const [message] = getPrompt({ name, arguments: given }).messages;
@@ -42,10 +43,19 @@ describe("a prompt", () => {
     "a</text\n>",
   ])("encloses a text in a tag that the text does not contain: %j", (question) => {
     const [, tag = "", inner] =
-      /<(text[-\d]*)>\n([\s\S]*)\n<\/\1>$/.exec(textOf("ask_local", { question })) ?? [];
+      /<(text[-\da-f]*)>\n([\s\S]*)\n<\/\1>$/.exec(textOf("ask_local", { question })) ?? [];
 
     expect(inner).toBe(question);
     expect(question.toLowerCase()).not.toContain(`/${tag}`);
+  });
+
+  it("takes a time that grows with the length of a text which contains many such tags", async () => {
+    const growth = await growthOf((count) => {
+      const tags = Array.from({ length: count }, (_, number) => `/text-${number}`);
+      textOf("ask_local", { question: `/text ${tags.join("")}` });
+    }, 4000);
+
+    expect(growth).toBeLessThan(LINEAR);
   });
 
   it("names the arguments that are missing", () => {

@@ -73,7 +73,10 @@ const base64Vector = z.string().transform((text, context) => {
 
 const vector = z
   .union([z.array(z.number()), base64Vector])
-  .refine((values) => values.length > 0 && values.every(Number.isFinite));
+  // Finite in 32 bits, in which engines compute and vectors are kept: their products are finite, too.
+  .refine(
+    (values) => values.length > 0 && values.every((value) => Number.isFinite(Math.fround(value))),
+  );
 
 /** An entry without an index stands where it came. */
 const embeddingsSchema = z.looseObject({

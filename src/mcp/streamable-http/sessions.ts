@@ -1,11 +1,15 @@
 import { randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
 import {
   isInitializeRequest,
+  isJSONRPCRequest,
   type JSONRPCMessage,
   type McpServer,
+  type RequestId,
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
+import { deferred, quoted } from "../../lib/index.js";
 import { jsonRpcError } from "./responses.js";
 
 /** A client has one, and some forget to end theirs. */
@@ -23,6 +27,10 @@ interface Session {
   usedAt: number;
   /** Requests in flight. */
   open: number;
+  /** Requests without an answer, and whether their caller still waits for it. */
+  readonly ids: Map<RequestId, { isWaiting: boolean }>;
+  /** Called when its client ends it: the SDK then leaves requests whose answer is JSON without one. */
+  readonly onDeleted: Set<() => void>;
 }
 
 interface SessionParts {
@@ -97,33 +105,85 @@ export class Sessions {
   /** @param isStreamed Whether the client reads streams. Otherwise each answer is JSON, without progress. */
   async #begin(isStreamed: boolean): Promise<Session> {
     const id = randomUUID();
+    const onDeleted = new Set<() => void>();
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       eventStore: new EventLog(),
       enableJsonResponse: !isStreamed,
       retryInterval: RETRY_MS,
       maxRequestBodySize: this.#parts.maxBytes,
-      onsessionclosed: () => void this.#sessions.delete(id),
+      onsessionclosed: () => {
+        this.#sessions.delete(id);
+        for (const end of onDeleted) end();
+      },
     });
+    const ids: Session["ids"] = new Map();
+    const send = transport.send.bind(transport);
+    transport.send = (message, options) => {
+      if (!("method" in message) && message.id !== undefined) ids.delete(message.id);
+      return send(message, options);
+    };
     await this.#parts.createServer(id).connect(transport);
-    const session = { id, transport, usedAt: performance.now(), open: 0 };
+    const session = { id, transport, usedAt: performance.now(), open: 0, ids, onDeleted };
     this.#sessions.set(id, session);
     return session;
   }
 
-  #answer(
+  /**
+   * The SDK finds the response of a request by its id. So an id that comes twice is refused, or the first of
+   * the two callers gets no answer. One that has left may use its id again, and must not get the first answer.
+   */
+  async #answer(
     session: Session,
     request: Request,
     parsedBody: unknown,
     ended: Promise<void>,
   ): Promise<Response> {
+    const ids = idsIn(parsedBody);
+    const isTaken = (id: RequestId, index: number): boolean =>
+      session.ids.get(id)?.isWaiting === true || ids.indexOf(id) < index;
+    const taken = ids.find(isTaken);
+    if (taken !== undefined) {
+      const shown = typeof taken === "string" ? quoted(taken) : taken;
+      const message = `The id ${shown} is in use by another request. Give each its own.`;
+      this.#parts.report(new Error(message));
+      return jsonRpcError(400, -32600, message, taken);
+    }
     session.usedAt = performance.now();
     session.open += 1;
+    const own = { isWaiting: true };
     void ended.then(() => {
+      own.isWaiting = false;
       session.open -= 1;
       session.usedAt = performance.now();
     });
-    return session.transport.handleRequest(request, { parsedBody });
+    const left = ids.filter((id) => session.ids.has(id));
+    if (left.length > 0) await this.#cancel(session, left);
+    for (const id of ids) session.ids.set(id, own);
+    const answered = session.transport.handleRequest(request, { parsedBody });
+    // Such as the one that ends the session.
+    if (ids.length === 0) return answered;
+    const deleted = deferred<Response>();
+    const end = (): void =>
+      deleted.resolve(jsonRpcError(404, -32001, "The session has been ended.", ids[0]));
+    session.onDeleted.add(end);
+    try {
+      const response = await Promise.race([answered, deleted.promise]);
+      // It was refused before it began.
+      if (!response.ok) for (const id of ids) session.ids.delete(id);
+      return response;
+    } finally {
+      session.onDeleted.delete(end);
+    }
+  }
+
+  /** As the client would have: it has left without a notification. Resolves when they are answered. */
+  async #cancel({ transport }: Session, ids: readonly RequestId[]): Promise<void> {
+    for (const requestId of ids) {
+      const params = { requestId, reason: "Its id is used again" };
+      transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params });
+    }
+    await setImmediate();
   }
 
   #noteFull(): void {
@@ -160,6 +220,10 @@ export class Sessions {
     void session?.transport.close();
   }
 }
+
+/** The ids of the requests in a body, which is one message or a list of them. */
+const idsIn = (body: unknown): RequestId[] =>
+  [body].flat().flatMap((message) => (isJSONRPCRequest(message) ? [message.id] : []));
 
 /** Characters of events that are kept for a session; the oldest are dropped first. */
 const MOST_CHARACTERS = 1_000_000;

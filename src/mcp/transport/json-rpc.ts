@@ -1,10 +1,20 @@
 import {
+  ClientCapabilitiesSchema,
+  ImplementationSchema,
   JSONRPCMessageSchema,
   JSONRPCNotificationSchema,
   JSONRPCRequestSchema,
+  LoggingLevelSchema,
   RequestIdSchema,
 } from "@modelcontextprotocol/core";
-import { type JSONRPCMessage, ProtocolErrorCode } from "@modelcontextprotocol/server";
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  type JSONRPCMessage,
+  LOG_LEVEL_META_KEY,
+  PROTOCOL_VERSION_META_KEY,
+  ProtocolErrorCode,
+} from "@modelcontextprotocol/server";
 import * as z from "zod";
 import {
   DEEPEST_JSON,
@@ -81,9 +91,12 @@ const refused = (code: ProtocolErrorCode, message: string, id?: string | number)
 const envelopeSchema = z.looseObject(
   {
     jsonrpc: z.literal("2.0", { error: 'jsonrpc must be "2.0"' }),
-    id: z.unknown().refine((id) => id === undefined || RequestIdSchema.safeParse(id).success, {
-      error: "id must be a string or an integer",
-    }),
+    id: z
+      .unknown()
+      .refine((id) => RequestIdSchema.safeParse(id).success, {
+        error: "id must be a string or an integer",
+      })
+      .optional(),
     method: z.string({ error: "method must be a string" }).optional(),
   },
   { error: "A message must be a JSON object" },
@@ -92,11 +105,34 @@ const envelopeSchema = z.looseObject(
 /** As much of a message as is needed to answer it. In JSON-RPC an id may be any number, in MCP only an integer. */
 const withIdSchema = z.looseObject({ id: z.union([z.string(), z.number()]) });
 
+/** What a client without a handshake says of itself. The SDK checks the same, and quotes zod where it does not fit. */
+const clientSchema = z.looseObject({
+  [PROTOCOL_VERSION_META_KEY]: z.string(),
+  [CLIENT_CAPABILITIES_META_KEY]: ClientCapabilitiesSchema.omit({ tasks: true }),
+  [CLIENT_INFO_META_KEY]: ImplementationSchema.optional(),
+  [LOG_LEVEL_META_KEY]: LoggingLevelSchema.optional(),
+});
+
+/** Only a client without a handshake sends one of these. */
+const KEYS = [PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY];
+
+function mistakeAboutClient(message: JSONRPCMessage): string | null {
+  const meta = "method" in message ? message.params?._meta : undefined;
+  if (meta === undefined || !KEYS.some((key) => meta[key] !== undefined)) return null;
+  const [issue] = clientSchema.safeParse(meta).error?.issues ?? [];
+  return issue === undefined ? null : mistakeOf(issue);
+}
+
 /** What one message says. */
 export function readingOf(sent: unknown): Reading {
   const given = withoutNulls(sent);
   const message = JSONRPCMessageSchema.safeParse(given);
-  if (message.success) return { message: message.data };
+  if (message.success) {
+    const mistake = mistakeAboutClient(message.data);
+    if (mistake === null) return { message: message.data };
+    const id = "id" in message.data ? message.data.id : undefined;
+    return refused(ProtocolErrorCode.InvalidParams, mistake, id);
+  }
   const withId = withIdSchema.safeParse(given).data;
   // A response answers an id of ours: the host may have a request of its own with the same one.
   const isResponse =

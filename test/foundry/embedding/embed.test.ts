@@ -225,6 +225,7 @@ describe("an answer with embeddings", () => {
     ["of several lengths", [{ embedding: [1] }, { embedding: [1, 0] }]],
     ["that are empty", [{ embedding: [] }, { embedding: [] }]],
     ["that are no numbers", [{ embedding: ["a"] }, { embedding: [null] }]],
+    ["too large for 32 bits", [{ embedding: [1e308, 1] }, { embedding: [1, 1] }]],
     ["in broken base64", [{ embedding: "AAA" }, { embedding: "AAA" }]],
   ])("with vectors %s is refused", async (_what, data) => {
     const client = await engineAnswering(() => ({ data }));

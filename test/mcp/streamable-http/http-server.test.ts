@@ -176,7 +176,7 @@ async function handshake(
   const clientInfo = { name: "test", version: "1" };
   const params = { protocolVersion: "2025-11-25", capabilities, clientInfo };
   const initialized = await post({ id: 1, method: "initialize", params });
-  return { initialized, post, id: initialized.headers.get("mcp-session-id") ?? "" };
+  return { url, initialized, post, id: initialized.headers.get("mcp-session-id") ?? "" };
 }
 
 it.each(["application/json", "*/*", "application/json, application/mcp+json"])(
@@ -208,6 +208,95 @@ it("begins a session where initialize comes with the id of a lost one", async ()
   const { initialized, id } = await handshake({ "mcp-session-id": "lost" });
   expect(initialized.status).toBe(200);
   expect(id).toMatch(/^[\da-f-]{36}$/);
+});
+
+it("refuses the id of a request that is not answered yet, so that both get their own answer", async () => {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+  const { post, id } = await handshake({ accept: "application/json" }, { endpoint: service.url });
+  const inSession = { "mcp-session-id": id };
+  const params = { name: "complete", arguments: { prompt: "Go on." } };
+  const call = { id: 2, method: "tools/call", params };
+  const calls = [post(call, inSession), post(call, inSession)];
+  const refused = await Promise.race(calls);
+  expect(refused.status).toBe(400);
+  expect(await refused.text()).toContain("The id 2 is in use by another request.");
+  const cancelled = { method: "notifications/cancelled", params: { requestId: 2 } };
+  await post(cancelled, inSession);
+  const answers = await Promise.all(calls);
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 400]);
+  const next = await post({ id: 2, method: "ping" }, inSession);
+  expect(await next.json()).toMatchObject({ id: 2, result: {} });
+});
+
+it("does not give the answer of a call that its client has left to the next call with its id", async () => {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+  const { url, post, id } = await handshake(
+    { accept: "application/json" },
+    { endpoint: service.url },
+  );
+  const inSession = { "mcp-session-id": id };
+  const leaving = new AbortController();
+  const params = { name: "complete", arguments: { prompt: "Go on.", reply_within: 1 } };
+  const left = fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", accept: "application/json", ...inSession },
+    body: JSON.stringify({ jsonrpc: "2.0", id: 2, method: "tools/call", params }),
+    signal: leaving.signal,
+  });
+  await expect.poll(() => service.requests.at(-1)?.path).toContain("/chat/completions");
+  leaving.abort();
+  await expect(left).rejects.toThrow();
+  const other = { name: "complete", arguments: { prompt: "Another.", reply_within: 2 } };
+  let answer = await post({ id: 2, method: "tools/call", params: other }, inSession);
+  // Until the server has seen that the client left, the id is refused.
+  while (answer.status === 400) {
+    answer = await post({ id: 2, method: "tools/call", params: other }, inSession);
+  }
+  expect(await answer.json()).toMatchObject({
+    id: 2,
+    result: { structuredContent: { completion_id: expect.stringMatching(/-2$/) } },
+  });
+});
+
+it("answers a call with JSON also where its client ends the session first", async () => {
+  const service = await simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
+  const { url, post, id } = await handshake(
+    { accept: "application/json" },
+    { endpoint: service.url },
+  );
+  const inSession = { "mcp-session-id": id };
+  const params = { name: "complete", arguments: { prompt: "Go on." } };
+  const call = post({ id: 2, method: "tools/call", params }, inSession);
+  await expect.poll(() => service.requests.at(-1)?.path).toContain("/chat/completions");
+  const ended = await fetch(url, { method: "DELETE", headers: inSession });
+  expect(ended.status).toBe(200);
+  const answer = await call;
+  expect(answer.status).toBe(404);
+  expect(await answer.json()).toMatchObject({ id: 2, error: { code: -32001 } });
+});
+
+it("refuses a batch in which an id comes twice", async () => {
+  const { url } = await served();
+  const headers = { "content-type": "application/json", accept: "application/json" };
+  const post = (body: unknown, more: Record<string, string> = {}) =>
+    fetch(url, { method: "POST", headers: { ...headers, ...more }, body: JSON.stringify(body) });
+  const clientInfo = { name: "test", version: "1" };
+  const params = { protocolVersion: "2025-03-26", capabilities: {}, clientInfo };
+  const initialize = { jsonrpc: "2.0", id: 1, method: "initialize", params };
+  const id = (await post(initialize)).headers.get("mcp-session-id") ?? "";
+  const ping = { jsonrpc: "2.0", id: "a", method: "ping" };
+  const answer = await post([ping, ping], { "mcp-session-id": id });
+  expect(answer.status).toBe(400);
+  expect(await answer.text()).toContain('The id \\"a\\" is in use by another request.');
 });
 
 it("is found with a slash at the end of its path, too", async () => {

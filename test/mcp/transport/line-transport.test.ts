@@ -113,6 +113,14 @@ describe("messages over a pair of streams", () => {
 const nested = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 const ping = (id: unknown): string => JSON.stringify({ ...PING, id });
 
+/** What a client without a handshake says of itself. */
+const metaOf = (about: object): object => {
+  const said = { protocolVersion: "2026-07-28", clientCapabilities: {}, ...about };
+  return Object.fromEntries(
+    Object.entries(said).map(([name, value]) => [`io.modelcontextprotocol/${name}`, value]),
+  );
+};
+
 describe("an odd line", () => {
   it.each<[string, string | Buffer]>([
     ["begins with a byte order mark", `\ufeff${ping(1)}\n`],
@@ -144,6 +152,15 @@ describe("an odd line", () => {
     ["no method", '{"jsonrpc":"2.0","id":0}', -32600, 0],
     ["a method that is null", '{"jsonrpc":"2.0","id":0,"method":null}', -32600, 0],
     ["a method that is a list", '{"jsonrpc":"2.0","id":"","method":[]}', -32600, ""],
+    ["neither id nor method", '{"jsonrpc":"2.0"}', -32600, undefined],
+    ["a method that is a number, and no id", '{"jsonrpc":"2.0","method":5}', -32600, undefined],
+    ["a result without an id", '{"jsonrpc":"2.0","result":{}}', -32600, undefined],
+    [
+      "params that are a list, and no id",
+      '{"jsonrpc":"2.0","method":"notifications/cancelled","params":[]}',
+      -32602,
+      undefined,
+    ],
     ["an id that is null", ping(null), -32600, undefined],
     ["an id that is an object", ping({}), -32600, undefined],
     ["an id that is a fraction", ping(1.5), -32600, 1.5],
@@ -162,6 +179,21 @@ describe("an odd line", () => {
       -32602,
       1,
     ],
+    ...Object.entries({
+      "a client whose version is a number": { protocolVersion: 5 },
+      "a client without a version": { protocolVersion: null },
+      "a client whose name is a number": { clientInfo: { name: 5, version: "1" } },
+      "a client that is no object": { clientInfo: "x" },
+      "capabilities that are a text": { clientCapabilities: "x" },
+      "a client without capabilities": { clientCapabilities: null },
+      "extensions that are a number": { clientCapabilities: { extensions: 5 } },
+      "an unknown log level": { logLevel: "x" },
+    }).map(([what, about]): [string, string, number, unknown] => [
+      what,
+      JSON.stringify({ jsonrpc: "2.0", id: 1, method: "x", params: { _meta: metaOf(about) } }),
+      -32602,
+      1,
+    ]),
     ["a member that no message has", '{"jsonrpc":"2.0","id":1,"method":"x","more":1}', -32600, 1],
     ["a result that is a number", '{"jsonrpc":"2.0","id":1,"result":5}', -32600, undefined],
     ["an error without a code", '{"jsonrpc":"2.0","id":1,"error":{}}', -32600, undefined],
