@@ -106,12 +106,13 @@ const envelopeSchema = z.looseObject(
 const withIdSchema = z.looseObject({ id: z.union([z.string(), z.number()]) });
 
 /** What a client without a handshake says of itself. The SDK checks the same, and quotes zod where it does not fit. */
-const clientSchema = z.looseObject({
-  [PROTOCOL_VERSION_META_KEY]: z.string(),
-  [CLIENT_CAPABILITIES_META_KEY]: ClientCapabilitiesSchema.omit({ tasks: true }),
-  [CLIENT_INFO_META_KEY]: ImplementationSchema.optional(),
-  [LOG_LEVEL_META_KEY]: LoggingLevelSchema.optional(),
-});
+const clientSchema = () =>
+  z.looseObject({
+    [PROTOCOL_VERSION_META_KEY]: z.string(),
+    [CLIENT_CAPABILITIES_META_KEY]: ClientCapabilitiesSchema.omit({ tasks: true }),
+    [CLIENT_INFO_META_KEY]: ImplementationSchema.optional(),
+    [LOG_LEVEL_META_KEY]: LoggingLevelSchema.optional(),
+  });
 
 /** Only a client without a handshake sends one of these. */
 const KEYS = [PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY];
@@ -119,7 +120,7 @@ const KEYS = [PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY];
 function mistakeAboutClient(message: JSONRPCMessage): string | null {
   const meta = "method" in message ? message.params?._meta : undefined;
   if (meta === undefined || !KEYS.some((key) => meta[key] !== undefined)) return null;
-  const [issue] = clientSchema.safeParse(meta).error?.issues ?? [];
+  const [issue] = clientSchema().safeParse(meta).error?.issues ?? [];
   return issue === undefined ? null : mistakeOf(issue);
 }
 
