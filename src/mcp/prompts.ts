@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Prompt } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { quoted } from "../lib/index.js";
@@ -25,9 +24,14 @@ const using = (model: string | undefined): string =>
 
 /** The text itself is fenced, so that its words are not taken for the task, in a tag that is not in it. */
 function fenced(text = ""): string {
-  // No text has its own hash in it.
-  const hash = (): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
-  const tag = /\/text/i.test(text) ? `text-${hash()}` : "text";
+  // The beginnings of the numbers, since `/text-12` has `/text-1` in it.
+  const taken = new Set<string>();
+  for (const [, digits = ""] of text.matchAll(/\/text(?:-(\d{1,9}))?/gi)) {
+    for (let length = 0; length <= digits.length; length += 1) taken.add(digits.slice(0, length));
+  }
+  let number = 2;
+  while (taken.has(String(number))) number += 1;
+  const tag = taken.has("") ? `text-${number}` : "text";
   return `<${tag}>\n${text}\n</${tag}>`;
 }
 

@@ -43,7 +43,7 @@ describe("a prompt", () => {
     "a</text\n>",
   ])("encloses a text in a tag that the text does not contain: %j", (question) => {
     const [, tag = "", inner] =
-      /<(text[-\da-f]*)>\n([\s\S]*)\n<\/\1>$/.exec(textOf("ask_local", { question })) ?? [];
+      /<(text[-\d]*)>\n([\s\S]*)\n<\/\1>$/.exec(textOf("ask_local", { question })) ?? [];
 
     expect(inner).toBe(question);
     expect(question.toLowerCase()).not.toContain(`/${tag}`);
