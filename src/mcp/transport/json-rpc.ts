@@ -106,7 +106,7 @@ const envelopeSchema = z.looseObject(
 const withIdSchema = z.looseObject({ id: z.union([z.string(), z.number()]) });
 
 /** What a client without a handshake says of itself. The SDK checks the same, and quotes zod where it does not fit. */
-const clientSchema = () =>
+const makeClientSchema = () =>
   z.looseObject({
     [PROTOCOL_VERSION_META_KEY]: z.string(),
     [CLIENT_CAPABILITIES_META_KEY]: ClientCapabilitiesSchema.omit({ tasks: true }),
@@ -114,13 +114,17 @@ const clientSchema = () =>
     [LOG_LEVEL_META_KEY]: LoggingLevelSchema.optional(),
   });
 
+/** Made when it is first needed: most clients make a handshake, and each start would pay for it. */
+let clientSchema: ReturnType<typeof makeClientSchema> | null = null;
+
 /** Only a client without a handshake sends one of these. */
 const KEYS = [PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY];
 
 function mistakeAboutClient(message: JSONRPCMessage): string | null {
   const meta = "method" in message ? message.params?._meta : undefined;
   if (meta === undefined || !KEYS.some((key) => meta[key] !== undefined)) return null;
-  const [issue] = clientSchema().safeParse(meta).error?.issues ?? [];
+  clientSchema ??= makeClientSchema();
+  const [issue] = clientSchema.safeParse(meta).error?.issues ?? [];
   return issue === undefined ? null : mistakeOf(issue);
 }
 
