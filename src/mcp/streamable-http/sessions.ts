@@ -9,7 +9,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { deferred, quoted } from "../../lib/index.js";
+import { quoted, untilAborted } from "../../lib/index.js";
 import { jsonRpcError } from "./responses.js";
 
 /** A client has one, and some forget to end theirs. */
@@ -29,8 +29,8 @@ interface Session {
   open: number;
   /** Requests without an answer, and whether their caller still waits for it. */
   readonly ids: Map<RequestId, { isWaiting: boolean }>;
-  /** Called when its client ends it: the SDK then leaves requests whose answer is JSON without one. */
-  readonly onDeleted: Set<() => void>;
+  /** Aborted when its client ends it: the SDK then leaves requests whose answer is JSON without one. */
+  readonly deleted: AbortSignal;
 }
 
 interface SessionParts {
@@ -105,7 +105,7 @@ export class Sessions {
   /** @param isStreamed Whether the client reads streams. Otherwise each answer is JSON, without progress. */
   async #begin(isStreamed: boolean): Promise<Session> {
     const id = randomUUID();
-    const onDeleted = new Set<() => void>();
+    const deleting = new AbortController();
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => id,
       eventStore: new EventLog(),
@@ -114,7 +114,7 @@ export class Sessions {
       maxRequestBodySize: this.#parts.maxBytes,
       onsessionclosed: () => {
         this.#sessions.delete(id);
-        for (const end of onDeleted) end();
+        deleting.abort();
       },
     });
     const ids: Session["ids"] = new Map();
@@ -124,7 +124,8 @@ export class Sessions {
       return send(message, options);
     };
     await this.#parts.createServer(id).connect(transport);
-    const session = { id, transport, usedAt: performance.now(), open: 0, ids, onDeleted };
+    const deleted = deleting.signal;
+    const session = { id, transport, usedAt: performance.now(), open: 0, ids, deleted };
     this.#sessions.set(id, session);
     return session;
   }
@@ -163,17 +164,14 @@ export class Sessions {
     const answered = session.transport.handleRequest(request, { parsedBody });
     // Such as the one that ends the session.
     if (ids.length === 0) return answered;
-    const deleted = deferred<Response>();
-    const end = (): void =>
-      deleted.resolve(jsonRpcError(404, -32001, "The session has been ended.", ids[0]));
-    session.onDeleted.add(end);
     try {
-      const response = await Promise.race([answered, deleted.promise]);
+      const response = await untilAborted(answered, session.deleted);
       // It was refused before it began.
       if (!response.ok) for (const id of ids) session.ids.delete(id);
       return response;
-    } finally {
-      session.onDeleted.delete(end);
+    } catch (thrown) {
+      if (!session.deleted.aborted) throw thrown;
+      return jsonRpcError(404, -32001, "The session has been ended.", ids[0]);
     }
   }
 

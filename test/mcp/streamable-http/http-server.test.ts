@@ -122,10 +122,7 @@ it("does not log what a response has that no request waits for", async () => {
 });
 
 it("notifies a client without a session of a completion that was started before its first request", async () => {
-  const service = await simulatedService({
-    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
-    tokensPerSecond: 20,
-  });
+  const service = await endlessService();
   const { url, client } = await served(service.url);
   const { state } = client.completions.start({ prompt: "Go on.", model: "talker-generic-cpu:1" });
   const host = new Client({ name: "test", version: "1" }, { versionNegotiation: { mode: "auto" } });
@@ -160,6 +157,12 @@ interface HandshakeOptions {
   readonly endpoint?: string;
   readonly capabilities?: object;
 }
+
+const endlessService = () =>
+  simulatedService({
+    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
+    tokensPerSecond: 20,
+  });
 
 /** A client that sends its requests with these headers, and its handshake with these, too. */
 async function handshake(
@@ -210,13 +213,18 @@ it("begins a session where initialize comes with the id of a lost one", async ()
   expect(id).toMatch(/^[\da-f-]{36}$/);
 });
 
+/** The session of a client that reads JSON only, with a service whose answers do not end. */
+async function endlessSession() {
+  const service = await endlessService();
+  const { url, post, id } = await handshake(
+    { accept: "application/json" },
+    { endpoint: service.url },
+  );
+  return { service, url, post, inSession: { "mcp-session-id": id } };
+}
+
 it("refuses the id of a request that is not answered yet, so that both get their own answer", async () => {
-  const service = await simulatedService({
-    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
-    tokensPerSecond: 20,
-  });
-  const { post, id } = await handshake({ accept: "application/json" }, { endpoint: service.url });
-  const inSession = { "mcp-session-id": id };
+  const { post, inSession } = await endlessSession();
   const params = { name: "complete", arguments: { prompt: "Go on." } };
   const call = { id: 2, method: "tools/call", params };
   const calls = [post(call, inSession), post(call, inSession)];
@@ -232,15 +240,7 @@ it("refuses the id of a request that is not answered yet, so that both get their
 });
 
 it("does not give the answer of a call that its client has left to the next call with its id", async () => {
-  const service = await simulatedService({
-    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
-    tokensPerSecond: 20,
-  });
-  const { url, post, id } = await handshake(
-    { accept: "application/json" },
-    { endpoint: service.url },
-  );
-  const inSession = { "mcp-session-id": id };
+  const { service, url, post, inSession } = await endlessSession();
   const leaving = new AbortController();
   const params = { name: "complete", arguments: { prompt: "Go on.", reply_within: 1 } };
   const left = fetch(url, {
@@ -265,15 +265,7 @@ it("does not give the answer of a call that its client has left to the next call
 });
 
 it("answers a call with JSON also where its client ends the session first", async () => {
-  const service = await simulatedService({
-    models: [{ id: "talker-generic-cpu:1", loaded: true, script: { text: "on ", forever: true } }],
-    tokensPerSecond: 20,
-  });
-  const { url, post, id } = await handshake(
-    { accept: "application/json" },
-    { endpoint: service.url },
-  );
-  const inSession = { "mcp-session-id": id };
+  const { service, url, post, inSession } = await endlessSession();
   const params = { name: "complete", arguments: { prompt: "Go on." } };
   const call = post({ id: 2, method: "tools/call", params }, inSession);
   await expect.poll(() => service.requests.at(-1)?.path).toContain("/chat/completions");
