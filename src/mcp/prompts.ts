@@ -24,14 +24,10 @@ const using = (model: string | undefined): string =>
 
 /** The text itself is fenced, so that its words are not taken for the task, in a tag that is not in it. */
 function fenced(text = ""): string {
-  // The beginnings of the numbers, since `/text-12` has `/text-1` in it.
-  const taken = new Set<string>();
-  for (const [, digits = ""] of text.matchAll(/\/text(?:-(\d{1,9}))?/gi)) {
-    for (let length = 0; length <= digits.length; length += 1) taken.add(digits.slice(0, length));
-  }
+  const taken = new Set(Array.from(text.matchAll(/\/text(?:-(\d+))?/gi), ([, digits]) => digits));
   let number = 2;
   while (taken.has(String(number))) number += 1;
-  const tag = taken.has("") ? `text-${number}` : "text";
+  const tag = taken.size === 0 ? "text" : `text-${number}`;
   return `<${tag}>\n${text}\n</${tag}>`;
 }
 
