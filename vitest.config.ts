@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -19,23 +20,33 @@ const SETTLED = "test/settled-imports.ts";
  * these are small: the last of them would run alone.
  */
 const LONGEST = [
-  "long/fuzz/replies",
-  "download-[a-z0-9]+",
-  "main-job",
-  "keeper",
-  "long/fuzz/stdin",
-  "host-limits",
-  "streamable-http",
-  "http/limits",
-  "replay",
-  "serial-loads",
-  "while-loading",
-].map((name) => new RegExp(`/${name}(\\.long|\\.process)?\\.test\\.ts$`));
+  "packages/simulator/test/replay.test.ts",
+  "test/e2e/download-c2.long.test.ts",
+  "test/e2e/download-question.long.test.ts",
+  "test/e2e/host-limits.long.test.ts",
+  "test/e2e/keeper.long.test.ts",
+  "test/e2e/main-job.long.test.ts",
+  "test/e2e/main-job.test.ts",
+  "test/e2e/streamable-http.test.ts",
+  "test/foundry/completion/while-loading.test.ts",
+  "test/foundry/downloads/download-lock.long.test.ts",
+  "test/foundry/downloads/download-method.process.test.ts",
+  "test/foundry/loading/serial-loads.test.ts",
+  "test/http/limits.test.ts",
+  "test/keeper/keeper.test.ts",
+  "test/long/download-c1.test.ts",
+  "test/long/download-s.test.ts",
+  "test/long/fuzz/replies.test.ts",
+  "test/long/fuzz/stdin.test.ts",
+];
+for (const path of LONGEST) {
+  if (!existsSync(new URL(path, import.meta.url))) throw new Error(`No test file ${path}.`);
+}
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const isLongest = ({ moduleId }: TestSpecification): boolean =>
-      LONGEST.some((name) => name.test(moduleId));
+      LONGEST.some((path) => moduleId.endsWith(`/${path}`));
     const sorted = await super.sort(files);
     return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];
   }
