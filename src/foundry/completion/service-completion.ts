@@ -202,19 +202,19 @@ export class ServiceCompletion {
     return this.#afterDeath(failure) ?? (await this.#explained(failure, connection));
   }
 
-  /** Whether the caller begins again after a failed step. Pauses before it returns `true`. */
+  /** Whether the caller begins again after a failed step. Pauses before a retry. */
   async canRetry(error: FoundryError): Promise<boolean> {
-    if (this.#connection === null) return false;
+    const connection = this.#connection;
+    if (connection === null) return false;
     const { current } = this.#parts;
-    const ofLoad = this.#progress.status === "loading";
-    const canRetry = await current.shouldRetry(
-      this.#connection,
-      error,
-      this.#attempts,
-      this.signal,
-    );
     // The rule about the first token (docs/resilience.md).
-    if (this.#progress.hasStarted) return false;
+    if (this.#progress.hasStarted) {
+      current.note(connection, error);
+      return false;
+    }
+    const ofLoad = this.#progress.status === "loading";
+    const { signal } = this;
+    const canRetry = await current.shouldRetry(connection, error, this.#attempts, signal);
     if (!canRetry) return this.#order.next(error, ofLoad);
     const { traffic } = this.#parts.trace ?? {};
     if (traffic !== undefined) traffic.retries += 1;

@@ -147,8 +147,7 @@ export class CurrentService {
         const request = requestOf(context.operation);
         const crash = request === null ? null : afterDeath(error, attempts, request);
         if (crash !== null) {
-          service.noteError(error);
-          this.noteGone(connection, error);
+          this.note(connection, error);
           throw crash;
         }
         if (!(await this.shouldRetry(connection, error, attempts, signal))) throw error;
@@ -157,8 +156,21 @@ export class CurrentService {
   }
 
   /**
-   * Takes note of a failure and decides whether the call is made again from the beginning. Single
-   * requests are retried by the transport, which retries no failure that is decided here.
+   * Takes note of a failure. Where nothing listens at the address any more, or the service crashed, the next
+   * call searches.
+   *
+   * @returns Whether nothing listens there.
+   */
+  note(connection: Connection, error: FoundryError): boolean {
+    connection.service.noteError(error);
+    const isGone = this.noteGone(connection, error);
+    if (error.code === "SERVER_CRASHED" && this.#isFollowed) this.#retire(connection, error);
+    return isGone;
+  }
+
+  /**
+   * Takes note of a failure and decides whether the call is made again from the beginning, after a pause.
+   * Single requests are retried by the transport, which retries no failure that is decided here.
    */
   async shouldRetry(
     connection: Connection,
@@ -166,13 +178,9 @@ export class CurrentService {
     attempts: Attempts,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    connection.service.noteError(error);
-    const isGone = this.noteGone(connection, error);
-    if (!isGone && error.code === "SERVER_CRASHED" && this.#isFollowed) {
-      // The request may have caused the crash, so it is not sent again.
-      this.#retire(connection, error);
-      return false;
-    }
+    const isGone = this.note(connection, error);
+    // The request may have caused the crash, so it is not sent again.
+    if (!isGone && error.code === "SERVER_CRASHED" && this.#isFollowed) return false;
     if (signal?.aborted === true || attempts.retries >= this.#mostRetries) return false;
     const { service } = connection;
     if (!isGone && !(await service.isReplaced(attempts.changes, error, signal))) return false;

@@ -67,6 +67,27 @@ describe.each(services)("the order of preference on %s", (_name, options) => {
     await expect(client.complete({ prompt, models: ["a", "b"] })).rejects.toThrow();
     expect(new Set(chats())).toEqual(new Set([A]));
   });
+
+  it("tries no other model once text was delivered, whatever the failure", async () => {
+    const { client, chats } = await start(options, [
+      {
+        id: A,
+        loaded: true,
+        script: { text: "one two three", failAfterTokens: 2, failure: "CUDA out of memory" },
+      },
+      { id: B, loaded: true },
+    ]);
+    const events = client.streamComplete({ prompt, models: ["a", "b"] });
+    let text = "";
+    const read = async () => {
+      for await (const event of events) if (event.type === "text") text += event.text;
+    };
+    // The legacy service only breaks the stream off.
+    const code = expect.stringMatching(/^(INSUFFICIENT_MEMORY|STREAM_INTERRUPTED)$/);
+    await expect(read()).rejects.toMatchObject({ code });
+    expect(text).toBe("one two");
+    expect(new Set(chats())).toEqual(new Set([A]));
+  });
 });
 
 describe.each(foundry)("unusable models on %s", (_name, options) => {
