@@ -244,8 +244,7 @@ export class CompletionRun {
       ...(phase.is === "ended" ? phase.completion : phase.stream.snapshot()),
       error: phase.is === "ended" ? phase.error : null,
       place: this.#place,
-      etaMs:
-        this.#turnAt === null ? null : Math.max(0, Math.round(this.#turnAt - performance.now())),
+      etaMs: this.#turnAt === null ? null : Math.max(0, Math.round(this.#turnAt - this.#now())),
       news: this.#news?.message ?? null,
       batchId: this.batchId,
       createdAt: this.createdAt,
@@ -298,7 +297,7 @@ export class CompletionRun {
 
   #onPlace(place: number | null, etaMs: number | null): void {
     this.#place = place;
-    this.#turnAt = etaMs === null ? null : performance.now() + etaMs;
+    this.#turnAt = etaMs === null ? null : this.#now() + etaMs;
     if (place !== null) this.#listeners.notify({ type: "place", place, etaMs });
   }
 
