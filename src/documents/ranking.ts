@@ -1,6 +1,6 @@
 import { type CallOptions, cosine } from "../foundry/index.js";
 import type { FoundryClient } from "../jobs/index.js";
-import { FoundryError } from "../lib/index.js";
+import { type ErrorCode, FoundryError } from "../lib/index.js";
 import type { DocumentPart } from "./document.js";
 import type { Vectors } from "./vectors.js";
 
@@ -28,7 +28,7 @@ interface RankingOptions extends CallOptions {
 /** In one request, so that no more is lost where the call ends: vectors are kept after each. */
 const TEXTS_AT_ONCE = 32;
 
-const NO_EMBEDDER: ReadonlySet<string> = new Set([
+const NO_EMBEDDER: ReadonlySet<ErrorCode> = new Set([
   "MODEL_CANNOT_EMBED",
   "MODEL_NOT_CACHED",
   "UNSUPPORTED_BY_SERVER",

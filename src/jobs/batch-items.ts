@@ -1,5 +1,5 @@
 import type { CompletionStatus } from "../foundry/index.js";
-import type { FoundryError } from "../lib/index.js";
+import type { ErrorCode, FoundryError } from "../lib/index.js";
 import type { Gate } from "./completion-stream.js";
 
 /** How a batch waits for a service that is gone. */
@@ -63,11 +63,21 @@ const PAUSES_MS = [1000, 15_000] as const;
 const PATIENCE_MS = 5 * 60_000;
 
 /** Failures before which the service was not reached. */
-const NOT_REACHED = new Set(["NO_ENDPOINT", "SERVICE_UNREACHABLE", "CIRCUIT_OPEN", "TIMEOUT"]);
+const NOT_REACHED: ReadonlySet<ErrorCode> = new Set([
+  "NO_ENDPOINT",
+  "SERVICE_UNREACHABLE",
+  "CIRCUIT_OPEN",
+  "TIMEOUT",
+]);
 /** Ends of an item that do not show whether there is a service. */
-const SHOW_NOTHING = new Set([...NOT_REACHED, "INVALID_ARGUMENT", "CANCELLED", "CLIENT_CLOSED"]);
+const SHOW_NOTHING: ReadonlySet<ErrorCode> = new Set([
+  ...NOT_REACHED,
+  "INVALID_ARGUMENT",
+  "CANCELLED",
+  "CLIENT_CLOSED",
+]);
 /** Ends of an item that show that there was a service, which may be gone. */
-const DIED = new Set(["SERVER_CRASHED", "STREAM_INTERRUPTED"]);
+const DIED: ReadonlySet<ErrorCode> = new Set(["SERVER_CRASHED", "STREAM_INTERRUPTED"]);
 
 /**
  * The items of a batch: what each of them is, and whose turn it is. Items begin in order, a limited
@@ -117,7 +127,7 @@ export class BatchItems {
   }
 
   /** @param code Of the error that ended the item, if one did. */
-  end(item: BatchItem, state: EndedItem, code: string | null): void {
+  end(item: BatchItem, state: EndedItem, code: ErrorCode | null): void {
     item.state = state;
     if (code === null || !SHOW_NOTHING.has(code)) {
       this.noteService(code !== null && DIED.has(code) ? null : item);

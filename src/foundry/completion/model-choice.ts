@@ -1,4 +1,10 @@
-import { FoundryError, MOST_AUTO_TRIES, quoted, toFoundryError } from "../../lib/index.js";
+import {
+  type ErrorCode,
+  FoundryError,
+  MOST_AUTO_TRIES,
+  quoted,
+  toFoundryError,
+} from "../../lib/index.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import {
   type AutoWish,
@@ -21,7 +27,7 @@ import { prepareMessages } from "./request.js";
 import { structureOf } from "./structured.js";
 
 /** Failures of a model before it answers: another model may be usable. */
-const UNUSABLE = new Set([
+const UNUSABLE: ReadonlySet<ErrorCode> = new Set([
   "MODEL_NOT_FOUND",
   "MODEL_NOT_CACHED",
   "MODEL_NOT_LOADED",

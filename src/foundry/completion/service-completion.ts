@@ -1,4 +1,5 @@
 import {
+  type ErrorCode,
   endedError,
   type FoundryError,
   isCancellation,
@@ -324,7 +325,11 @@ export class ServiceCompletion {
   }
 }
 
-const BREAKS = new Set(["STREAM_INTERRUPTED", "SERVICE_UNREACHABLE", "SERVER_CRASHED"]);
+const BREAKS: ReadonlySet<ErrorCode> = new Set([
+  "STREAM_INTERRUPTED",
+  "SERVICE_UNREACHABLE",
+  "SERVER_CRASHED",
+]);
 
 /** A completion with an answer of the cache in place of one of the service. */
 function withStored(own: Completion, stored: StoredAnswer): Completion {

@@ -1,5 +1,5 @@
 import { errorWordsOf } from "../../http/index.js";
-import type { FoundryError } from "../../lib/index.js";
+import type { ErrorCode, FoundryError } from "../../lib/index.js";
 import { ANSWER_TOOL, parametersOf, type ToolDefinition } from "../tools/index.js";
 import {
   messagesFor,
@@ -214,7 +214,7 @@ const SWITCHES = ["chat_template_kwargs", "reasoning_effort"] as const;
 const THINKING = /(?<![\w-])(?:reasoning|thinking)(?![\w-])|\bchat[ _]template/i;
 const REFUSES_THINKING = /\b(?:invalid|mandatory)\b/i;
 
-const CODES = new Set([
+const CODES: ReadonlySet<ErrorCode> = new Set([
   "INVALID_REQUEST",
   "INVALID_RESPONSE",
   "INFERENCE_FAILED",

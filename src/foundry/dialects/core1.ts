@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { HttpTransport } from "../../http/index.js";
-import { FoundryError, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
+import { type ErrorCode, FoundryError, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
@@ -161,10 +161,14 @@ const QUIRKS = {
 
 const IN_ONE_PIECE: Refused = new Set(["stream"]);
 
-const MAY_BE_OF_SCHEMA = new Set(["INFERENCE_FAILED", "INVALID_REQUEST", "SERVICE_ERROR"]);
+const MAY_BE_OF_SCHEMA: ReadonlySet<ErrorCode> = new Set([
+  "INFERENCE_FAILED",
+  "INVALID_REQUEST",
+  "SERVICE_ERROR",
+]);
 
 /** The errors of a stream of C1 that cannot begin. */
-const SILENT_ENDS = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE"]);
+const SILENT_ENDS: ReadonlySet<ErrorCode> = new Set(["STREAM_INTERRUPTED", "INVALID_RESPONSE"]);
 
 /** The list is a 500 while the catalog is out of reach; the rest of the service works (#1024). */
 function offline(error: unknown): string {

@@ -1,5 +1,5 @@
 import type { HttpTransport } from "../../http/index.js";
-import { FoundryError } from "../../lib/index.js";
+import { type ErrorCode, FoundryError } from "../../lib/index.js";
 import { jsonOf, modelListSchema, parseAnswer } from "./answers.js";
 import { adaptedChat } from "./chat-stream.js";
 import { type Call, type Dialect, type ModelList, unsupported } from "./dialect.js";
@@ -14,7 +14,7 @@ const EMBEDDINGS = "/v1/embeddings";
 const NO_LIST = `This engine lists no models at ${LIST}. Name the model in each call.`;
 
 /** Errors of a chat that a server which is no engine causes. */
-const NO_ENGINE = new Set(["UNSUPPORTED_BY_SERVER", "INVALID_RESPONSE"]);
+const NO_ENGINE: ReadonlySet<ErrorCode> = new Set(["UNSUPPORTED_BY_SERVER", "INVALID_RESPONSE"]);
 
 /**
  * Any OpenAI-compatible engine: vLLM, llama.cpp, LM Studio, Ollama, LiteLLM, Ray Serve. It loads

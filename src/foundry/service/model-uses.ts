@@ -1,4 +1,5 @@
 import {
+  type ErrorCode,
   type FoundryError,
   MOST_MODELS_REMEMBERED,
   RecentMap,
@@ -22,7 +23,7 @@ export interface ModelUse {
 }
 
 /** Failures after which the service may still generate. All others are the service's own answers. */
-const MAY_STILL_RUN = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
+const MAY_STILL_RUN: ReadonlySet<ErrorCode> = new Set(["CANCELLED", "CLIENT_CLOSED", "TIMEOUT"]);
 
 /**
  * Which models our own generations use, or may still use after their stream was closed. C1 crashes

@@ -1,5 +1,6 @@
 import { HttpTransport, isRefused, normalizeEndpoint } from "../../http/index.js";
 import {
+  type ErrorCode,
   FoundryError,
   isLoopback,
   type MetricsRecorder,
@@ -34,7 +35,7 @@ interface Connected extends ListedService {
 }
 
 /** Errors after which another service may listen at the endpoint: it is detected again. */
-const MAY_HAVE_CHANGED = new Set([
+const MAY_HAVE_CHANGED: ReadonlySet<ErrorCode> = new Set([
   "NOT_FOUNDRY",
   "SERVICE_UNREACHABLE",
   "SERVER_CRASHED",
@@ -42,7 +43,7 @@ const MAY_HAVE_CHANGED = new Set([
 ]);
 
 /** Errors that another server than the expected one would cause, with an HTTP status. */
-const OF_ANOTHER_SERVER = new Set([
+const OF_ANOTHER_SERVER: ReadonlySet<ErrorCode> = new Set([
   "UNSUPPORTED_BY_SERVER",
   "MODEL_NOT_FOUND",
   "MODEL_NOT_CACHED",
