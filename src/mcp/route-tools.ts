@@ -50,7 +50,6 @@ export function toolsWith(tools: readonly Tool[], routes: NamedRoutes): readonly
     ...base,
     name: toolName(route),
     description,
-    variantOf: BASE,
     call: (given: unknown, context: Parameters<Tool["call"]>[1]) =>
       base.call(isMembers(given) ? { ...given, model: route } : given, context),
   }));

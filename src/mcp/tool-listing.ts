@@ -25,7 +25,6 @@ const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
   },
 };
 
-const LONG_RESULTS = new Set(["complete", "complete_batch", "get_completion", "ask_documents"]);
 /** Claude Code cuts longer results than this off: here above every text that we return, as JSON. */
 const LONG_RESULT = { "anthropic/maxResultSizeChars": 200_000 };
 
@@ -47,7 +46,7 @@ export function listingOf(tool: Tool, withFiles = false): ToolListing {
     }),
     outputSchema: jsonSchemaOf(tool.result, withoutBounds),
     annotations: ANNOTATIONS[tool.effect],
-    ...(LONG_RESULTS.has(tool.name) && { _meta: LONG_RESULT }),
+    ...(tool.quotesModel === true && { _meta: LONG_RESULT }),
   };
 }
 

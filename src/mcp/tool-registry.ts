@@ -73,8 +73,6 @@ export function callHandler(
 const TASK_AFTER_MS = 3000;
 /** The work of a task has no other limit; it is fetched when it is done. */
 const TASK_REPLY_WITHIN_MS = 24 * 60 * 60_000;
-/** Their work has an id, and outlives the call. */
-const TASK_TOOLS = new Set(["complete", "complete_batch", "ask_documents", "load_model"]);
 
 /**
  * Calls a tool, and once more with the answer to its question.
@@ -136,8 +134,7 @@ async function callTool(
       await progress.pauseBeforeResult();
     }
   };
-  const takesTask = TASK_TOOLS.has(tool.variantOf ?? tool.name) && declaresTasks(envelope);
-  if (!takesTask) return answered();
+  if (tool.outlivesCall !== true || !declaresTasks(envelope)) return answered();
   return tasks.answer(request.signal, Math.min(TASK_AFTER_MS, replyWithinMs), answered);
 }
 
@@ -162,26 +159,15 @@ async function answerOf(
   const ms = Math.round(performance.now() - startedAt);
   logAnswer(log, { ...traceFields({ ...context.trace, id }), tool: tool.name, ms }, answer);
   const { text, structured, ...rest } = bothForms(answer);
-  // Text of a model is handed on as it is; the words of errors beside it are harmless already.
-  const isQuote = QUOTING_TOOLS.has(tool.variantOf ?? tool.name);
+  // Of other tools these are names, versions and states of a service. Of those that quote a model, the words of
+  // errors beside its text are harmless already.
+  const isQuote = tool.quotesModel === true;
   const words = isQuote ? text : serverWords(withoutControls(secrets.hide(text)));
   const content = [{ type: "text" as const, text: words }];
   if (structured === undefined) return { ...rest, content };
   const structuredContent = isQuote ? structured : jsonObject.parse(secrets.hideIn(structured));
   return { ...rest, content, structuredContent };
 }
-
-/**
- * Their results hold text of a model, which is handed on as it is. In those of others, which are names,
- * versions and states of a service, secrets are hidden, and control characters are removed from the text.
- */
-const QUOTING_TOOLS = new Set([
-  "complete",
-  "complete_batch",
-  "get_completion",
-  "cancel_completion",
-  "ask_documents",
-]);
 
 const jsonObject = z.record(z.string(), z.unknown());
 

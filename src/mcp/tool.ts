@@ -58,7 +58,7 @@ export interface ToolAnswer<R> {
 }
 
 interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject>
-  extends Pick<Tool, "name" | "title" | "description" | "effect"> {
+  extends Omit<Tool, "arguments" | "result" | "call"> {
   readonly arguments: A;
   readonly result: R;
   /** Does the work. A `FoundryError` it throws becomes the call's failure. */
@@ -68,14 +68,16 @@ interface ToolDefinition<A extends z.ZodObject, R extends z.ZodObject>
 /** A tool as the adapter sees it: its argument and result types are its own affair. */
 export interface Tool {
   readonly name: string;
-  /** The tool that does its work, with another name and other defaults. Default: itself. */
-  readonly variantOf?: string | undefined;
   readonly title: string;
   /** For the model: what it does, when to use it, what comes back. */
   readonly description: string;
   readonly arguments: z.ZodObject;
   readonly result: z.ZodObject;
   readonly effect: Effect;
+  /** Whether its result holds text of a model, which is handed on as it is. Default: `false`. */
+  readonly quotesModel?: boolean;
+  /** Whether its work has an id and outlives the call, so that a task can stand for it. Default: `false`. */
+  readonly outlivesCall?: boolean;
   /** @throws FoundryError `INVALID_ARGUMENT` where `given` does not fit, and what the work throws. */
   call(given: unknown, context: ToolContext): Promise<ToolAnswer<Record<string, unknown>>>;
 }

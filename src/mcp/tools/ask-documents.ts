@@ -42,6 +42,8 @@ export const askDocuments = defineTool({
   }),
   result,
   effect: "generates",
+  quotesModel: true,
+  outlivesCall: true,
 
   async handle({ question, files, model, embedding_model, sources, reply_within }, context) {
     const { client, caller, session, kept, trace, vectors, signal, files: folders } = context;

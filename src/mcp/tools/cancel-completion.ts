@@ -7,12 +7,13 @@ import { answeredWhole, answerWith, completionResult, resultOf, textOf } from ".
 export const cancelCompletion = defineTool({
   name: "cancel_completion",
   title: "Cancel a completion",
-  description: "Cancels a completion, keeps its text, reports whether the device is free.",
+  description: "Cancels a completion. Returns its text and whether the device is free.",
   arguments: z.strictObject({
     completion_id: z.string("a completion_id").min(1, "a completion_id"),
   }),
   result: completionResult.extend({ device_busy: z.boolean().nullable() }),
   effect: "changes",
+  quotesModel: true,
 
   async handle({ completion_id: id }, { client, kept }) {
     await kept.find([id]);

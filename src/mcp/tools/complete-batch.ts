@@ -84,6 +84,8 @@ export const completeBatch = defineTool({
   arguments: argumentsSchema,
   result,
   effect: "generates",
+  quotesModel: true,
+  outlivesCall: true,
 
   async handle({ reply_within, cancel, ...given }, context) {
     const { client, signal, kept } = context;

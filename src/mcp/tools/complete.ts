@@ -77,6 +77,8 @@ export const complete = defineTool({
     .meta({ required: ["prompt"] }),
   result: completionResult,
   effect: "generates",
+  quotesModel: true,
+  outlivesCall: true,
 
   async handle({ reply_within, join, whole, files: patterns, write_to, ...given }, context) {
     const { client, caller, session, kept, trace, files: folders, signal } = context;

@@ -27,7 +27,7 @@ export const embedTool = defineTool({
   name: "embed",
   title: "Rank texts by meaning",
   description:
-    "Ranks texts by meaning against a query, on the user's machine. vectors: true returns embeddings instead.",
+    "Ranks texts by meaning against a query, locally. vectors: true returns embeddings instead.",
   arguments: z
     .strictObject({
       texts: listOf(completionFields.prompt, MOST_TEXTS, TEXTS_ALLOWED).optional(),

@@ -67,6 +67,7 @@ export const getCompletion = defineTool({
     }),
   result,
   effect: "reads",
+  quotesModel: true,
 
   async handle({ completion_ids, from = 0, reply_within }, context) {
     const { completions } = context.client;

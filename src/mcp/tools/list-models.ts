@@ -10,14 +10,14 @@ export const listModels = defineTool({
   name: "list_models",
   title: "List local models",
   description:
-    "Lists local models: name, downloaded, loaded, size, device, task, context length. What is absent is unknown.",
+    "Lists local models: name, downloaded, loaded, size, device, task, context length. Absent means unknown.",
   arguments: z.strictObject({
     filter: z
       .enum(FILTERS, { error: `one of ${FILTERS.join(", ")}` })
       .describe("Default: downloaded")
       .optional(),
     search: completionFields.model.describe("Part of a name").optional(),
-    task: completionFields.model.describe("Such as embeddings").optional(),
+    task: completionFields.model.describe("e.g. embeddings").optional(),
     limit: wholeNumber({ min: 1, max: 500 }).describe(`Default: ${DEFAULT_LIMIT}`).optional(),
   }),
   result: z.object({

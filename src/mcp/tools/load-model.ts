@@ -21,7 +21,7 @@ export const loadModel = defineTool({
   name: "load_model",
   title: "Load a local model",
   description:
-    "Loads a model into memory, in seconds to minutes. complete does this by itself; load_model warms one up, chooses its device or, with download, gets it (gigabytes: ask the user first).",
+    "Loads a model into memory, in seconds to minutes. complete does this by itself; this warms one up, chooses its device or, with download, gets it (gigabytes: ask the user first).",
   arguments: z.strictObject({
     model: completionFields.model,
     device: z.enum(DEVICES, { error: `one of ${DEVICES.join(", ")}` }).optional(),
@@ -36,6 +36,7 @@ export const loadModel = defineTool({
     elapsed_ms: z.number(),
   }),
   effect: "changes",
+  outlivesCall: true,
 
   async handle({ model, reply_within, ...wish }, context) {
     const { kept, signal, progress } = context;

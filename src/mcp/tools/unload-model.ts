@@ -6,7 +6,7 @@ import { defineTool } from "../tool.js";
 export const unloadModel = defineTool({
   name: "unload_model",
   title: "Unload a local model",
-  description: "Unloads a model from memory; its files stay. Refused while it is answering.",
+  description: "Unloads a model from memory; its files stay. Refused while it answers.",
   arguments: z.strictObject({
     model: completionFields.model,
     force: z.boolean("true or false").describe("Interrupt its answers").optional(),
