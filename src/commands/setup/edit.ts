@@ -3,10 +3,8 @@ import { CannotEdit, type Format, json, toml, yaml } from "./formats/index.js";
 import type { Entry, FormatName, HostKind } from "./hosts.js";
 import { ENTRY_NAME, isOurs } from "./server-command.js";
 
-/** What a file becomes. `same`: it has the entry already, or has none to take out. */
-type Edit =
-  | { readonly kind: "changed"; readonly text: string; readonly isNew: boolean }
-  | { readonly kind: "same" };
+/** What a file becomes; `null`: it has the entry already, or has none to take out. */
+type Edit = { readonly text: string; readonly isNew: boolean } | null;
 
 export const FORMATS: Readonly<Record<FormatName, Format>> = { json, toml, yaml };
 
@@ -98,10 +96,10 @@ function edited(
   const plain = isCrlf ? body.replaceAll("\r\n", "\n") : body;
   const value = objectOf(format.parse(plain));
   const changed = change(format, plain, value);
-  if (changed === null) return { kind: "same" };
+  if (changed === null) return null;
   assertNothingElse(format, changed, host);
   const lines = isCrlf ? changed.text.replaceAll("\n", "\r\n") : changed.text;
-  return { kind: "changed", text: `${bom}${lines}`, isNew: changed.isNew };
+  return { text: `${bom}${lines}`, isNew: changed.isNew };
 }
 
 /** The text was changed by its lines; what it says now must be what was meant. */
