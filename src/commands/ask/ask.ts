@@ -48,8 +48,8 @@ export async function ask(args: readonly string[]): Promise<number> {
   const accepted = { takesWords: true };
   const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema, accepted);
   if (asksForHelp) return printHelp(HELP);
-  const onFailure = (error: FoundryError): void => {
-    if (own.json) writeJson({ ok: false, ...failureOf(error) });
+  const onFailure = ({ code, message, action, retryable }: FoundryError): void => {
+    if (own.json) writeJson({ ok: false, error: { code, message, action, retryable } });
   };
   return clientCommand({ flags, onFailure }, async (command) => {
     const { signal } = command;
@@ -147,10 +147,6 @@ function resultOf(completion: Completion) {
     warnings: warnings.map(terminalWords),
   };
 }
-
-const failureOf = ({ code, message, action, retryable }: FoundryError) => ({
-  error: { code, message, action, retryable },
-});
 
 function writeJson(value: object): void {
   process.stdout.write(`${harmless(JSON.stringify(value, null, 2))}\n`);
