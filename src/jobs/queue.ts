@@ -298,14 +298,12 @@ function untilTurn(place: number, { holders, slots, averageMs }: Lane, now: numb
 class RoundRobin<T> {
   /** By caller, in the order of their turns. No list is empty. */
   readonly #waiting = new Map<string, T[]>();
-  #size = 0;
 
   get size(): number {
-    return this.#size;
+    return [...this.#waiting.values()].reduce((sum, { length }) => sum + length, 0);
   }
 
   add(caller: string, one: T): void {
-    this.#size += 1;
     const own = this.#waiting.get(caller);
     if (own === undefined) this.#waiting.set(caller, [one]);
     else own.push(one);
@@ -316,7 +314,6 @@ class RoundRobin<T> {
     const index = own?.indexOf(one) ?? -1;
     if (own === undefined || index < 0) return;
     own.splice(index, 1);
-    this.#size -= 1;
     if (own.length === 0) this.#waiting.delete(caller);
   }
 
@@ -326,7 +323,6 @@ class RoundRobin<T> {
     if (first === undefined) return undefined;
     const [caller, own] = first;
     const one = own.shift();
-    this.#size -= 1;
     this.#waiting.delete(caller);
     if (own.length > 0) this.#waiting.set(caller, own);
     return one;
@@ -334,8 +330,9 @@ class RoundRobin<T> {
 
   /** All waiting entries, in the order in which they would be taken without new ones. */
   order(): T[] {
+    const { size } = this;
     const order: T[] = [];
-    for (let turn = 0; order.length < this.#size; turn += 1) {
+    for (let turn = 0; order.length < size; turn += 1) {
       for (const own of this.#waiting.values()) {
         const one = own[turn];
         if (one !== undefined) order.push(one);
