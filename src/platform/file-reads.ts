@@ -74,8 +74,6 @@ export function exists(path: string): Promise<boolean | typeof LATE> {
 
 interface SmallFileLimits {
   readonly maxBytes: number;
-  /** Default {@link FILE_READ_MS}. */
-  readonly timeoutMs?: number;
   /** Read only where it belongs to this user, or to the system's; `null` where there are no user ids. */
   readonly ownerUid?: number | null;
 }
@@ -94,7 +92,7 @@ const NONBLOCK = constants.O_NONBLOCK ?? 0;
  */
 export async function readSmallFile(path: string, limits: SmallFileLimits): Promise<SmallFile> {
   const read = () => readWhole(path, limits).catch(faultOf);
-  const outcome = await inPool(read, limits.timeoutMs ?? FILE_READ_MS);
+  const outcome = await inPool(read, FILE_READ_MS);
   return outcome === LATE ? { fault: "late" } : outcome;
 }
 
