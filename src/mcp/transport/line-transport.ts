@@ -19,7 +19,7 @@ import {
   WAITING_LINE,
 } from "../../lib/index.js";
 import { answerOf, type Reading, type Refusal, readingsOf } from "./json-rpc.js";
-import { RateLimit } from "./log-throttle.js";
+import { RateLimit } from "./rate-limit.js";
 
 const TOO_LONG: Refusal = {
   code: ProtocolErrorCode.InvalidRequest,
