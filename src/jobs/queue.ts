@@ -310,11 +310,9 @@ class RoundRobin<T> {
   }
 
   remove(caller: string, one: T): void {
-    const own = this.#waiting.get(caller);
-    const index = own?.indexOf(one) ?? -1;
-    if (own === undefined || index < 0) return;
-    own.splice(index, 1);
-    if (own.length === 0) this.#waiting.delete(caller);
+    const left = this.#waiting.get(caller)?.filter((each) => each !== one) ?? [];
+    if (left.length === 0) this.#waiting.delete(caller);
+    else this.#waiting.set(caller, left);
   }
 
   /** Removes the entry whose turn it is. Its caller goes to the end of the round. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Completion, CompletionRequest } from "../../foundry/index.js";
-import { counted, type FoundryError, withoutControls } from "../../lib/index.js";
+import { counted, type FoundryError, inSnakeCase, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { showAnswer } from "../answer.js";
 import { readArguments } from "../arguments.js";
@@ -127,23 +127,15 @@ function warningsOf({ warnings, finishReason, usage }: Completion): string[] {
 
 function resultOf(completion: Completion) {
   const { text, data, reasoning, model, finishReason, usage, timing, warnings } = completion;
+  const { queuedMs: _queued, ...times } = timing;
   return {
     text,
     ...(data === undefined ? {} : { data }),
     reasoning,
     model,
     finish_reason: finishReason,
-    usage: {
-      input_tokens: usage.inputTokens,
-      output_tokens: usage.outputTokens,
-      estimated: usage.estimated,
-    },
-    timing: {
-      load_ms: timing.loadMs,
-      first_token_ms: timing.firstTokenMs,
-      total_ms: timing.totalMs,
-      tokens_per_second: timing.tokensPerSecond,
-    },
+    usage: inSnakeCase(usage),
+    timing: inSnakeCase(times),
     warnings: warnings.map(terminalWords),
   };
 }

@@ -189,7 +189,6 @@ export async function endedAmong(
   const uris = heard.data.params.notifications.resourceSubscriptions.slice(0, MOST_SUBSCRIPTIONS);
   const idOf = (uri: string): string => partOf(uri)?.id ?? "";
   const ids = uris.map(idOf).filter((id) => id !== "");
-  if (ids.length === 0) return [];
   await kept.find(ids);
   const ended = new Set(
     completions
