@@ -77,7 +77,8 @@ export async function demo(args: readonly string[]): Promise<number> {
   } catch (thrown) {
     if (signal.aborted) return EXIT.interrupted;
     if (!(thrown instanceof StepFailed)) throw thrown;
-    screen.bad(thrown.message);
+    screen.verdict("This step failed.");
+    screen.say(thrown.message);
     return EXIT.failed;
   } finally {
     for (const step of atEnd.reverse()) await step().catch(() => {});

@@ -63,7 +63,7 @@ async function watch(
       const begin = performance.now();
       const [health, servers] = await Promise.all([newestHealth(), runningServers()]);
       if (signal.aborted) return EXIT.interrupted;
-      const view: View = { version: VERSION, at: new Date(), health, servers };
+      const view: View = { at: new Date(), health, servers };
       if (json) process.stdout.write(`${JSON.stringify(jsonOf(view))}\n`);
       else if (screen !== null) screen.show((output) => viewOf(view, output));
       else viewOf(view, process.stdout);
@@ -113,8 +113,8 @@ function exitCodeOf({ status }: Health): number {
 }
 
 /** Its members stay as they are; others may be added. */
-const jsonOf = ({ version, at, health, servers }: View) => ({
-  version,
+const jsonOf = ({ at, health, servers }: View) => ({
+  version: VERSION,
   at: at.toISOString(),
   service: inSnakeCase({
     status: health.status,
@@ -138,7 +138,6 @@ const jsonOf = ({ version, at, health, servers }: View) => ({
 
 /** What `monitor` shows at one time. */
 export interface View {
-  readonly version: string;
   readonly at: Date;
   readonly health: Health;
   readonly servers: readonly RunningServer[];
@@ -147,10 +146,10 @@ export interface View {
 const INDENT = 2;
 
 /** Writes the view for a person, in the width of the terminal. */
-export function viewOf({ version, at, health, servers }: View, output: Output): void {
+export function viewOf({ at, health, servers }: View, output: Output): void {
   const screen = terminalScreen(output, process.env);
   const width = widthOf(output) - INDENT;
-  screen.title(`foundry-local-mcp ${version}`, at.toLocaleTimeString("en-GB"));
+  screen.title(`foundry-local-mcp ${VERSION}`, at.toLocaleTimeString("en-GB"));
   const verdict = `The service is ${health.status}.`;
   if (health.status === "healthy") screen.good(verdict);
   else screen.verdict(verdict);

@@ -116,6 +116,7 @@ export async function simulate(
 async function run(flags: Flags, modelCachePath: string, output: SimulateOutput): Promise<void> {
   const simulator = await started(flags, modelCachePath);
   try {
+    for (const fault of flags.fault) addFault(simulator, fault);
     const cli = await commandLine(flags, simulator);
     try {
       output.stdout.write(`${simulator.url}\n`);
@@ -188,7 +189,7 @@ async function commandLine(flags: Flags, service: Simulator): Promise<FoundryCli
 
 async function started(flags: Flags, modelCachePath: string): Promise<Simulator> {
   const answers = await answersOf(flags.answers);
-  const simulator = await startSimulator({
+  return startSimulator({
     port: flags.port,
     modelCachePath,
     dialect: flags.dialect,
@@ -206,13 +207,6 @@ async function started(flags: Flags, modelCachePath: string): Promise<Simulator>
     const allowed = allowedPort(error, process.platform);
     throw allowed === null ? error : refused("simulate", "port", String(flags.port), allowed);
   });
-  try {
-    for (const fault of flags.fault) addFault(simulator, fault);
-    return simulator;
-  } catch (error) {
-    await simulator.close();
-    throw error;
-  }
 }
 
 async function answersOf(file: string | undefined): Promise<readonly ScriptedAnswer[]> {

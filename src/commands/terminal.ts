@@ -30,7 +30,6 @@ export interface Screen extends TextOutput {
   /** Lines of a file, which are not broken. */
   verbatim(lines: string): void;
   good(line: string): void;
-  bad(text: string): void;
   /** A last sentence that says that something does not work. */
   verdict(line: string): void;
   /** Takes a status line away. */
@@ -107,8 +106,6 @@ export function terminalScreen(output: Output, environment: Environment): Screen
     rows: (lines) => write(lines.map((row) => `${INDENT}${row}\n`).join("")),
     verbatim: (text) => write(`${INDENT}${INDENT}${paint(2, deeper(text))}\n`),
     good: (text) => write(`\n${paint(32, withoutControls(asTyped(text)))}\n`),
-    bad: (text) =>
-      write(`\n${paint(31, "This step failed.")}\n${INDENT}${indented(asTyped(text))}\n`),
     verdict: (text) => write(`\n${paint(31, withoutControls(asTyped(text)))}\n`),
     clear: () => write(""),
     status,

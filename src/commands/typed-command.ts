@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
-import { PACKAGE_FOLDER } from "../lib/index.js";
+import { existsSync, readFileSync } from "node:fs";
+import * as z from "zod";
+import { jsonFrom, PACKAGE_FOLDER } from "../lib/index.js";
 import { pathsOf } from "../platform/index.js";
 import { TYPED_COMMANDS } from "./command-line.js";
-import { npxArguments } from "./npx-cache.js";
 
 export interface StartedFrom {
   /** The folder of this package. */
@@ -49,4 +49,29 @@ export function asTyped(text: string): string {
   const { platform } = process;
   const typed = typedCommand({ packageFolder: PACKAGE_FOLDER, cwd: process.cwd(), platform });
   return text.replaceAll(BEFORE_COMMAND, () => `${typed} `);
+}
+
+const installedSchema = z.object({
+  dependencies: z.object({ [NAME]: z.string().startsWith("file:") }),
+});
+
+/**
+ * What npx is given behind `--yes` to start this package; `null` where it does not run from the cache of
+ * npx. A file that npx was given is named again, since a registry may not have what is in it.
+ */
+export function npxArguments(packageFolder: string, platform: NodeJS.Platform): string[] | null {
+  if (!packageFolder.split(/[\\/]/).includes("_npx")) return null;
+  const { join, resolve } = pathsOf(platform);
+  const installation = join(packageFolder, "..", "..");
+  const file = fileIn(join(installation, "package.json"));
+  return file === null ? [NAME] : [`--package=${resolve(installation, file)}`, NAME];
+}
+
+function fileIn(path: string): string | null {
+  try {
+    const { dependencies } = installedSchema.parse(jsonFrom(readFileSync(path, "utf8")));
+    return dependencies[NAME].slice("file:".length);
+  } catch {
+    return null;
+  }
 }

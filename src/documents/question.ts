@@ -54,7 +54,7 @@ async function* answered(
   const parts = partsOf(texts, PART_TOKENS);
   if (parts.length === 0) throw noText();
   composed.step(`Ranking ${parts.length} ${parts.length === 1 ? "part" : "parts"} of the files`);
-  const request = composed.client.routed({
+  const request = composed.client.completions.routed({
     prompt: `Question: ${question}`,
     system: SYSTEM,
     model: name,

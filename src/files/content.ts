@@ -11,9 +11,6 @@ export interface FileText extends Lines {
    * has control characters or ends like a range of lines.
    */
   readonly path: string;
-  readonly encoding: TextEncoding;
-  /** Of the whole file on the disk. */
-  readonly bytes: number;
 }
 
 /** An image that a model is to see. */
@@ -38,12 +35,11 @@ interface ReadFile {
 export function textIn({ bytes, path, given, lines: range }: ReadFile): FileText {
   const kind = documentKind(bytes, path);
   if (kind !== null) throw refusals.needsConversion(given, kind);
-  const decoded = decode(bytes);
-  if (decoded === null) throw refusals.binary(given);
-  const lines = linesOf(decoded.text, range);
-  if (lines === null)
-    throw refusals.pastTheEnd(given, linesOf(decoded.text, null)?.totalLines ?? 0);
-  return { path, ...lines, encoding: decoded.encoding, bytes: bytes.length };
+  const text = decode(bytes);
+  if (text === null) throw refusals.binary(given);
+  const lines = linesOf(text, range);
+  if (lines === null) throw refusals.pastTheEnd(given, linesOf(text, null)?.totalLines ?? 0);
+  return { path, ...lines };
 }
 
 /** `null` where it is no image. */
@@ -99,37 +95,26 @@ function endOfLine(text: string, start: number): number {
   return text.length;
 }
 
-/** How the bytes of a file were understood. */
-type TextEncoding = "utf-8" | "utf-16le" | "utf-16be" | "windows-1252";
-
-interface Decoded {
-  readonly text: string;
-  readonly encoding: TextEncoding;
-}
-
 /**
  * The text of a file: by its byte order mark, else UTF-8, else windows-1252, in which every byte is a
  * character. `null` for what is no text in any of them.
  */
-export function decode(bytes: Buffer): Decoded | null {
-  const decoded = decodedAs(bytes);
-  return isBinary(decoded.text) ? null : decoded;
+export function decode(bytes: Buffer): string | null {
+  const text = decoded(bytes);
+  return isBinary(text) ? null : text;
 }
 
-function decodedAs(bytes: Buffer): Decoded {
+function decoded(bytes: Buffer): string {
   // Windows PowerShell 5.1 writes UTF-16 with a byte order mark.
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) {
-    return { text: bytes.toString("utf16le", 2), encoding: "utf-16le" };
-  }
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return bytes.toString("utf16le", 2);
   if (bytes[0] === 0xfe && bytes[1] === 0xff) {
     const even = bytes.subarray(2, bytes.length - (bytes.length % 2));
-    return { text: Buffer.from(even).swap16().toString("utf16le"), encoding: "utf-16be" };
+    return Buffer.from(even).swap16().toString("utf16le");
   }
   // It drops a byte order mark.
   const text = new TextDecoder().decode(bytes);
   const isMarked = bytes.subarray(0, UTF_8_MARK.length).equals(UTF_8_MARK);
-  if (isMarked || isUtf8(bytes) || isMostlyValid(text)) return { text, encoding: "utf-8" };
-  return { text: fromWindows1252(bytes), encoding: "windows-1252" };
+  return isMarked || isUtf8(bytes) || isMostlyValid(text) ? text : fromWindows1252(bytes);
 }
 
 const UTF_8_MARK = Buffer.from("\uFEFF");

@@ -1,7 +1,8 @@
 import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, lstat, open, readlink, realpath, stat } from "node:fs/promises";
+import { lstat, open, readlink, realpath, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { MOST_LINKS, systemCodeOf } from "../lib/index.js";
+import { readAtMost } from "../platform/index.js";
 import { insideOf, isPlainName, isSystemPath, type Root, type Target } from "./paths.js";
 
 /** A path without links, inside an allowed folder. */
@@ -125,7 +126,10 @@ export async function readInside(
     const isSame = after.path === before.path && isSameFile(opened, after.stats);
     if (!isSame || !isSameFile(opened, before.stats)) throw new PathError("changed");
     if (!opened.isFile()) throw new PathError("not_ordinary");
-    return await readOpen(file, maxBytes);
+    const bytes = await readAtMost(file, maxBytes);
+    // It has grown since.
+    if (bytes === null) throw new PathError("too_large", maxBytes + 1);
+    return bytes;
   } finally {
     await file.close();
   }
@@ -134,19 +138,3 @@ export async function readInside(
 /** On Windows, the two calls do not give the same number for one volume in every version of Node. */
 export const isSameFile = (one: BigIntStats, other: BigIntStats): boolean =>
   one.ino === other.ino && (platform === "win32" || one.dev === other.dev);
-
-const PIECE = 64 * 1024;
-
-/** Its size is not believed: the file may grow. */
-async function readOpen(file: FileHandle, maxBytes: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let length = 0;
-  while (length <= maxBytes) {
-    const size = Math.min(PIECE, maxBytes + 1 - length);
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size), 0, size, null);
-    if (bytesRead === 0) return Buffer.concat(pieces);
-    pieces.push(buffer.subarray(0, bytesRead));
-    length += bytesRead;
-  }
-  throw new PathError("too_large", length);
-}

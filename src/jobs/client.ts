@@ -261,14 +261,6 @@ export class FoundryClient {
   }
 
   /**
-   * A request with the settings of the route that it names.
-   * @internal
-   */
-  routed(request: CompletionRequest): CompletionRequest {
-    return this.completions.routed(request);
-  }
-
-  /**
    * The ids of the completions that run on the model that a name stands for.
    * @internal
    */

@@ -298,26 +298,21 @@ function untilTurn(place: number, { holders, slots, averageMs }: Lane, now: numb
 class RoundRobin<T> {
   /** By caller, in the order of their turns. No list is empty. */
   readonly #waiting = new Map<string, T[]>();
-  #size = 0;
 
   get size(): number {
-    return this.#size;
+    return [...this.#waiting.values()].reduce((sum, { length }) => sum + length, 0);
   }
 
   add(caller: string, one: T): void {
-    this.#size += 1;
     const own = this.#waiting.get(caller);
     if (own === undefined) this.#waiting.set(caller, [one]);
     else own.push(one);
   }
 
   remove(caller: string, one: T): void {
-    const own = this.#waiting.get(caller);
-    const index = own?.indexOf(one) ?? -1;
-    if (own === undefined || index < 0) return;
-    own.splice(index, 1);
-    this.#size -= 1;
-    if (own.length === 0) this.#waiting.delete(caller);
+    const left = this.#waiting.get(caller)?.filter((each) => each !== one) ?? [];
+    if (left.length === 0) this.#waiting.delete(caller);
+    else this.#waiting.set(caller, left);
   }
 
   /** Removes the entry whose turn it is. Its caller goes to the end of the round. */
@@ -326,7 +321,6 @@ class RoundRobin<T> {
     if (first === undefined) return undefined;
     const [caller, own] = first;
     const one = own.shift();
-    this.#size -= 1;
     this.#waiting.delete(caller);
     if (own.length > 0) this.#waiting.set(caller, own);
     return one;
@@ -334,8 +328,9 @@ class RoundRobin<T> {
 
   /** All waiting entries, in the order in which they would be taken without new ones. */
   order(): T[] {
+    const { size } = this;
     const order: T[] = [];
-    for (let turn = 0; order.length < this.#size; turn += 1) {
+    for (let turn = 0; order.length < size; turn += 1) {
       for (const own of this.#waiting.values()) {
         const one = own[turn];
         if (one !== undefined) order.push(one);

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { open, rm } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -144,15 +144,12 @@ export async function ensureSecret(address: KeeperAddress): Promise<string> {
 /** `null` if the file is there already. */
 async function writeSecret({ directory }: KeeperAddress): Promise<string | null> {
   const secret = randomBytes(SECRET_LENGTH / 2).toString("hex");
-  const file = await open(path.join(directory, "secret"), "wx", 0o600).catch((error: unknown) => {
-    if (systemCodeOf(error) === "EEXIST") return null;
-    throw error;
-  });
-  if (file === null) return null;
-  try {
-    await file.writeFile(secret);
-  } finally {
-    await file.close();
-  }
-  return secret;
+  const file = path.join(directory, "secret");
+  return writeFile(file, secret, { flag: "wx", mode: 0o600 }).then(
+    () => secret,
+    (error: unknown) => {
+      if (systemCodeOf(error) === "EEXIST") return null;
+      throw error;
+    },
+  );
 }

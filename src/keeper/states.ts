@@ -36,10 +36,9 @@ function errorFrom(given: z.output<typeof errorSchema>): FoundryError {
 }
 
 type Texts = Pick<WireState, "text" | "reasoning">;
-const NO_TEXTS: Texts = { text: "", reasoning: null };
 
 /** The change from the texts that the other side has. */
-export function patchOf(state: WireState, sent: Texts = NO_TEXTS): Patch {
+export function patchOf(state: WireState, sent: Texts): Patch {
   const { text, reasoning } = state;
   return {
     ...state,
@@ -49,10 +48,7 @@ export function patchOf(state: WireState, sent: Texts = NO_TEXTS): Patch {
 }
 
 /** The state after a change. */
-export function patched(
-  { isRegenerated: _other, ...patch }: Patch,
-  before: Texts = NO_TEXTS,
-): WireState {
+export function patched({ isRegenerated: _other, ...patch }: Patch, before: Texts): WireState {
   const { text, reasoning } = patch;
   return {
     ...patch,

@@ -120,7 +120,7 @@ function problemOf(
 }
 
 /** The first of the unknown names, in quotes. */
-function quotedNames(names: readonly string[]): string {
+export function quotedNames(names: readonly string[]): string {
   const first = names.slice(0, MOST_MISTAKES).map(quoted).join(", ");
   const more = names.length - MOST_MISTAKES;
   return more > 0 ? `${first} and ${more} more` : first;

@@ -64,7 +64,7 @@ export function withoutCredentials(text: string): {
 }
 
 /** The `Authorization` header for the user name and password of an address; `null` where it has none. */
-export function basicAuthorization({ username, password }: URL): string | null {
+function basicAuthorization({ username, password }: URL): string | null {
   if (username === "" && password === "") return null;
   const pair = `${percentDecoded(username)}:${percentDecoded(password)}`;
   return `Basic ${Buffer.from(pair).toString("base64")}`;

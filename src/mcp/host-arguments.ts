@@ -5,12 +5,12 @@ import {
   isMembers,
   jsonFrom,
   LONGEST_QUOTE,
-  MOST_MISTAKES,
   MOST_VALUES,
   meantName,
   type OtherNames,
   parseArguments,
   quoted,
+  quotedNames,
 } from "../lib/index.js";
 
 /**
@@ -78,7 +78,8 @@ export function hostArguments<T extends z.ZodObject>(
   const otherNames = otherNamesOf(schema);
   const unknown = new UnknownNames(otherNames);
   const given = valueFor(schema, sent, "", unknown);
-  const warnings = unknown.ignored.size === 0 ? [] : [ignoredWords(unknown.ignored)];
+  const ignored = quotedNames([...unknown.ignored]);
+  const warnings = ignored === "" ? [] : [`Unknown arguments were ignored: ${ignored}.`];
   try {
     return { given: parseArguments(schema, given, { otherNames }), warnings };
   } catch (thrown) {
@@ -91,12 +92,6 @@ export const withIgnored = (thrown: unknown, warnings: readonly string[]): unkno
   thrown instanceof FoundryError && thrown.code === "INVALID_ARGUMENT" && warnings.length > 0
     ? thrown.reworded({ message: [thrown.message, ...warnings].join(" ") })
     : thrown;
-
-function ignoredWords(names: ReadonlySet<string>): string {
-  const first = [...names].slice(0, MOST_MISTAKES).map(quoted).join(", ");
-  const more = names.size - MOST_MISTAKES;
-  return `Unknown arguments were ignored: ${first}${more > 0 ? ` and ${more} more` : ""}.`;
-}
 
 /** The tools for single completions refuse the id of a batch: the latest completions are no answer to it. */
 function assertNoBatchId({ shape }: z.ZodObject, sent: unknown): void {

@@ -4,9 +4,11 @@ import { type ProtocolEra, Server } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import * as z from "zod";
 import {
+  ERRORS_LOGGED_PERIOD_MS,
   Lazy,
   LONGEST_ERROR,
   LONGEST_LISTED_WORD,
+  MOST_ERRORS_LOGGED,
   printable,
   VERSION,
   waitFor,
@@ -25,7 +27,7 @@ import {
 } from "./requests.js";
 import { listingsWith, type NamedRoutes } from "./route-tools.js";
 import type { Tasks } from "./tasks.js";
-import { GuardedTransport, LineTransport, LogThrottle } from "./transport/index.js";
+import { GuardedTransport, LineTransport, RateLimit } from "./transport/index.js";
 
 export interface ServerParts {
   /** Loaded with the first request that needs it, or soon after the tools were listed. */
@@ -173,18 +175,25 @@ const ANY_PARAMS = { params: z.unknown() };
 
 type Report = (error: Error) => void;
 
-/** Logs what is wrong with what hosts send, at a bounded rate. */
-export function reporterOf(backend: Lazy<Backend>): Report {
-  const protocolErrors = new LogThrottle({
-    warn: (fields, message) =>
-      void backend.get().then(
-        ({ log }) => log.warn(fields, message),
-        () => {},
-      ),
-  });
+/**
+ * Logs what is wrong with what hosts send: the first errors of each period. The next one says how many there were
+ * besides.
+ */
+export function reporterOf(backend: Lazy<Pick<Backend, "log">>, now?: () => number): Report {
+  const limit = new RateLimit(MOST_ERRORS_LOGGED, ERRORS_LOGGED_PERIOD_MS, now);
+  let notLogged = 0;
   return ({ message }) => {
+    if (!limit.take()) {
+      notLogged += 1;
+      return;
+    }
     const detail = printable(message, LONGEST_ERROR).replace(QUOTED, "$1$2");
-    protocolErrors.warn({ detail }, "protocol error");
+    const fields = notLogged === 0 ? { detail } : { detail, notLogged };
+    notLogged = 0;
+    backend.get().then(
+      ({ log }) => log.warn(fields, "protocol error"),
+      () => {},
+    );
   };
 }
 

@@ -1,19 +1,12 @@
-import type { Tool as ToolListing } from "@modelcontextprotocol/server";
+import type { ToolAnnotations, Tool as ToolListing } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { Effect, Tool } from "./tool.js";
-
-interface Annotations {
-  readonly readOnlyHint: boolean;
-  readonly destructiveHint?: boolean;
-  readonly idempotentHint?: boolean;
-  readonly openWorldHint: boolean;
-}
 
 /**
  * Hosts use these to decide whether to ask the user first. `openWorldHint` is false: the tools use models
  * of this machine only. No data is lost: an unloaded model is loaded again when it is used.
  */
-const ANNOTATIONS: Readonly<Record<Effect, Annotations>> = {
+const ANNOTATIONS: Readonly<Record<Effect, ToolAnnotations>> = {
   reads: { readOnlyHint: true, openWorldHint: false },
   // May load a model, which takes memory; and each call is a new answer.
   generates: { readOnlyHint: false, destructiveHint: false, openWorldHint: false },

@@ -74,8 +74,6 @@ export function exists(path: string): Promise<boolean | typeof LATE> {
 
 interface SmallFileLimits {
   readonly maxBytes: number;
-  /** Default {@link FILE_READ_MS}. */
-  readonly timeoutMs?: number;
   /** Read only where it belongs to this user, or to the system's; `null` where there are no user ids. */
   readonly ownerUid?: number | null;
 }
@@ -94,7 +92,7 @@ const NONBLOCK = constants.O_NONBLOCK ?? 0;
  */
 export async function readSmallFile(path: string, limits: SmallFileLimits): Promise<SmallFile> {
   const read = () => readWhole(path, limits).catch(faultOf);
-  const outcome = await inPool(read, limits.timeoutMs ?? FILE_READ_MS);
+  const outcome = await inPool(read, FILE_READ_MS);
   return outcome === LATE ? { fault: "late" } : outcome;
 }
 
@@ -118,26 +116,29 @@ async function readOpen(
   if (!facts.isFile()) return { fault: "not_a_file" };
   if (ownerUid !== null && facts.uid !== ownerUid && facts.uid !== 0) return { fault: "not_ours" };
   if (facts.size > maxBytes) return { fault: "too_large" };
-  // Its size says little: that of the files of `/proc` is 0, and one may grow.
+  const bytes = await readAtMost(file, maxBytes);
+  if (bytes === null) return { fault: "too_large" };
+  return { text: bytes.toString("utf8").replace(/^\uFEFF/, "") };
+}
+
+const PIECE = 64 * 1024;
+
+/**
+ * All that an open file has; `null` where that is more than `maxBytes`. Its size says little: that of the files
+ * of `/proc` is 0, and one may grow.
+ */
+export async function readAtMost(file: FileHandle, maxBytes: number): Promise<Buffer | null> {
   const pieces: Buffer[] = [];
   let length = 0;
   while (length <= maxBytes) {
     const size = Math.min(PIECE, maxBytes + 1 - length);
     const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size), 0, size, null);
-    if (bytesRead === 0) {
-      return {
-        text: Buffer.concat(pieces)
-          .toString("utf8")
-          .replace(/^\uFEFF/, ""),
-      };
-    }
+    if (bytesRead === 0) return Buffer.concat(pieces);
     pieces.push(buffer.subarray(0, bytesRead));
     length += bytesRead;
   }
-  return { fault: "too_large" };
+  return null;
 }
-
-const PIECE = 64 * 1024;
 
 function faultOf(error: unknown): SmallFile {
   const code = systemCodeOf(error);

@@ -1,6 +1,6 @@
 export { FileCache } from "./file-cache.js";
 export { type FileLock, FileLocks } from "./file-lock.js";
-export { exists, type FileFault, inPool, LATE, readSmallFile } from "./file-reads.js";
+export { exists, type FileFault, inPool, LATE, readAtMost, readSmallFile } from "./file-reads.js";
 export {
   freeDiskMb,
   isDiskExact,

@@ -34,12 +34,9 @@ export const isWaitingForThreads = (resources: readonly string[]): boolean =>
  */
 const TERMINATION_SIGNALS: readonly NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGHUP"];
 
-/** Calls back when the process is asked to end; returns what takes the callback away again. */
-export function onTermination(callback: (signal: NodeJS.Signals) => void): () => void {
+/** Calls back when the process is asked to end. */
+export function onTermination(callback: (signal: NodeJS.Signals) => void): void {
   for (const signal of TERMINATION_SIGNALS) process.on(signal, callback);
-  return () => {
-    for (const signal of TERMINATION_SIGNALS) process.off(signal, callback);
-  };
 }
 
 /** `process.stdout` or `process.stderr`, of which only Node knows whether it is a pipe. */

@@ -30,8 +30,8 @@ describe("the bytes of a file", () => {
       Buffer.concat([Buffer.from("\uFEFFa log"), Buffer.from([0xfc]), Buffer.from("end")]),
       "a log\ufffdend",
     ],
-  ])("are %s: %j", (encoding, bytes, text) => {
-    expect(decode(bytes)).toEqual({ encoding, text });
+  ])("are %s: %j", (_encoding, bytes, text) => {
+    expect(decode(bytes)).toBe(text);
   });
 
   it.each([

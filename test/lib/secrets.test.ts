@@ -136,7 +136,7 @@ it("a screen removes control characters, and keeps line breaks", () => {
   let shown = "";
   const screen = terminalScreen({ write: (text: string) => (shown += text) }, {});
   screen.say(STEERING);
-  screen.bad(STEERING);
+  screen.verdict(STEERING);
   screen.table([["name", STEERING]]);
   screen.stream(`${STEERING}\rover`);
   expect(shown.replaceAll("\n", "")).not.toMatch(/[\p{Cc}\p{Zl}\u202e]/u);

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { Completion, CompletionRequest } from "../../foundry/index.js";
-import { counted, type FoundryError, withoutControls } from "../../lib/index.js";
+import { counted, type FoundryError, inSnakeCase, withoutControls } from "../../lib/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import { showAnswer } from "../answer.js";
 import { readArguments } from "../arguments.js";
@@ -48,8 +48,8 @@ export async function ask(args: readonly string[]): Promise<number> {
   const accepted = { takesWords: true };
   const { own, words, flags, asksForHelp } = readArguments("ask", args, flagsSchema, accepted);
   if (asksForHelp) return printHelp(HELP);
-  const onFailure = (error: FoundryError): void => {
-    if (own.json) writeJson({ ok: false, ...failureOf(error) });
+  const onFailure = ({ code, message, action, retryable }: FoundryError): void => {
+    if (own.json) writeJson({ ok: false, error: { code, message, action, retryable } });
   };
   return clientCommand({ flags, onFailure }, async (command) => {
     const { signal } = command;
@@ -127,30 +127,18 @@ function warningsOf({ warnings, finishReason, usage }: Completion): string[] {
 
 function resultOf(completion: Completion) {
   const { text, data, reasoning, model, finishReason, usage, timing, warnings } = completion;
+  const { queuedMs: _queued, ...times } = timing;
   return {
     text,
     ...(data === undefined ? {} : { data }),
     reasoning,
     model,
     finish_reason: finishReason,
-    usage: {
-      input_tokens: usage.inputTokens,
-      output_tokens: usage.outputTokens,
-      estimated: usage.estimated,
-    },
-    timing: {
-      load_ms: timing.loadMs,
-      first_token_ms: timing.firstTokenMs,
-      total_ms: timing.totalMs,
-      tokens_per_second: timing.tokensPerSecond,
-    },
+    usage: inSnakeCase(usage),
+    timing: inSnakeCase(times),
     warnings: warnings.map(terminalWords),
   };
 }
-
-const failureOf = ({ code, message, action, retryable }: FoundryError) => ({
-  error: { code, message, action, retryable },
-});
 
 function writeJson(value: object): void {
   process.stdout.write(`${harmless(JSON.stringify(value, null, 2))}\n`);

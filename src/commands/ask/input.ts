@@ -94,7 +94,7 @@ const imageOf = (path: string, bytes: Buffer): SourceImage => ({
 
 function decoded(bytes: Buffer, name: string): string {
   if (bytes.length > LONGEST_ASK_BYTES) throw tooLong(name, LONGEST_ASK_BYTES);
-  const text = decode(bytes)?.text ?? null;
+  const text = decode(bytes);
   if (text !== null) return text;
   throw misuse(
     `${name} is neither text nor an image in PNG, JPEG, GIF or WebP.`,

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { FoundryClient } from "../../jobs/index.js";
 import { keeperHolds } from "../../keeper/index.js";
-import { FoundryError, throwIfAborted, toFoundryError, VERSION } from "../../lib/index.js";
+import { FoundryError, throwIfAborted, toFoundryError } from "../../lib/index.js";
 import { misspelledSettings, settingsInForce } from "../../settings.js";
 import { readArguments } from "../arguments.js";
 import { clientCommand } from "../client-command.js";
@@ -51,7 +51,6 @@ export async function doctor(args: readonly string[]): Promise<number> {
     let hosts = await hostEntries();
     if (own.fix && (await fixed(hosts, notes))) hosts = await hostEntries();
     const report = reportOf({
-      version: VERSION,
       diagnosis,
       list,
       completion,

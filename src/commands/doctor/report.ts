@@ -9,7 +9,7 @@ import {
   type ModelListResult,
   withoutAttempts,
 } from "../../foundry/index.js";
-import type { FoundryError } from "../../lib/index.js";
+import { type FoundryError, VERSION } from "../../lib/index.js";
 import { type MisspelledSetting, SETTING_SOURCES, type SettingInForce } from "../../settings.js";
 import { terminalWords } from "../../terminal-words.js";
 import type { HostEntry } from "../setup/index.js";
@@ -94,7 +94,6 @@ export type DoctorReport = z.output<typeof doctorReportSchema>;
 export type CompletionReport = z.output<typeof completionReportSchema>;
 
 export interface Findings {
-  readonly version: string;
   readonly diagnosis: Diagnosis;
   readonly list: ModelListResult | null;
   readonly completion: CompletionReport | null;
@@ -107,14 +106,14 @@ export interface Findings {
 }
 
 export function reportOf(findings: Findings): DoctorReport {
-  const { diagnosis, list, completion, failure, keeper, settings, version } = findings;
+  const { diagnosis, list, completion, failure, keeper, settings } = findings;
   const { health, attempts, commandLine, searchMs } = diagnosis;
   const answers = health.status !== "unavailable" && failure === null;
   const models = list === null ? null : modelsOf(list, health.loadedModels);
   return {
     format: 1,
     ok: answers && (completion?.ok ?? true),
-    version,
+    version: VERSION,
     machine: { node: process.version, platform: process.platform, arch: process.arch },
     status: health.status,
     endpoint: health.endpoint,

@@ -1,12 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import { CannotEdit, type Format, json, toml, yaml } from "./formats/index.js";
+import { CannotEdit, type Format, json, type Place, toml, yaml } from "./formats/index.js";
 import type { Entry, FormatName, HostKind } from "./hosts.js";
 import { ENTRY_NAME, isOurs } from "./server-command.js";
 
-/** What a file becomes. `same`: it has the entry already, or has none to take out. */
-type Edit =
-  | { readonly kind: "changed"; readonly text: string; readonly isNew: boolean }
-  | { readonly kind: "same" };
+/** What a file becomes; `null`: it has the entry already, or has none to take out. */
+type Edit = { readonly text: string; readonly isNew: boolean } | null;
 
 export const FORMATS: Readonly<Record<FormatName, Format>> = { json, toml, yaml };
 
@@ -23,10 +21,8 @@ export function withServer(
   host: HostKind,
   entryOf: (before: unknown) => Entry,
 ): Edit {
-  return edited(text, host, (format, plain, value) => {
-    const { container } = host;
-    const servers = serversIn(value, container);
-    const name = ownName(servers);
+  return edited(text, host, (format, plain, place, servers) => {
+    const { name } = place;
     const before = servers[name];
     if (before !== undefined && !isOurs(before, name)) {
       throw new CannotEdit(`it has another server with the name "${name}"`);
@@ -34,8 +30,8 @@ export function withServer(
     const entry = entryOf(before);
     if (isDeepStrictEqual(plainValue(before), plainValue(entry))) return null;
     return {
-      text: format.set(plain, { container, name }, entry),
-      value: { ...value, [container]: { ...servers, [name]: entry } },
+      text: format.set(plain, place, entry),
+      servers: { ...servers, [name]: entry },
       isNew: before === undefined,
     };
   });
@@ -43,17 +39,10 @@ export function withServer(
 
 /** The text of a host's file without the server. */
 export function withoutServer(text: string, host: HostKind): Edit {
-  return edited(text, host, (format, plain, value) => {
-    const { container } = host;
-    const servers = serversIn(value, container);
-    const name = ownName(servers);
-    if (!isOurs(servers[name], name)) return null;
-    const { [name]: _own, ...others } = servers;
-    return {
-      text: format.remove(plain, { container, name }),
-      value: { ...value, [container]: others },
-      isNew: false,
-    };
+  return edited(text, host, (format, plain, place, servers) => {
+    const { [place.name]: own, ...others } = servers;
+    if (!isOurs(own, place.name)) return null;
+    return { text: format.remove(plain, place), servers: others, isNew: false };
   });
 }
 
@@ -76,8 +65,8 @@ const parsed = (text: string, { format }: HostKind): unknown =>
 
 interface Change {
   readonly text: string;
-  /** What the file has to say afterwards. */
-  readonly value: Readonly<Record<string, unknown>>;
+  /** What the file has to say afterwards of its servers, and all else as before. */
+  readonly servers: Readonly<Record<string, unknown>>;
   readonly isNew: boolean;
 }
 
@@ -87,7 +76,8 @@ function edited(
   change: (
     format: Format,
     plain: string,
-    value: Readonly<Record<string, unknown>>,
+    place: Place,
+    servers: Readonly<Record<string, unknown>>,
   ) => Change | null,
 ): Edit {
   const format = FORMATS[host.format];
@@ -97,15 +87,17 @@ function edited(
   const isCrlf = body.includes("\r\n") && !/(?<!\r)\n/.test(body);
   const plain = isCrlf ? body.replaceAll("\r\n", "\n") : body;
   const value = objectOf(format.parse(plain));
-  const changed = change(format, plain, value);
-  if (changed === null) return { kind: "same" };
-  assertNothingElse(format, changed, host);
+  const { container } = host;
+  const servers = serversIn(value, container);
+  const changed = change(format, plain, { container, name: ownName(servers) }, servers);
+  if (changed === null) return null;
+  assertSays(format, changed.text, { ...value, [container]: changed.servers }, container);
   const lines = isCrlf ? changed.text.replaceAll("\n", "\r\n") : changed.text;
-  return { kind: "changed", text: `${bom}${lines}`, isNew: changed.isNew };
+  return { text: `${bom}${lines}`, isNew: changed.isNew };
 }
 
 /** The text was changed by its lines; what it says now must be what was meant. */
-function assertNothingElse(format: Format, { text, value }: Change, { container }: HostKind): void {
+function assertSays(format: Format, text: string, value: object, container: string): void {
   const meant = withoutEmpty(plainValue(value), container);
   let said: unknown;
   try {

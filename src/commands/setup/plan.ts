@@ -50,7 +50,7 @@ export function additionTo(
 ): Promise<Plan> {
   return planned(host, machine, (config) => {
     const edit = withServer(config.text, host, entryOf);
-    if (edit.kind === "same") return null;
+    if (edit === null) return null;
     return {
       action: edit.isNew ? "add" : "update",
       preview: shownLines(config.text, edit.text, host),
@@ -66,7 +66,7 @@ export function additionTo(
 export function removalFrom(host: HostKind, machine: Machine): Promise<Plan> {
   return planned(host, machine, async (config) => {
     const edit = withoutServer(config.text, host);
-    if (edit.kind === "same") return null;
+    if (edit === null) return null;
     const original = await originalOf(config, host);
     const text = original ?? edit.text;
     return {
@@ -85,7 +85,7 @@ async function originalOf(config: ConfigFile, host: HostKind): Promise<string | 
   try {
     if (serverIn(backup, host) !== null) return null;
     const again = withServer(backup, host, () => entry);
-    return again.kind === "changed" && again.text === config.text ? backup : null;
+    return again?.text === config.text ? backup : null;
   } catch {
     return null;
   }

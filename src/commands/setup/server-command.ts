@@ -1,7 +1,7 @@
 import path from "node:path";
 import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { type Machine, pathsOf } from "../../platform/index.js";
-import { npxArguments } from "../npx-cache.js";
+import { npxArguments } from "../typed-command.js";
 import type { Entry, HostKind, ServerCommand } from "./hosts.js";
 
 /** The name of an entry that is new. */

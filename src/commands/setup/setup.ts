@@ -96,8 +96,8 @@ function entryFor(host: HostKind, flags: readonly string[]) {
 function entriesPrinted(hosts: readonly HostKind[], flags: readonly string[]): number {
   const parts = hosts.map((host) => {
     const place = { container: host.container, name: ENTRY_NAME };
-    const snippet = FORMATS[host.format].snippet(place, entryFor(host, flags)(undefined));
-    return `${host.title}: ${host.file(thisMachine())}\n${snippet}\n`;
+    const file = FORMATS[host.format].set("", place, entryFor(host, flags)(undefined));
+    return `${host.title}: ${host.file(thisMachine())}\n${file}`;
   });
   process.stdout.write(parts.join("\n"));
   return EXIT.done;

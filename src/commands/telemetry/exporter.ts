@@ -1,5 +1,5 @@
 import type { FoundryClient } from "../../jobs/index.js";
-import { basicAuthorization, printable, type SecretMask } from "../../lib/index.js";
+import { printable, type SecretMask, withoutCredentials } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import type { Environment } from "../../settings.js";
 import { metricsRequest, pairsIn, type Span, spanOf, traceRequest } from "./otlp.js";
@@ -139,10 +139,8 @@ export class TelemetryExporter {
 
 /** The address for a signal: behind the path, before a query with a key. `fetch` takes no password in it. */
 function addressOf(endpoint: string, signal: Signal) {
-  const url = new URL(endpoint);
-  const authorization = basicAuthorization(url);
-  url.username = "";
-  url.password = "";
+  const { endpoint: plain, authorization } = withoutCredentials(endpoint);
+  const url = new URL(plain);
   url.hash = "";
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/${signal}`;
   return { url, authorization };

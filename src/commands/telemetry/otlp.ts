@@ -5,6 +5,7 @@ import {
   type Histogram,
   type MetricsRecorder,
   type Operation,
+  percentDecoded,
   type SecretMask,
   traceIdsOf,
   VERSION,
@@ -241,16 +242,7 @@ export function pairsIn(text: string): Record<string, string> {
   const pairs = text.split(",").flatMap((pair): [string, string][] => {
     const at = pair.indexOf("=");
     if (at <= 0) return [];
-    const value = pair.slice(at + 1).trim();
-    return [[pair.slice(0, at).trim(), decoded(value)]];
+    return [[pair.slice(0, at).trim(), percentDecoded(pair.slice(at + 1).trim())]];
   });
   return Object.fromEntries(pairs);
-}
-
-function decoded(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }

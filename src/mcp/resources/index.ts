@@ -1,4 +1,3 @@
 export { completionUri, firstWords } from "./completion-resource.js";
-export { endedAmong } from "./ended-subscriptions.js";
-export { followed, type UpdateOptions } from "./resource-updates.js";
+export { endedAmong, followed, type UpdateOptions } from "./resource-updates.js";
 export { resourceHandlers } from "./resources.js";

@@ -1,6 +1,8 @@
-import type { CompletionChange, Completions } from "../../jobs/index.js";
+import * as z from "zod";
+import { type CompletionChange, type Completions, hasEnded } from "../../jobs/index.js";
+import type { Backend } from "../backend.js";
 import { systemClock } from "../progress-reporter.js";
-import { completionUri, stateUri } from "./completion-resource.js";
+import { completionUri, partOf, stateUri } from "./completion-resource.js";
 
 /** Notifies a host that a resource has changed. Resolves when it has taken the notification. */
 type Notify = (uri: string) => Promise<void>;
@@ -165,4 +167,34 @@ class Throttle {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
   }
+}
+
+/** A `subscriptions/listen`, or its acknowledgement: both have what is listened for. */
+const listenSchema = z.looseObject({
+  params: z.looseObject({
+    notifications: z.looseObject({ resourceSubscriptions: z.array(z.string()) }),
+  }),
+});
+
+/**
+ * The URIs in a message of the later era about subscriptions whose completion has ended. It has no further
+ * updates, so a host that waits for one would wait for ever.
+ */
+export async function endedAmong(
+  { client: { completions }, kept }: Backend,
+  message: unknown,
+): Promise<readonly string[]> {
+  const heard = listenSchema.safeParse(message);
+  if (!heard.success) return [];
+  const uris = heard.data.params.notifications.resourceSubscriptions.slice(0, MOST_SUBSCRIPTIONS);
+  const idOf = (uri: string): string => partOf(uri)?.id ?? "";
+  const ids = uris.map(idOf).filter((id) => id !== "");
+  await kept.find(ids);
+  const ended = new Set(
+    completions
+      .list()
+      .filter(hasEnded)
+      .map(({ id }) => id),
+  );
+  return uris.filter((uri) => ended.has(idOf(uri)));
 }

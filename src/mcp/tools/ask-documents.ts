@@ -48,7 +48,7 @@ export const askDocuments = defineTool({
   async handle({ question, files, model, embedding_model, sources, reply_within }, context) {
     const { client, caller, session, kept, trace, vectors, signal, files: folders } = context;
     const withinMs = replyWithinMs(reply_within, context);
-    const wanted = client.routed({ prompt: question, model });
+    const wanted = client.completions.routed({ prompt: question, model });
     if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
     const { files: texts, skippedNotes } = await readFiles(files, folders, { signal });
     const asked = { question, texts, model, embeddingModel: embedding_model, sources };

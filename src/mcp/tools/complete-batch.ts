@@ -126,7 +126,7 @@ async function batchOf(
     requests,
     settings,
     aboutFiles: (request, texts) =>
-      answerLong(client, { request: client.routed(request), texts }, trace),
+      answerLong(client, { request: client.completions.routed(request), texts }, trace),
     folders,
     signal,
   });

@@ -88,7 +88,7 @@ export const complete = defineTool({
     const asked = requestWithImages(files?.images ?? [], requestOf(given));
     const texts = files?.files ?? [];
     const request = files && texts.length > 0 ? requestAfter(files.framed, asked) : asked;
-    const wanted = client.routed(request);
+    const wanted = client.completions.routed(request);
     if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
     const inParts = texts.length > 0 && whole !== true;
     // Never sent: it only keeps answers in parts apart from whole answers.
@@ -100,7 +100,7 @@ export const complete = defineTool({
       session: session ?? undefined,
       trace,
       open: inParts
-        ? answerLong(client, { request: client.routed(asked), texts }, trace)
+        ? answerLong(client, { request: client.completions.routed(asked), texts }, trace)
         : undefined,
     });
     context.identify(begun.id);

@@ -69,10 +69,6 @@ export class GuardedTransport implements Transport {
     this.#inner.setSupportedProtocolVersions?.(versions);
   }
 
-  setProtocolVersion(version: string): void {
-    this.#inner.setProtocolVersion?.(version);
-  }
-
   send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
     if (!("method" in message) && message.id !== undefined) this.#open?.delete(message.id);
     return this.#inner.send(bounded(message), options);

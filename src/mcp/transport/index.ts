@@ -1,4 +1,4 @@
 export { GuardedTransport } from "./guarded-transport.js";
 export { readingOf, tooManyMessages, withoutNulls } from "./json-rpc.js";
 export { LineTransport } from "./line-transport.js";
-export { LogThrottle } from "./log-throttle.js";
+export { RateLimit } from "./rate-limit.js";

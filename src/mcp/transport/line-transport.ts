@@ -19,7 +19,7 @@ import {
   WAITING_LINE,
 } from "../../lib/index.js";
 import { answerOf, type Reading, type Refusal, readingsOf } from "./json-rpc.js";
-import { RateLimit } from "./log-throttle.js";
+import { RateLimit } from "./rate-limit.js";
 
 const TOO_LONG: Refusal = {
   code: ProtocolErrorCode.InvalidRequest,
@@ -167,8 +167,6 @@ class LineSplitter {
   #parts: Buffer[] = [];
   #length = 0;
   #isFirst = true;
-  /** The rest of a line that grew too long is skipped. */
-  #isSkipping = false;
 
   /** @param longest Bytes of a line; of one that is longer nothing is kept. */
   constructor(longest: number) {
@@ -188,22 +186,22 @@ class LineSplitter {
 
   #keep(part: Buffer): void {
     this.#length += part.length;
-    if (this.#length > this.#longest) {
-      this.#isSkipping = true;
-      this.#parts = [];
-    } else {
-      this.#parts.push(part);
-    }
+    if (this.#isTooLong) this.#parts = [];
+    else this.#parts.push(part);
+  }
+
+  /** The rest of a line that grew too long is skipped. */
+  get #isTooLong(): boolean {
+    return this.#length > this.#longest;
   }
 
   #takeLine(): string | null {
-    const text = this.#isSkipping ? null : Buffer.concat(this.#parts).toString("utf8");
+    const text = this.#isTooLong ? null : Buffer.concat(this.#parts).toString("utf8");
     // Shells of Windows put a byte order mark before what they pipe.
     const line = this.#isFirst ? (text?.replace(/^\ufeff/, "") ?? null) : text;
     this.#isFirst = false;
     this.#parts = [];
     this.#length = 0;
-    this.#isSkipping = false;
     return line;
   }
 }

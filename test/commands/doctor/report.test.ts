@@ -41,7 +41,6 @@ async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
   await client.close();
   const settings = settingsInForce([], {});
   return {
-    version: "0.0.0",
     diagnosis,
     list: null,
     completion: null,

@@ -35,7 +35,6 @@ const server = (given: Partial<RunningServer> = {}): RunningServer => ({
 });
 
 const VIEW: View = {
-  version: "0.1.0",
   at: new Date(2026, 0, 2, 20, 51, 3),
   health: {
     status: "degraded",

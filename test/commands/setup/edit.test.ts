@@ -26,12 +26,12 @@ const SERVER = { command: "/usr/bin/node", args: ["/opt/pkg/dist/main.js"], env:
 /** The file with the server in it. */
 function added(text: string, host: HostKind): string {
   const edit = withServer(text, host, (before) => Object(before ?? host.entry(SERVER)));
-  return edit.kind === "same" ? text : edit.text;
+  return edit?.text ?? text;
 }
 
 function removed(text: string, host: HostKind): string {
   const edit = withoutServer(text, host);
-  return edit.kind === "same" ? text : edit.text;
+  return edit?.text ?? text;
 }
 
 const parsed = (text: string, host: HostKind) =>
@@ -57,7 +57,7 @@ it("comments in a list of JSON stay where an element changes", () => {
     '{"mcpServers": {"foundry-local": {"command": "/usr/bin/node", "args": [\n  /* the file */ "/o/dist/main.js", // mine\n  "--model", "m"\n]}}}';
   const args = ["/new/dist/main.js", "--model", "m"];
   const changed = withServer(text, DESKTOP, (before) => ({ ...Object(before), args }));
-  expect(changed.kind === "same" ? "" : changed.text).toBe(text.replace("/o/", "/new/"));
+  expect(changed?.text).toBe(text.replace("/o/", "/new/"));
 });
 
 describe("an entry in JSON", () => {
@@ -167,7 +167,7 @@ describe("an entry in TOML", () => {
     ["right behind it", `${OWN}# [profiles.x]\n[b]\ny = 2\n`],
   ])("ignores a commented-out entry %s", (_, text) => {
     const changed = withServer(text, CODEX, () => Object(CODEX.entry(SERVER)));
-    const after = changed.kind === "same" ? "" : changed.text;
+    const after = changed?.text ?? "";
     const others = text.slice(OWN.length);
     expect(after).toContain(others);
     expect(commentsOf(after)).toContain("# mine");
@@ -210,7 +210,7 @@ describe("an entry in YAML", () => {
     const text =
       "extensions:\n  foundry-local:\n    # mine\n    cmd: old\n    args: [/o/dist/main.js]\n  b:\n    cmd: b\n";
     const changed = withServer(text, GOOSE, () => Object(GOOSE.entry(SERVER)));
-    const after = changed.kind === "same" ? "" : changed.text;
+    const after = changed?.text ?? "";
     expect(after).toMatch(
       /^extensions:\n {2}# mine\n {2}foundry-local:\n[\s\S]*\n {2}b:\n {4}cmd: b\n$/,
     );
@@ -221,7 +221,7 @@ describe("an entry in YAML", () => {
     const text =
       "extensions:\n  other:\n    description: |\n      some text\n  foundry-local:\n    cmd: node\n    args: [/o/dist/main.js]\n    envs:\n      # my model\n      NOTE: |\n        # no comment\n";
     const changed = withServer(text, GOOSE, () => Object(GOOSE.entry(SERVER)));
-    const after = changed.kind === "same" ? "" : changed.text;
+    const after = changed?.text ?? "";
     expect(parsed(after, GOOSE).extensions.other).toEqual({ description: "some text\n" });
     expect(commentsOf(after)).toEqual(["# my model"]);
   });

@@ -12,8 +12,6 @@ export interface Format {
   set(text: string, place: Place, entry: Readonly<Record<string, unknown>>): string;
   /** The text without the entry, which is there. */
   remove(text: string, place: Place): string;
-  /** The entry alone, as it looks in a file. */
-  snippet(place: Place, entry: Readonly<Record<string, unknown>>): string;
 }
 
 /** One change of a text. */

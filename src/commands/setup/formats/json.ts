@@ -9,7 +9,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
-import { CannotEdit, type Format, type Place, type Splice, spliced } from "./format.js";
+import { CannotEdit, type Format, type Splice, spliced } from "./format.js";
 
 const OPTIONS = { allowTrailingComma: true, disallowComments: false, allowEmptyContent: true };
 
@@ -59,9 +59,6 @@ export const json: Format = {
     if (holder === undefined || property === undefined) return text;
     return spliced(text, removal(text, holder, property));
   },
-
-  snippet: ({ container, name }: Place, entry) =>
-    JSON.stringify({ [container]: { [name]: entry } }, null, 2),
 };
 
 /** A list of the same length element by element, so that comments in it stay. */

@@ -40,8 +40,6 @@ export const toml: Format = {
     const isGap = after.startsWith("\n") && (before === "" || before.endsWith("\n\n"));
     return `${before}${isGap ? after.slice(1) : after}`;
   },
-
-  snippet: (place, entry) => tableText(place, entry).trimEnd(),
 };
 
 /** In tables of their own, as people write it. */

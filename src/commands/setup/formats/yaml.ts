@@ -64,9 +64,6 @@ export const yaml: Format = {
     const colon = colonOf(rest, pair);
     return `${rest.slice(0, colon)} {}${rest.slice(colon)}`;
   },
-
-  snippet: ({ container, name }, entry) =>
-    stringify({ [container]: { [name]: entry } }, { lineWidth: 0 }).trimEnd(),
 };
 
 function documentOf(text: string) {

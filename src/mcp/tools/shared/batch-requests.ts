@@ -85,8 +85,8 @@ class BatchFiles {
   readonly #folders: AllowedFolders;
   readonly #signal: AbortSignal | undefined;
   readonly #onText: (text: string) => void;
+  readonly notes: string[] = [];
   readonly #read = new Map<string, FramedFiles>();
-  readonly #notes = new Map<string, readonly string[]>();
   /** Lists whose texts were too long; they are not kept. */
   readonly #refused = new Set<string>();
   #length = 0;
@@ -102,10 +102,6 @@ class BatchFiles {
     this.#onText = onText;
   }
 
-  get notes(): string[] {
-    return [...this.#notes.values()].flat();
-  }
-
   async read(patterns: readonly string[]): Promise<FramedFiles> {
     const key = JSON.stringify(patterns);
     const known = this.#read.get(key);
@@ -114,7 +110,7 @@ class BatchFiles {
     const { files, images, notes, framed } = await readFiles(patterns, this.#folders, options);
     const read = { files, images, framed };
     this.#read.set(key, read);
-    this.#notes.set(key, notes);
+    this.notes.push(...notes);
     // All requests share the content of one image.
     this.#length += bytesOf(images);
     for (const text of [framed, ...images.map(({ data }) => data)]) this.#onText(text);
