@@ -138,7 +138,7 @@ export class HttpTransport {
    * Sends a request and resolves at the start of its stream. Read it, or end it with the signal:
    * an unread stream stays open until its limits or {@link close}.
    */
-  async stream(spec: StreamSpec): Promise<EventStream> {
+  async stream<T>(spec: StreamSpec<T>): Promise<EventStream<T>> {
     const maxBytes = maxBytesOf(spec);
     return this.#begun(this.#open(spec, true), spec.onAttempt, async (call, answer, attempt) => {
       const { scope } = call;
@@ -169,7 +169,7 @@ export class HttpTransport {
   /** The result of a call that goes on after the beginning of its answer, until that is over. */
   async #begun<T>(
     call: Call,
-    onAttempt: StreamSpec["onAttempt"],
+    onAttempt: (() => void) | undefined,
     resultOf: (call: Call, answer: Answer, attempt: Attempt) => Promise<T>,
   ): Promise<T> {
     try {

@@ -6,8 +6,8 @@ export interface PhaseLimits {
   /** From sending to the first byte of the answer; of a stream, to its first event. */
   readonly firstByteMs?: number;
   /**
-   * Longest silence after that: between two bytes of a body; in a stream, without an event that
-   * {@link StreamSpec.isStart} accepts. A service that only says that it is alive has stalled, too.
+   * Longest silence after that: between two bytes of a body; in a stream, without a part of the answer by
+   * {@link StreamSpec.read}. A service that only says that it is alive has stalled, too.
    */
   readonly silenceMs?: number;
   /** From sending to the last byte. */
@@ -87,18 +87,26 @@ export interface StreamEvent {
   readonly value?: unknown;
 }
 
-export interface StreamSpec extends Request, Refusable {
+/** What was read in an event. */
+export interface ReadEvent<T> {
+  readonly item: T;
+  /** Whether it brings a part of the answer. */
+  readonly isPart: boolean;
+}
+
+export interface StreamSpec<T> extends Request, Refusable {
   /**
-   * Whether this event brings a part of the answer. The first such must not be lost: until then a
-   * failure is retried, afterwards never. Only such an event ends a silence. May throw a
-   * `FoundryError` for an error inside a 200.
+   * Reads an event, once. The first part of the answer must not be lost: until then a failure is
+   * retried, afterwards never. Only a part ends a silence. May throw a `FoundryError` for an error
+   * inside a 200.
    */
-  readonly isStart: (event: StreamEvent) => boolean;
+  readonly read: (event: StreamEvent) => ReadEvent<T>;
   /** Called before each attempt: the events of the one before are no part of the answer. */
   readonly onAttempt?: (() => void) | undefined;
 }
 
-export interface EventStream extends AsyncIterable<StreamEvent> {
+/** What was read in the events of a stream. */
+export interface EventStream<T> extends AsyncIterable<T> {
   readonly attempts: number;
   /** The id of the request in the service's log, for errors that are found in its events. */
   readonly requestId: string | null;
