@@ -53,22 +53,6 @@ interface SentChat extends RequestPath, AnswerQuirks {
   readonly chunkOf?: (event: StreamEvent) => StreamEvent | null;
 }
 
-/**
- * The chat without what the engine refuses. A refusal of a part of it is the same the next time, so it is not
- * retried.
- */
-function sentChatOf(request: ChatRequest, quirks: ChatQuirks, refused: Refused): SentChat {
-  return {
-    ...quirks,
-    request,
-    body: bodyOf(request, refused, quirks),
-    refusal: (error) =>
-      refusalsIn(error, request, refused, quirks).length > 0
-        ? error.reworded({ retryable: false })
-        : error,
-  };
-}
-
 /** What an event brings of an answer. */
 type Item = readonly ParsedEvent[] | "done";
 
@@ -86,7 +70,16 @@ export async function openChat(
   call: Call,
   refused: Refused = NOTHING,
 ): Promise<ChatStream> {
-  const chat = sentChatOf(request, quirks, refused);
+  const chat: SentChat = {
+    ...quirks,
+    request,
+    body: bodyOf(request, refused, quirks),
+    // A refusal of a part of the request is the same the next time.
+    refusal: (error) =>
+      refusalsIn(error, request, refused, quirks).length > 0
+        ? error.reworded({ retryable: false })
+        : error,
+  };
   if (!refused.has("stream")) return openStream(transport, chat, call);
   const answer = await transport.request(specOf(chat, call));
   const found = eventsIn(answer.body);
