@@ -149,8 +149,10 @@ async function* open(
       } else if (next !== null) {
         shorter.push(next);
       } else {
-        const { isFoundryLocal } = dialect.can;
-        throw isFoundryLocal ? await context.loader.explained(error, model) : ofOtherEngine(error);
+        const { missing } = context.loader;
+        throw dialect.can.isFoundryLocal
+          ? await missing.explained(error, model)
+          : ofOtherEngine(error);
       }
     } finally {
       // The reader may have left while a load was waited for.

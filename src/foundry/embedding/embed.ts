@@ -96,7 +96,9 @@ async function chosen(
     const { models } = await service.models.recent({ signal, trace });
     const model = readiest(models.filter((each) => canEmbed(each) === true));
     if (model === undefined) throw noEmbedder(dialect);
-    if (model.downloaded === false) throw await loader.explained(notDownloaded(model), model);
+    if (model.downloaded === false) {
+      throw await loader.missing.explained(notDownloaded(model), model);
+    }
     return { model, typed: spelledName(model), reason: null };
   }
   const resolved = await loader.resolveModel(typed, { signal, onStatus, trace });

@@ -68,7 +68,6 @@ export class ModelLoader {
   readonly #service: Service;
   readonly #defaultModel: string | undefined;
   readonly #capacity: CapacityCheck;
-  readonly #missing: MissingModels;
   /** No service loads two models faster at the same time, and concurrent loads need more memory. */
   readonly #serial = new Serial();
   readonly #abandoned: AbandonedLoads;
@@ -79,13 +78,13 @@ export class ModelLoader {
   constructor(
     service: Service,
     defaultModel: string | undefined,
-    missing: MissingModels,
+    /** What to do about models that are not downloaded. */
+    readonly missing: MissingModels,
     capacity: CapacityCheck,
   ) {
     this.#service = service;
     this.#defaultModel = defaultModel;
     this.#capacity = capacity;
-    this.#missing = missing;
     this.#abandoned = new AbandonedLoads(service);
   }
 
@@ -134,7 +133,7 @@ export class ModelLoader {
       return choose(listing);
     } catch (thrown) {
       const needs = isAuto(name, listing.models) ? auto?.needs() : undefined;
-      throw await this.#missing.noneToChoose(toFoundryError(thrown), listing.models, needs);
+      throw await this.missing.noneToChoose(toFoundryError(thrown), listing.models, needs);
     }
   }
 
@@ -165,17 +164,7 @@ export class ModelLoader {
       `The default model that is set, "${name}", is not downloaded.`,
       { action: "Download it, or set the option `model` to a downloaded one." },
     );
-    return this.#missing.explained(problem, model);
-  }
-
-  /** The same error, where it is about a missing model with advice that is possible on this service. */
-  explained(error: FoundryError, model: KnownModel): Promise<FoundryError> {
-    return this.#missing.explained(error, model);
-  }
-
-  /** What to do where no model that can chat is downloaded. */
-  adviceForAny(models: readonly KnownModel[]): Promise<string> {
-    return this.#missing.adviceForAny(models);
+    return this.missing.explained(problem, model);
   }
 
   /**
@@ -249,7 +238,7 @@ export class ModelLoader {
         loadTimeout(model.id, service.loadTimeoutMs),
       );
       if (error.code === "TIMEOUT" && error.phase !== "connect") this.#abandoned.note(model);
-      throw await this.explained(error, model);
+      throw await this.missing.explained(error, model);
     }
   }
 
