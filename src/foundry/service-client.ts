@@ -3,7 +3,6 @@ import {
   closedError,
   endedError,
   isCancellation,
-  type JoinedSignal,
   joinedSignal,
   type MeteredTrace,
   MetricsRecorder,
@@ -252,7 +251,7 @@ export class ServiceClient {
     const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
     let commandLine: Diagnosis["commandLine"] = null;
     if (cli !== null) {
-      const { signal, dispose } = this.#endOf(options.signal);
+      const { signal, dispose } = joinedSignal(this.#closing.signal, options.signal);
       try {
         const version = await cli.version({ signal });
         // With a set endpoint no search has asked it, and a search does not wait for a slow one.
@@ -304,7 +303,7 @@ export class ServiceClient {
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
     throwIfAborted(signal);
-    const end = this.#endOf(signal);
+    const end = joinedSignal(this.#closing.signal, signal);
     const counted = this.metrics.begin(operation, given?.traceparent);
     const { traffic } = counted;
     const trace: MeteredTrace = { ...withCallId(given), traffic };
@@ -333,9 +332,5 @@ export class ServiceClient {
     } finally {
       end.dispose();
     }
-  }
-
-  #endOf(signal: AbortSignal | undefined): JoinedSignal {
-    return joinedSignal(this.#closing.signal, signal);
   }
 }
