@@ -1,8 +1,8 @@
-import { setTimeout } from "node:timers/promises";
 import {
   cancelledError,
   type FoundryError,
   MAX_TOKEN_COUNT,
+  pause,
   type Trace,
   toFoundryError,
 } from "../../lib/index.js";
@@ -262,8 +262,7 @@ async function* whileLoading<T>(
         if (isFirst) yield { type: "status", status: "loading", model };
       }
       const pausedAt = now();
-      await setTimeout(pauseMs, undefined, { signal }).catch(() => {
-        const cancelled = cancelledError();
+      await pause(pauseMs, signal).catch((cancelled: FoundryError) => {
         cancelled.attempts = 0;
         throw cancelled;
       });
