@@ -310,7 +310,6 @@ async function refusal(
   { exchange, head }: Answer,
   { secrets, baseUrl }: Pick<HttpTransport, "secrets" | "baseUrl">,
 ): Promise<HttpFailure> {
-  const { spec } = call;
   // Services and proxies quote what they were sent, whatever the status.
   const { text, brokeOff } = await readFailureBody(exchange, silenceWatch(call, exchange));
   const body = secrets.hide(text);
@@ -324,8 +323,6 @@ async function refusal(
   const said = target === null ? body : "";
   const words = errorWordsOf(said, said === "" ? "" : contentType, secrets.hide(statusText));
   return {
-    method: spec.method,
-    path: spec.path,
     status: head.status,
     message: secrets.hide(words.text),
     kinds: words.kinds.map((kind) => secrets.hide(kind)),

@@ -16,8 +16,6 @@ export interface PhaseLimits {
 
 /** An answer that is not 2xx, unchanged. The dialect gives it an error code. */
 export interface HttpFailure {
-  readonly method: string;
-  readonly path: string;
   readonly status: number;
   /** What the body says went wrong, by {@link errorWordsOf}: one line, never markup. */
   readonly message: string;
