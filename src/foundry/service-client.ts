@@ -56,7 +56,7 @@ import {
   unloadOptions,
 } from "./option-schema.js";
 import type { CircuitState, FoundryClientOptions } from "./options.js";
-import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speeds/index.js";
+import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speed-memory.js";
 import { assertJsonSchema } from "./structured/index.js";
 import { downloaded, loaded, type WorkCall } from "./work-call.js";
 

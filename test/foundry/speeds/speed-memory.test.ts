@@ -1,7 +1,7 @@
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { SpeedMemory } from "../../../src/foundry/speeds/index.js";
+import { SpeedMemory } from "../../../src/foundry/speed-memory.js";
 import { jsonFrom, MOST_MODELS_REMEMBERED } from "../../../src/lib/index.js";
 import { temporaryFolder } from "../../temporary-folder.js";
 
