@@ -179,9 +179,14 @@ export class ModelLoader {
     signal?: AbortSignal,
     { force, onStatus, ...request }: LoadRequest = {},
   ): Promise<LoadOutcome> {
-    const task = this.#tasks.get(modelKey(resolved.model), (own) =>
-      this.#loadInTurn(resolved, request, own),
-    );
+    const { id } = resolved.model;
+    const task = this.#tasks.get(modelKey(resolved.model), (own) => {
+      const onWait = (before: string): void => own.update(waitingFor(before));
+      return this.#serial.run(id, own.signal, onWait, () => {
+        own.update({ step: "loading", message: `Loading ${id}`, percent: null });
+        return this.#load(resolved, request, own);
+      });
+    });
     if (force === true) this.#forced.add(task);
     return task.wait({ signal, onUpdate: onStatus });
   }
@@ -193,19 +198,6 @@ export class ModelLoader {
     if (running === null) return;
     const { can } = await this.#service.dialect(signal);
     if (can.listsWaitForLoads) onStatus(waitingFor(running));
-  }
-
-  #loadInTurn(
-    resolved: ResolvedModel,
-    request: Omit<LoadRequest, "force" | "onStatus">,
-    task: LoadTask,
-  ): Promise<LoadOutcome> {
-    const { id } = resolved.model;
-    const onWait = (before: string): void => task.update(waitingFor(before));
-    return this.#serial.run(id, task.signal, onWait, () => {
-      task.update({ step: "loading", message: `Loading ${id}`, percent: null });
-      return this.#load(resolved, request, task);
-    });
   }
 
   async #load(
