@@ -220,9 +220,9 @@ export class Service {
 
   async #connect(signal?: AbortSignal): Promise<Connected> {
     if (this.#mayHaveChanged) this.#connected = null;
-    if (this.#connected === null) this.#dropsAtDetection = this.transport.drops;
-    // All callers share one detection, so no caller's signal ends it.
     if (this.#connected === null) {
+      this.#dropsAtDetection = this.transport.drops;
+      // All callers share one detection, so no caller's signal ends it.
       const detection = this.#quickly((call) => this.#detect(call)).catch((error: unknown) => {
         // A later detection may have succeeded.
         if (this.#connected === detection) this.#connected = null;
