@@ -1,7 +1,8 @@
-import { cancelledError, type Trace, untilAborted } from "../../lib/index.js";
+import { cancelledError, untilAborted } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
 import type { DownloadResult } from "../calls.js";
 import type { FoundryCli } from "../cli/index.js";
+import type { DownloadCall } from "../dialects/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 import { cacheOf, isSameFolder } from "./cli-cache.js";
@@ -30,11 +31,7 @@ export interface DownloadContext {
   readonly machine: Machine;
 }
 
-interface DownloadMethodCall {
-  readonly signal: AbortSignal;
-  readonly trace?: Trace | undefined;
-  readonly onPercent: (percent: number | null) => void;
-}
+type DownloadMethodCall = Omit<DownloadCall, "stallMs">;
 
 /** A method of downloading models for one service. */
 export interface DownloadMethod {

@@ -7,6 +7,7 @@ import {
   waitFor,
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
+import type { CallOptions } from "../calls.js";
 import type { Call, Dialect, ModelList } from "../dialects/index.js";
 import {
   type Family,
@@ -58,10 +59,7 @@ interface ModelListsContext {
 }
 
 /** Of callers that share a request: their signals end the waiting, and the trace of the first is sent. */
-interface ListCall {
-  readonly signal?: AbortSignal | undefined;
-  readonly trace?: Trace | undefined;
-}
+type ListCall = Pick<CallOptions, "signal" | "trace">;
 
 interface Dated<T> {
   readonly value: T;
