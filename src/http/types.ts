@@ -36,13 +36,13 @@ interface Request {
   /** Sent as JSON. Never with a GET: C2 would read it as the next request. */
   readonly body?: unknown;
   readonly limits: PhaseLimits;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Sent in the headers, as far as they are short enough for the service. It has the counts of its call. */
   readonly trace?: MeteredTrace | undefined;
   /** Default `true`: retried as the policy allows. `false`: sent once, and past the circuit breaker. */
   readonly retry?: boolean;
   /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */
-  readonly headLimitBytes?: number;
+  readonly headLimitBytes?: number | undefined;
   /** Largest body, or event of a stream, that is read, in bytes. Default: 8 MiB for a GET, else 32 MiB. */
   readonly maxBodyBytes?: number;
 }
@@ -141,14 +141,14 @@ export interface TransportOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Default 2 000. */
   readonly connectMs?: number;
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   /**
    * Default `true`. `false` where the caller searches for the service after a refused connection,
    * instead of retrying at the same address.
    */
   readonly retriesRefusals?: boolean;
-  readonly circuit?: CircuitOptions;
+  readonly circuit?: CircuitOptions | undefined;
   /** Counts changes of the circuit, and requests without a call. Default: a new one. */
   readonly metrics?: Pick<MetricsRecorder, "background" | "circuit"> | undefined;
-  readonly log?: Logger;
+  readonly log?: Logger | undefined;
 }

@@ -123,7 +123,7 @@ const readIn = (chunk: StreamEvent, reader: EventReader): ReadEvent<Item> =>
 const specOf = ({ request, path, headLimitBytes, body, refusal = same }: SentChat, call: Call) => ({
   method: "POST" as const,
   path,
-  ...(headLimitBytes === undefined ? {} : { headLimitBytes }),
+  headLimitBytes,
   body,
   ...call,
   toError: (failure: HttpFailure) => refusal(errorOfFailure(failure, about("chat", request.model))),

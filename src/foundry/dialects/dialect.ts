@@ -13,7 +13,7 @@ export type DialectName = (typeof DIALECT_NAMES)[number];
 /** The limits of one request. */
 export interface Call {
   readonly limits: PhaseLimits;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Of the caller. A request that several callers share has that of the first. */
   readonly trace?: Trace | undefined;
   /** `false`: sent once, and not refused by the circuit breaker, for health checks. Default `true`. */

@@ -93,7 +93,7 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
   });
   const timeout = AbortSignal.timeout(wholeMs);
   const connectMs = Math.min(CONNECT_MS, wholeMs * CONNECT_SHARE);
-  const transport = new HttpTransport({ baseUrl: url, connectMs, ...(log && { log }) });
+  const transport = new HttpTransport({ baseUrl: url, connectMs, log });
   try {
     const { dialect } = await detectDialect(transport, {
       limits: {},

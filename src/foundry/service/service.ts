@@ -105,8 +105,8 @@ export class Service {
       metrics,
       log: this.#log,
       retriesRefusals: !isFollowed,
-      ...(options.retry === undefined ? {} : { retry: options.retry }),
-      ...(options.circuit === undefined ? {} : { circuit: options.circuit }),
+      retry: options.retry,
+      circuit: options.circuit,
     });
     this.models = new ModelLists({
       connect: (signal) => this.#connect(signal),
@@ -122,7 +122,7 @@ export class Service {
    * before a running load has ended (docs/foundry-local.md, section 3).
    */
   patient(signal?: AbortSignal, trace?: Trace): Call {
-    return { limits: { wholeMs: this.loadTimeoutMs }, trace, ...(signal && { signal }) };
+    return { limits: { wholeMs: this.loadTimeoutMs }, trace, signal };
   }
 
   /** The dialect of the service; concurrent callers share one detection. */
@@ -188,7 +188,7 @@ export class Service {
     // Another call may have detected it already.
     if (this.#changes !== changes) return true;
     try {
-      await this.detectOnce({ limits: { wholeMs: DETECTION_MS }, ...(signal && { signal }) });
+      await this.detectOnce({ limits: { wholeMs: DETECTION_MS }, signal });
       return this.#changes !== changes;
     } catch {
       // It does not answer now, so the first error is all that is known.
