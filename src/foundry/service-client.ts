@@ -76,7 +76,6 @@ export class ServiceClient {
   speeds: SpeedMemory | null = null;
   readonly #options: FoundryClientOptions;
   readonly #log: Logger;
-  /** Counts all calls. */
   readonly metrics = new MetricsRecorder();
   readonly #current: CurrentService;
   readonly #secrets: SecretMask;

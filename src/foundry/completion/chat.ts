@@ -22,7 +22,6 @@ import type { CompletionEvent } from "./completion.js";
 import { measuredCharacters } from "./prompt-size.js";
 import { type Structure, structured } from "./structured.js";
 
-/** A completion on the service that runs it. */
 export interface ChatContext extends AnswerContext {
   /** `null`: any text is an answer. */
   readonly structure: Structure | null;

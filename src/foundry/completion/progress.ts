@@ -63,7 +63,6 @@ export class CompletionProgress {
   #lastTokenAt: number | null = null;
   #endedAt: number | null = null;
 
-  /** @param id Default: a new one. */
   constructor(
     inputCharacters: number,
     now: () => number,
@@ -240,7 +239,6 @@ export class CompletionProgress {
     this.#blanks = "";
   }
 
-  /** The model calls these tools. */
   called(calls: readonly ToolCall[]): void {
     this.#toolCalls = calls;
     // Of an answer that did not end by itself, the calls before its end are whole.
@@ -252,7 +250,6 @@ export class CompletionProgress {
     this.#isDraft = true;
   }
 
-  /** The answer is this value. */
   isValue(data: unknown, json: string): void {
     this.#value = { data, method: this.#isConstrained ? "constrained" : "instructed" };
     this.#text = json;

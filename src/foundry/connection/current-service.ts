@@ -192,7 +192,6 @@ export class CurrentService {
     return isGone;
   }
 
-  /** Foundry Local's command line on this machine. */
   commandLine(): Promise<FoundryCli | null> {
     return this.#discovery.cli();
   }

@@ -61,7 +61,6 @@ export class EventReader {
     this.#secrets = secrets;
   }
 
-  /** Of its errors. */
   get #subject(): Subject {
     return about("chat", this.#model);
   }

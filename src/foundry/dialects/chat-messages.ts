@@ -3,7 +3,6 @@ import type { ChatMessage, ChatRequest, MessageImage } from "./dialect.js";
 
 /** The messages of a chat as a service takes them. */
 
-/** What a service does with tools. */
 export interface ToolQuirks {
   /** It ignores tools, so the system text describes them. */
   readonly toolsAsText?: boolean;
@@ -84,7 +83,6 @@ export const contentOf = (
 ): string | object[] =>
   message.images === undefined ? message.content : partsOf(message).map(wirePart);
 
-/** A message as it is sent. */
 export const wireMessage = (message: ChatMessage): object => ({
   role: message.role,
   content: contentOf(message, (part) =>

@@ -54,7 +54,6 @@ export interface ChatMessage {
   readonly toolCallId?: string | undefined;
 }
 
-/** An image in a message. */
 export interface MessageImage {
   /** Such as `image/png`. */
   readonly mimeType: string;

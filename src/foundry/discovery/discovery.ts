@@ -54,7 +54,6 @@ export const KNOWN_PORTS: readonly number[] = [5272, 5273, 5764, 39839, 22334];
 /** A cold start was observed to take 30 seconds. */
 const START_TIMEOUT_MS = 60_000;
 
-/** A search that has ended. */
 export interface LastSearch extends Search {
   /** How long it took, including what it started, in milliseconds. */
   readonly ms: number;
@@ -65,13 +64,11 @@ interface EndedSearch extends LastSearch {
   readonly endedAt: number;
 }
 
-/** A search that is running. */
 interface Running {
   readonly mayStart: boolean;
   readonly search: SharedTask<Search, StatusUpdate>;
 }
 
-/** Finds the service of this machine. */
 export class Discovery {
   readonly #timing: Timing;
   readonly #closing = new AbortController();

@@ -53,7 +53,6 @@ export function candidatesOf(addresses: readonly string[]): {
   return { urls: [...new Set(urls)], fault };
 }
 
-/** The result of probing an address. */
 export interface Probed {
   readonly url: string;
   /**

@@ -22,7 +22,6 @@ import { untilListed } from "./presence.js";
 import { downloadWithCli } from "./with-cli.js";
 
 export interface DownloadContext {
-  /** The service that the models are downloaded for. */
   readonly service: Service;
   /** The command line of this machine, for services that do not download over HTTP. */
   readonly cli: () => Promise<FoundryCli | null>;
@@ -33,7 +32,6 @@ export interface DownloadContext {
 
 type DownloadMethodCall = Omit<DownloadCall, "stallMs">;
 
-/** A method of downloading models for one service. */
 export interface DownloadMethod {
   /** Decides what the error of a cancellation says. */
   readonly stage: Stage;

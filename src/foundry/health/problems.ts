@@ -16,7 +16,6 @@ export const problemOf = (error: FoundryError): HealthProblem => ({
   fix: error.action,
 });
 
-/** Problems that a list of models shows. */
 export async function listingProblems(
   { isFoundryLocal }: Pick<Dialect["can"], "isFoundryLocal">,
   listing: Pick<ModelListing, "models" | "warning" | "leftOut"> | FoundryError,

@@ -41,7 +41,6 @@ export interface ModelListing extends Omit<ModelList, "models"> {
   readonly isLoadedKnown: boolean;
 }
 
-/** The service that the lists are of. */
 export interface ListedService {
   readonly dialect: Dialect;
   /** Where it says that its models are stored; `null` also where it is not on this machine. */

@@ -17,7 +17,6 @@ export interface ModelUse {
   token(): void;
   /** `abandoned`: the stream was closed before its end, so the service may still generate a token. */
   end(how: "finished" | "abandoned"): void;
-  /** Ends with an error. */
   failed(error: FoundryError): void;
 }
 

@@ -11,7 +11,6 @@ import type { RawCall } from "./tool.js";
 /** Makes JSON of what is nearly JSON; `undefined` where it cannot. */
 export type Repair = (text: string) => unknown;
 
-/** What a model wrote as calls. */
 interface WrittenCalls {
   readonly calls: readonly RawCall[];
   /** Whether it ends in the middle of a call. */
