@@ -90,20 +90,12 @@ export const wireMessage = (message: ChatMessage): object => ({
       ? { type: "text", text: part }
       : { type: "image_url", image_url: { url: dataUrl(part) } },
   ),
-  ...callsOf(message),
-});
-
-const callsOf = ({ toolCalls, toolCallId }: ChatMessage): object => ({
-  ...(toolCalls === undefined
-    ? {}
-    : {
-        tool_calls: toolCalls.map(({ id, name, arguments: given }) => ({
-          id,
-          type: "function",
-          function: { name, arguments: JSON.stringify(given) },
-        })),
-      }),
-  ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+  tool_calls: message.toolCalls?.map(({ id, name, arguments: given }) => ({
+    id,
+    type: "function",
+    function: { name, arguments: JSON.stringify(given) },
+  })),
+  tool_call_id: message.toolCallId,
 });
 
 /** What the caller must know of the form in which tools and results were sent. */
