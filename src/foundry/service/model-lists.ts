@@ -125,19 +125,13 @@ export class ModelLists {
   }
 
   /** All models, the loaded ones included, requested now. */
-  async all(call: Call): Promise<ModelListing> {
-    const service = await this.#context.connect(call.signal);
-    const before = this.#corrections;
-    const list = await this.#requestList(service.dialect, call);
-    return this.#remember(await this.#withLoaded(service, list, call), Date.now(), before);
+  all(call: Call): Promise<ModelListing> {
+    return this.#withLoaded(call, false);
   }
 
   /** All models: which of them are loaded is requested now, the rest is the last list. */
-  async refreshLoaded(call: Call): Promise<ModelListing> {
-    const service = await this.#context.connect(call.signal);
-    const before = this.#corrections;
-    const list = this.#list ?? (await this.#requestList(service.dialect, call));
-    return this.#remember(await this.#withLoaded(service, list, call), list.at, before);
+  refreshLoaded(call: Call): Promise<ModelListing> {
+    return this.#withLoaded(call, true);
   }
 
   /** All models, possibly as they were a moment ago. */
@@ -212,16 +206,16 @@ export class ModelLists {
     return list;
   }
 
-  async #withLoaded(
-    service: ListedService,
-    list: Dated<ModelList>,
-    call: Call,
-  ): Promise<ModelListing> {
+  async #withLoaded(call: Call, usesLastList: boolean): Promise<ModelListing> {
+    const service = await this.#context.connect(call.signal);
+    const before = this.#corrections;
+    const last = usesLastList ? this.#list : null;
+    const list = last ?? (await this.#requestList(service.dialect, call));
     const [loaded, merge] = await Promise.all([
       service.dialect.loadedModels(call, familiesOf(list)),
       this.#merging(service, list),
     ]);
-    return merge(loaded);
+    return this.#remember(merge(loaded), usesLastList ? list.at : Date.now(), before);
   }
 
   /** The request continues after the time limit: aborting it would not free the service. */
