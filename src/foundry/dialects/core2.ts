@@ -105,7 +105,6 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       isOldGeneration: false,
       fixedPortNarrowsList: false,
       load: true,
-      takesUnlisted: false,
       listsOnlyDownloaded: false,
       unloadInUse: "refused",
       generationsAtOnce: 4,

@@ -143,8 +143,6 @@ export interface Abilities {
   readonly fixedPortNarrowsList: boolean;
   /** Models can be loaded and unloaded, and the loaded ones listed. */
   readonly load: boolean;
-  /** A model that is named is sent to it although its list is empty or missing: it may have it. */
-  readonly takesUnlisted: boolean;
   /** Its list contains only downloaded models, not the whole catalog. */
   readonly listsOnlyDownloaded: boolean;
   /** Closing a stream stops the generation. `false`: it goes on. `null`: not known. */

@@ -71,7 +71,6 @@ export function openaiDialect(
       isOldGeneration: false,
       fixedPortNarrowsList: false,
       load: false,
-      takesUnlisted: true,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: "refused",

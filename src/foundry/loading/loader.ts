@@ -105,7 +105,8 @@ export class ModelLoader {
     const choose = ({ models, missing }: ModelListing): ResolvedModel => {
       const wish = isAuto(name, models) ? auto : undefined;
       const sent = wish === undefined ? name : (this.#defaultModel ?? name);
-      if (sent !== undefined && models.length === 0 && can.takesUnlisted) {
+      // Another engine may have a model although its list is empty or missing.
+      if (sent !== undefined && models.length === 0 && !can.isFoundryLocal) {
         return { model: unlistedModel(sent.trim()), typed: sent, reason: null };
       }
       if (missing !== undefined) throw missing;
