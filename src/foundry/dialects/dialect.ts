@@ -1,7 +1,7 @@
 import type { PhaseLimits } from "../../http/index.js";
 import { FoundryError, type Trace } from "../../lib/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
-import type { CallPiece, ToolChoice, ToolDefinition } from "../tools/index.js";
+import type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "../tools/index.js";
 
 /**
  * The servers there are, by the names of docs/foundry-local.md, section 1: `S` the service of the
@@ -63,11 +63,7 @@ export interface MessageImage {
   readonly at: number;
 }
 
-export interface MessageCall {
-  readonly id: string;
-  readonly name: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-}
+export type MessageCall = Omit<ToolCall, "error">;
 
 export interface ChatRequest {
   readonly model: KnownModel;
