@@ -1,4 +1,4 @@
-import type { PhaseLimits } from "../../http/index.js";
+import type { RequestSpec } from "../../http/index.js";
 import { FoundryError, type Trace } from "../../lib/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
 import type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "../tools/index.js";
@@ -10,21 +10,11 @@ import type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "../tools/i
 export const DIALECT_NAMES = ["S", "C1", "C2", "openai"] as const;
 export type DialectName = (typeof DIALECT_NAMES)[number];
 
-/** The limits of one request. */
-export interface Call {
-  readonly limits: PhaseLimits;
-  readonly signal?: AbortSignal | undefined;
-  /** Of the caller. A request that several callers share has that of the first. */
-  readonly trace?: Trace | undefined;
-  /** `false`: sent once, and not refused by the circuit breaker, for health checks. Default `true`. */
-  readonly retry?: boolean;
-}
+/** The limits of one request. The trace of one that several callers share is that of the first. */
+export type Call = Pick<RequestSpec, "limits" | "signal" | "trace" | "retry">;
 
 /** The path of requests to a service, and what limits them. */
-export interface RequestPath {
-  readonly path: string;
-  readonly headLimitBytes?: number;
-}
+export type RequestPath = Pick<RequestSpec, "path" | "headLimitBytes">;
 
 export interface ModelList {
   readonly models: readonly ListedModel[];
