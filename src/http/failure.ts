@@ -163,31 +163,18 @@ export function timeoutError(
   isRetryable: boolean,
   status: number | null = null,
 ): FoundryError {
-  if (phase === "connect" && baseUrl.startsWith("https:")) {
-    return new FoundryError(
-      "TIMEOUT",
-      `${baseUrl} did not greet a secure connection (https) within ${formatDuration(limitMs)}.`,
-      {
-        phase,
-        retryable: isRetryable,
-        action:
-          "Foundry Local speaks http: write http:// instead of https:// in the endpoint. If it is meant to be https, check that it is running.",
-      },
-    );
-  }
-  return new FoundryError(
-    "TIMEOUT",
-    `${baseUrl} ${WAITED_FOR[phase]} within ${formatDuration(limitMs)}.`,
-    {
-      phase,
-      retryable: isRetryable,
-      ...(status === null ? {} : { status }),
-      action:
-        phase === "connect"
-          ? "Check that the service is running and reachable from here."
-          : "Allow more time or ask for less; the service may still be busy with this request.",
-    },
-  );
+  const isTls = phase === "connect" && baseUrl.startsWith("https:");
+  const what = isTls ? "did not greet a secure connection (https)" : WAITED_FOR[phase];
+  return new FoundryError("TIMEOUT", `${baseUrl} ${what} within ${formatDuration(limitMs)}.`, {
+    phase,
+    retryable: isRetryable,
+    status,
+    action: isTls
+      ? "Foundry Local speaks http: write http:// instead of https:// in the endpoint. If it is meant to be https, check that it is running."
+      : phase === "connect"
+        ? "Check that the service is running and reachable from here."
+        : "Allow more time or ask for less; the service may still be busy with this request.",
+  });
 }
 
 /** Not a first-byte limit: a service that loads a model is silent for minutes although it is healthy. */
