@@ -57,9 +57,6 @@ const START_TIMEOUT_MS = 60_000;
 export interface LastSearch extends Search {
   /** How long it took, including what it started, in milliseconds. */
   readonly ms: number;
-}
-
-interface EndedSearch extends LastSearch {
   readonly mayStart: boolean;
   readonly endedAt: number;
 }
@@ -75,7 +72,7 @@ export class Discovery {
   #running: Running | null = null;
   /** Where the service answered last, and the `foundBy` that the next search reports for it. */
   #last: Found | null = null;
-  #lastSearch: EndedSearch | null = null;
+  #lastSearch: LastSearch | null = null;
   #startFailure: FoundryError | null = null;
   #cli: FoundryCli | null = null;
 
