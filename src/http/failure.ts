@@ -33,28 +33,23 @@ export function networkError(thrown: unknown, at: Break): FoundryError {
       { ...details, action: "Check host, port and http/https of the endpoint." },
     );
   }
-  if (at.isStarted) {
-    return new FoundryError("STREAM_INTERRUPTED", `The connection to ${at.baseUrl} broke off.`, {
-      ...details,
-      action: "Keep the text so far, check that the service is still running, and ask again.",
-      retryable: true,
-    });
-  }
-  if (at.isStream && at.isAnswered) {
-    return new FoundryError(
-      "STREAM_INTERRUPTED",
-      `${at.baseUrl} took the request and broke off before its first word.`,
-      {
-        ...details,
+  const isInterrupted = at.isStarted || (at.isStream && at.isAnswered);
+  const { message, action } = isInterrupted ? interruption(at) : connectionFault(code, at);
+  const kind = isInterrupted ? "STREAM_INTERRUPTED" : "SERVICE_UNREACHABLE";
+  return new FoundryError(kind, message, { ...details, action, retryable: true });
+}
+
+const interruption = ({ baseUrl, isStarted }: Break): Fault =>
+  isStarted
+    ? {
+        message: `The connection to ${baseUrl} broke off.`,
+        action: "Keep the text so far, check that the service is still running, and ask again.",
+      }
+    : {
+        message: `${baseUrl} took the request and broke off before its first word.`,
         action:
           "Check that the service is still running: it may have died of this request, and would do so again.",
-        retryable: true,
-      },
-    );
-  }
-  const { message, action } = connectionFault(code, at);
-  return new FoundryError("SERVICE_UNREACHABLE", message, { ...details, action, retryable: true });
-}
+      };
 
 /** Whether the connection failed: nothing listens there, or it was not established in time. */
 export function isRefused(error: FoundryError): boolean {
