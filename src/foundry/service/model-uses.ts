@@ -64,7 +64,8 @@ export class ModelUses {
           lastTokenAt === null
             ? REST_BEFORE_FIRST_TOKEN_MS
             : Math.max(SHORTEST_REST_MS, 3 * longestGapMs);
-        this.#restsUntil.set(key, Math.max(this.#restUntil(key), this.#now() + restMs));
+        const before = this.#restsUntil.get(key) ?? 0;
+        this.#restsUntil.set(key, Math.max(before, this.#now() + restMs));
       },
       failed: ({ code }) => use.end(MAY_STILL_RUN.has(code) ? "abandoned" : "finished"),
     };
@@ -90,10 +91,6 @@ export class ModelUses {
 
   /** Milliseconds until no abandoned generation can be running any more. */
   restMs(model: KnownModel): number {
-    return Math.max(0, this.#restUntil(modelKey(model)) - this.#now());
-  }
-
-  #restUntil(key: string): number {
-    return this.#restsUntil.get(key) ?? 0;
+    return Math.max(0, (this.#restsUntil.get(modelKey(model)) ?? 0) - this.#now());
   }
 }
