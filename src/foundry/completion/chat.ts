@@ -3,10 +3,9 @@ import {
   type FoundryError,
   MAX_TOKEN_COUNT,
   pause,
-  type Trace,
   toFoundryError,
 } from "../../lib/index.js";
-import type { OnStatus } from "../calls.js";
+import type { CallOptions, OnStatus } from "../calls.js";
 import { type ChatStream, isLoading, type Overflow, overflowOf } from "../dialects/index.js";
 import type { ModelLoader, ResolvedModel } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
@@ -22,13 +21,10 @@ import type { CompletionEvent } from "./completion.js";
 import { measuredCharacters } from "./prompt-size.js";
 import { type Structure, structured } from "./structured.js";
 
-export interface ChatContext extends AnswerContext {
+export interface ChatContext extends AnswerContext, Pick<CallOptions, "onStatus" | "trace"> {
   /** `null`: any text is an answer. */
   readonly structure: Structure | null;
   readonly loader: ModelLoader;
-  /** Called with the steps before the completion itself. */
-  readonly onStatus?: OnStatus | undefined;
-  readonly trace?: Trace | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
