@@ -73,7 +73,7 @@ export {
   readingMs,
   type Speed,
   SpeedMemory,
-} from "./speeds/index.js";
+} from "./speed-memory.js";
 export {
   isTyped,
   type JsonSchema,

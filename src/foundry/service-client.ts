@@ -3,7 +3,6 @@ import {
   closedError,
   endedError,
   isCancellation,
-  type JoinedSignal,
   joinedSignal,
   type MeteredTrace,
   MetricsRecorder,
@@ -57,7 +56,7 @@ import {
   unloadOptions,
 } from "./option-schema.js";
 import type { CircuitState, FoundryClientOptions } from "./options.js";
-import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speeds/index.js";
+import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speed-memory.js";
 import { assertJsonSchema } from "./structured/index.js";
 import { downloaded, loaded, type WorkCall } from "./work-call.js";
 
@@ -77,7 +76,6 @@ export class ServiceClient {
   speeds: SpeedMemory | null = null;
   readonly #options: FoundryClientOptions;
   readonly #log: Logger;
-  /** Counts all calls. */
   readonly metrics = new MetricsRecorder();
   readonly #current: CurrentService;
   readonly #secrets: SecretMask;
@@ -252,7 +250,7 @@ export class ServiceClient {
     const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
     let commandLine: Diagnosis["commandLine"] = null;
     if (cli !== null) {
-      const { signal, dispose } = this.#endOf(options.signal);
+      const { signal, dispose } = joinedSignal(this.#closing.signal, options.signal);
       try {
         const version = await cli.version({ signal });
         // With a set endpoint no search has asked it, and a search does not wait for a slow one.
@@ -304,7 +302,7 @@ export class ServiceClient {
   ): Promise<T> {
     if (this.#closing.signal.aborted) throw closedError();
     throwIfAborted(signal);
-    const end = this.#endOf(signal);
+    const end = joinedSignal(this.#closing.signal, signal);
     const counted = this.metrics.begin(operation, given?.traceparent);
     const { traffic } = counted;
     const trace: MeteredTrace = { ...withCallId(given), traffic };
@@ -333,9 +331,5 @@ export class ServiceClient {
     } finally {
       end.dispose();
     }
-  }
-
-  #endOf(signal: AbortSignal | undefined): JoinedSignal {
-    return joinedSignal(this.#closing.signal, signal);
   }
 }

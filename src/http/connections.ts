@@ -12,8 +12,6 @@ import type { CallScope } from "./call-scope.js";
 
 /** No connection within the limit. Nothing was sent, so it may always be tried again. */
 export class ConnectTimeout extends Error {
-  readonly code = "CONNECT_TIMEOUT";
-
   constructor(readonly limitMs: number) {
     super(`no connection within ${limitMs} ms`);
   }

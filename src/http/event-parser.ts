@@ -1,9 +1,9 @@
 import { setImmediate } from "node:timers/promises";
 import {
   answerFrom,
+  Brackets,
   EVENTS_PER_TURN,
   FoundryError,
-  JsonScan,
   SEARCHED_OF_BODY,
   STREAM_BYTES_PER_TURN,
 } from "../lib/index.js";
@@ -27,7 +27,7 @@ class EventParser {
   #head = "";
   #value = "";
   #holds: "nothing" | "json" | "text" = "nothing";
-  #scan = new JsonScan();
+  #brackets = new Brackets();
   /** The value came without `data:`. */
   #isBare = false;
   /** After `data:` one space may follow that is not part of the value. */
@@ -155,10 +155,10 @@ class EventParser {
         this.#holds = /[{[]/.test(text.charAt(at)) ? "json" : "text";
         if (this.#holds === "json") {
           this.#value = "";
-          this.#scan = new JsonScan();
+          this.#brackets = new Brackets();
         }
       }
-      const jsonEnd = this.#holds === "json" ? this.#scan.endIn(text, at) : -1;
+      const jsonEnd = this.#holds === "json" ? this.#brackets.endIn(text, at) : -1;
       const end = jsonEnd === -1 ? text.length : jsonEnd;
       this.#add(text.slice(at, end));
       at = end;

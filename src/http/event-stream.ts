@@ -11,13 +11,13 @@ import { readEvents } from "./event-parser.js";
 import type { Exchange, Head } from "./exchange.js";
 import { timeoutError } from "./failure.js";
 import type { Attempt } from "./resilience.js";
-import type { EventStream, StreamEvent, StreamSpec } from "./types.js";
+import type { EventStream, ReadEvent, StreamEvent, StreamSpec } from "./types.js";
 
-interface StreamSource {
+interface StreamSource<T> {
   readonly exchange: Exchange;
   readonly head: Head;
   readonly scope: CallScope;
-  readonly spec: Pick<StreamSpec, "limits" | "isStart">;
+  readonly spec: Pick<StreamSpec<T>, "limits" | "read">;
   readonly attempt: Pick<Attempt, "number" | "requestId">;
   readonly maxBytes: number;
   readonly baseUrl: string;
@@ -30,13 +30,13 @@ interface StreamSource {
  * One that is never read stays open, with at most a few hundred kilobytes of it in memory, until
  * the caller's signal, the whole-time limit or the transport's `close()` ends it.
  */
-export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, undefined> {
+export class OpenEventStream<T> implements EventStream<T>, AsyncIterator<T, undefined> {
   readonly attempts: number;
   readonly requestId: string | null;
-  readonly #source: StreamSource;
+  readonly #source: StreamSource<T>;
   readonly #events: AsyncGenerator<StreamEvent, string | null | undefined, undefined>;
   /** Read while waiting for the start, not yet handed on. */
-  readonly #ahead: StreamEvent[] = [];
+  readonly #ahead: { readonly item: T; readonly characters: number }[] = [];
   #charactersAhead = 0;
   #isOver = false;
   /** Until an event comes that is a part of the answer; `undefined`: without a limit. */
@@ -46,7 +46,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
   /** Bytes since the last event that was a part of the answer. */
   #idleBytes = 0;
 
-  constructor(source: StreamSource) {
+  constructor(source: StreamSource<T>) {
     this.#source = source;
     this.attempts = source.attempt.number;
     this.requestId = source.attempt.requestId;
@@ -64,7 +64,7 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
       for (;;) {
         const read = await this.#read();
         if (read === undefined) break;
-        this.#keepAhead(read.event);
+        this.#keepAhead(read.item, read.characters);
         if (read.isPart) break;
       }
     } catch (thrown) {
@@ -79,13 +79,13 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
     return this;
   }
 
-  async next(): Promise<IteratorResult<StreamEvent, undefined>> {
+  async next(): Promise<IteratorResult<T, undefined>> {
     if (this.#isOver) return { done: true, value: undefined };
     try {
       this.#source.scope.throwIfEnded();
-      const event = this.#ahead.shift() ?? (await this.#read())?.event;
+      const read = this.#ahead.shift() ?? (await this.#read());
       // `return()` may have come while this one was waiting.
-      if (event !== undefined && !this.#isOver) return { done: false, value: event };
+      if (read !== undefined && !this.#isOver) return { done: false, value: read.item };
       this.#isOver = true;
       return { done: true, value: undefined };
     } catch (thrown) {
@@ -100,25 +100,25 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
   }
 
   // By hand and not a generator: the return() of a generator waits for the event it is waiting for.
-  async return(): Promise<IteratorResult<StreamEvent, undefined>> {
+  async return(): Promise<IteratorResult<T, undefined>> {
     this.#isOver = true;
     this.#source.exchange.leave();
     return { done: true, value: undefined };
   }
 
   /** The latest ones, since each may come a million times before the first token. */
-  #keepAhead(event: StreamEvent): void {
-    this.#ahead.push(event);
-    this.#charactersAhead += event.data.length;
+  #keepAhead(item: T, characters: number): void {
+    this.#ahead.push({ item, characters });
+    this.#charactersAhead += characters;
     while (
       this.#ahead.length > 1 &&
       (this.#ahead.length > MAX_EVENTS_AHEAD || this.#charactersAhead > MAX_CHARACTERS_AHEAD)
     ) {
-      this.#charactersAhead -= this.#ahead.shift()?.data.length ?? 0;
+      this.#charactersAhead -= this.#ahead.shift()?.characters ?? 0;
     }
   }
 
-  async #read(): Promise<{ readonly event: StreamEvent; readonly isPart: boolean } | undefined> {
+  async #read(): Promise<(ReadEvent<T> & { readonly characters: number }) | undefined> {
     const { exchange } = this.#source;
     // The silence is counted while the next event is waited for, so that a slow reader is not taken
     // for a stalled service.
@@ -128,9 +128,9 @@ export class OpenEventStream implements EventStream, AsyncIterator<StreamEvent, 
     exchange.relax();
     const event = result.done === true ? this.#eventInPlace(result.value ?? null) : result.value;
     if (event === undefined) return undefined;
-    const isPart = this.#source.spec.isStart(event);
-    this.#countSilence(isPart, performance.now() - since);
-    return { event, isPart };
+    const read = this.#source.spec.read(event);
+    this.#countSilence(read.isPart, performance.now() - since);
+    return { ...read, characters: event.data.length };
   }
 
   #countSilence(isPart: boolean, waitedMs: number): void {

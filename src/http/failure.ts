@@ -33,28 +33,23 @@ export function networkError(thrown: unknown, at: Break): FoundryError {
       { ...details, action: "Check host, port and http/https of the endpoint." },
     );
   }
-  if (at.isStarted) {
-    return new FoundryError("STREAM_INTERRUPTED", `The connection to ${at.baseUrl} broke off.`, {
-      ...details,
-      action: "Keep the text so far, check that the service is still running, and ask again.",
-      retryable: true,
-    });
-  }
-  if (at.isStream && at.isAnswered) {
-    return new FoundryError(
-      "STREAM_INTERRUPTED",
-      `${at.baseUrl} took the request and broke off before its first word.`,
-      {
-        ...details,
+  const isInterrupted = at.isStarted || (at.isStream && at.isAnswered);
+  const { message, action } = isInterrupted ? interruption(at) : connectionFault(code, at);
+  const kind = isInterrupted ? "STREAM_INTERRUPTED" : "SERVICE_UNREACHABLE";
+  return new FoundryError(kind, message, { ...details, action, retryable: true });
+}
+
+const interruption = ({ baseUrl, isStarted }: Break): Fault =>
+  isStarted
+    ? {
+        message: `The connection to ${baseUrl} broke off.`,
+        action: "Keep the text so far, check that the service is still running, and ask again.",
+      }
+    : {
+        message: `${baseUrl} took the request and broke off before its first word.`,
         action:
           "Check that the service is still running: it may have died of this request, and would do so again.",
-        retryable: true,
-      },
-    );
-  }
-  const { message, action } = connectionFault(code, at);
-  return new FoundryError("SERVICE_UNREACHABLE", message, { ...details, action, retryable: true });
-}
+      };
 
 /** Whether the connection failed: nothing listens there, or it was not established in time. */
 export function isRefused(error: FoundryError): boolean {
@@ -163,31 +158,18 @@ export function timeoutError(
   isRetryable: boolean,
   status: number | null = null,
 ): FoundryError {
-  if (phase === "connect" && baseUrl.startsWith("https:")) {
-    return new FoundryError(
-      "TIMEOUT",
-      `${baseUrl} did not greet a secure connection (https) within ${formatDuration(limitMs)}.`,
-      {
-        phase,
-        retryable: isRetryable,
-        action:
-          "Foundry Local speaks http: write http:// instead of https:// in the endpoint. If it is meant to be https, check that it is running.",
-      },
-    );
-  }
-  return new FoundryError(
-    "TIMEOUT",
-    `${baseUrl} ${WAITED_FOR[phase]} within ${formatDuration(limitMs)}.`,
-    {
-      phase,
-      retryable: isRetryable,
-      ...(status === null ? {} : { status }),
-      action:
-        phase === "connect"
-          ? "Check that the service is running and reachable from here."
-          : "Allow more time or ask for less; the service may still be busy with this request.",
-    },
-  );
+  const isTls = phase === "connect" && baseUrl.startsWith("https:");
+  const what = isTls ? "did not greet a secure connection (https)" : WAITED_FOR[phase];
+  return new FoundryError("TIMEOUT", `${baseUrl} ${what} within ${formatDuration(limitMs)}.`, {
+    phase,
+    retryable: isRetryable,
+    status,
+    action: isTls
+      ? "Foundry Local speaks http: write http:// instead of https:// in the endpoint. If it is meant to be https, check that it is running."
+      : phase === "connect"
+        ? "Check that the service is running and reachable from here."
+        : "Allow more time or ask for less; the service may still be busy with this request.",
+  });
 }
 
 /** Not a first-byte limit: a service that loads a model is silent for minutes although it is healthy. */

@@ -138,7 +138,7 @@ export class HttpTransport {
    * Sends a request and resolves at the start of its stream. Read it, or end it with the signal:
    * an unread stream stays open until its limits or {@link close}.
    */
-  async stream(spec: StreamSpec): Promise<EventStream> {
+  async stream<T>(spec: StreamSpec<T>): Promise<EventStream<T>> {
     const maxBytes = maxBytesOf(spec);
     return this.#begun(this.#open(spec, true), spec.onAttempt, async (call, answer, attempt) => {
       const { scope } = call;
@@ -169,7 +169,7 @@ export class HttpTransport {
   /** The result of a call that goes on after the beginning of its answer, until that is over. */
   async #begun<T>(
     call: Call,
-    onAttempt: StreamSpec["onAttempt"],
+    onAttempt: (() => void) | undefined,
     resultOf: (call: Call, answer: Answer, attempt: Attempt) => Promise<T>,
   ): Promise<T> {
     try {
@@ -310,7 +310,6 @@ async function refusal(
   { exchange, head }: Answer,
   { secrets, baseUrl }: Pick<HttpTransport, "secrets" | "baseUrl">,
 ): Promise<HttpFailure> {
-  const { spec } = call;
   // Services and proxies quote what they were sent, whatever the status.
   const { text, brokeOff } = await readFailureBody(exchange, silenceWatch(call, exchange));
   const body = secrets.hide(text);
@@ -324,8 +323,6 @@ async function refusal(
   const said = target === null ? body : "";
   const words = errorWordsOf(said, said === "" ? "" : contentType, secrets.hide(statusText));
   return {
-    method: spec.method,
-    path: spec.path,
     status: head.status,
     message: secrets.hide(words.text),
     kinds: words.kinds.map((kind) => secrets.hide(kind)),

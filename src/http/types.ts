@@ -6,8 +6,8 @@ export interface PhaseLimits {
   /** From sending to the first byte of the answer; of a stream, to its first event. */
   readonly firstByteMs?: number;
   /**
-   * Longest silence after that: between two bytes of a body; in a stream, without an event that
-   * {@link StreamSpec.isStart} accepts. A service that only says that it is alive has stalled, too.
+   * Longest silence after that: between two bytes of a body; in a stream, without a part of the answer by
+   * {@link StreamSpec.read}. A service that only says that it is alive has stalled, too.
    */
   readonly silenceMs?: number;
   /** From sending to the last byte. */
@@ -16,8 +16,6 @@ export interface PhaseLimits {
 
 /** An answer that is not 2xx, unchanged. The dialect gives it an error code. */
 export interface HttpFailure {
-  readonly method: string;
-  readonly path: string;
   readonly status: number;
   /** What the body says went wrong, by {@link errorWordsOf}: one line, never markup. */
   readonly message: string;
@@ -38,13 +36,13 @@ interface Request {
   /** Sent as JSON. Never with a GET: C2 would read it as the next request. */
   readonly body?: unknown;
   readonly limits: PhaseLimits;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Sent in the headers, as far as they are short enough for the service. It has the counts of its call. */
   readonly trace?: MeteredTrace | undefined;
   /** Default `true`: retried as the policy allows. `false`: sent once, and past the circuit breaker. */
   readonly retry?: boolean;
   /** Refuse to send a request line and headers longer than this, in bytes. Default: no limit. */
-  readonly headLimitBytes?: number;
+  readonly headLimitBytes?: number | undefined;
   /** Largest body, or event of a stream, that is read, in bytes. Default: 8 MiB for a GET, else 32 MiB. */
   readonly maxBodyBytes?: number;
 }
@@ -87,18 +85,26 @@ export interface StreamEvent {
   readonly value?: unknown;
 }
 
-export interface StreamSpec extends Request, Refusable {
+/** What was read in an event. */
+export interface ReadEvent<T> {
+  readonly item: T;
+  /** Whether it brings a part of the answer. */
+  readonly isPart: boolean;
+}
+
+export interface StreamSpec<T> extends Request, Refusable {
   /**
-   * Whether this event brings a part of the answer. The first such must not be lost: until then a
-   * failure is retried, afterwards never. Only such an event ends a silence. May throw a
-   * `FoundryError` for an error inside a 200.
+   * Reads an event, once. The first part of the answer must not be lost: until then a failure is
+   * retried, afterwards never. Only a part ends a silence. May throw a `FoundryError` for an error
+   * inside a 200.
    */
-  readonly isStart: (event: StreamEvent) => boolean;
+  readonly read: (event: StreamEvent) => ReadEvent<T>;
   /** Called before each attempt: the events of the one before are no part of the answer. */
   readonly onAttempt?: (() => void) | undefined;
 }
 
-export interface EventStream extends AsyncIterable<StreamEvent> {
+/** What was read in the events of a stream. */
+export interface EventStream<T> extends AsyncIterable<T> {
   readonly attempts: number;
   /** The id of the request in the service's log, for errors that are found in its events. */
   readonly requestId: string | null;
@@ -135,14 +141,14 @@ export interface TransportOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Default 2 000. */
   readonly connectMs?: number;
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   /**
    * Default `true`. `false` where the caller searches for the service after a refused connection,
    * instead of retrying at the same address.
    */
   readonly retriesRefusals?: boolean;
-  readonly circuit?: CircuitOptions;
+  readonly circuit?: CircuitOptions | undefined;
   /** Counts changes of the circuit, and requests without a call. Default: a new one. */
   readonly metrics?: Pick<MetricsRecorder, "background" | "circuit"> | undefined;
-  readonly log?: Logger;
+  readonly log?: Logger | undefined;
 }

@@ -35,16 +35,10 @@ export function checkedHeaders(headers: Readonly<Record<string, string>>): Recor
   return Object.fromEntries(checked);
 }
 
-interface RequestParts {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  readonly body?: unknown;
-}
-
 export function wireRequest(
   endpoint: Endpoint,
   headers: Readonly<Record<string, string>>,
-  { method, path, body }: RequestParts,
+  { method, path, body }: Pick<RequestSpec, "method" | "path" | "body">,
 ): WireRequest {
   if (!/^\/[\x21-\x7e]*$/.test(path)) {
     throw new FoundryError(
@@ -115,7 +109,7 @@ function headBytes(host: string, { method, path, headers, body }: WireRequest): 
 export function tracedRequest(
   endpoint: Endpoint,
   headers: Readonly<Record<string, string>>,
-  spec: RequestParts & Pick<RequestSpec, "trace" | "headLimitBytes">,
+  spec: Pick<RequestSpec, "method" | "path" | "body" | "trace" | "headLimitBytes">,
 ): WireRequest {
   const { trace = {}, headLimitBytes } = spec;
   const request = wireRequest(endpoint, headers, spec);

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import { cancelledError } from "./errors.js";
 
 /** A promise, and what settles it. */
@@ -125,6 +126,13 @@ export async function untilAborted<T>(
   // Without a limit of time nothing times out; the type does not say so.
   if (result === TIMED_OUT) throw new Error("a wait without a limit timed out");
   return result;
+}
+
+/** Resolves after so many milliseconds. @throws FoundryError `CANCELLED` when the signal is aborted before. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => {
+    throw cancelledError();
+  });
 }
 
 /** Calls `listener` when `signal` is aborted; returns what prevents it. */

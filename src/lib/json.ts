@@ -75,31 +75,46 @@ export function hasMoreValues(text: string, most: number): boolean {
 export const endOfJson = (text: string, start: number): number =>
   seekDepth(text, { at: start, depth: 0 }, 0);
 
-/** Finds the end of an object or list that comes in pieces; each character is looked at once. */
-export class JsonScan {
+/** Follows the brackets of JSON in a text that comes in pieces. A quote counts within brackets only. */
+export class Brackets {
   #depth = 0;
+  #objects = 0;
   #isInString = false;
   #isEscaped = false;
 
-  /** The index behind its end, from `start` on; -1 where the end is still to come. */
+  /** Whether a list or an object is open. */
+  get isOpen(): boolean {
+    return this.#depth > 0;
+  }
+
+  get isInObject(): boolean {
+    return this.#objects > 0;
+  }
+
+  /** The index behind the end of the open value, or of the one that begins at `start`; -1 where it is still to come. */
   endIn(text: string, start: number): number {
     for (let at = start; at < text.length; at++) {
-      const code = text.charCodeAt(at);
-      if (this.#isEscaped) {
-        this.#isEscaped = false;
-      } else if (this.#isInString) {
-        if (code === BACKSLASH) this.#isEscaped = true;
-        else if (code === QUOTE) this.#isInString = false;
-      } else if (code === QUOTE) {
-        this.#isInString = true;
-      } else if (code === OPEN_LIST || code === OPEN_OBJECT) {
-        this.#depth += 1;
-      } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) {
-        this.#depth -= 1;
-        if (this.#depth <= 0) return at + 1;
-      }
+      this.step(text.charCodeAt(at));
+      if (!this.isOpen) return at + 1;
     }
     return -1;
+  }
+
+  /** Takes the next UTF-16 code unit. */
+  step(code: number): void {
+    if (this.#isInString) {
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (code === BACKSLASH) this.#isEscaped = true;
+      else if (code === QUOTE) this.#isInString = false;
+    } else if (code === QUOTE) {
+      this.#isInString = this.isOpen;
+    } else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+      this.#depth += 1;
+      if (code === OPEN_OBJECT) this.#objects += 1;
+    } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) {
+      this.#depth = Math.max(0, this.#depth - 1);
+      if (code === CLOSE_OBJECT) this.#objects = Math.max(0, this.#objects - 1);
+    }
   }
 }
 

@@ -1,20 +1,29 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { EventStream, StreamSpec } from "../../src/http/types.js";
+import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
 import { deadPort } from "../ports.js";
-import { get, httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
+import {
+  events,
+  get,
+  httpServer,
+  post,
+  refused,
+  signalled,
+  tcpServer,
+  transportTo,
+} from "./servers.js";
 
-const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
+const streamOf = (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
   method: "POST",
   path: "/",
   body: {},
   limits: {},
   toError: refused,
-  isStart: () => true,
+  read: events(() => true),
   ...more,
 });
 
-async function dataOf(stream: EventStream): Promise<string[]> {
+async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
   const all: string[] = [];
   for await (const { data } of stream) all.push(data);
   return all;

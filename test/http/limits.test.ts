@@ -2,21 +2,30 @@ import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { EventStream, StreamSpec } from "../../src/http/types.js";
+import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
 import { standStill } from "../stand-still.js";
-import { get, httpServer, post, refused, signalled, tcpServer, transportTo } from "./servers.js";
+import {
+  events,
+  get,
+  httpServer,
+  post,
+  refused,
+  signalled,
+  tcpServer,
+  transportTo,
+} from "./servers.js";
 
-const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
+const streamOf = (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
   method: "POST",
   path: "/",
   body: {},
   limits: {},
   toError: refused,
-  isStart: ({ data }) => data.includes("token"),
+  read: events(({ data }) => data.includes("token")),
   ...more,
 });
 
-async function dataOf(stream: EventStream): Promise<string[]> {
+async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
   const all: string[] = [];
   for await (const { data } of stream) all.push(data);
   return all;

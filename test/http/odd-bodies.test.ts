@@ -1,22 +1,22 @@
 import { brotliCompressSync, createGzip, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import type { EventStream, StreamSpec } from "../../src/http/types.js";
-import { get, httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
+import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
+import { events, get, httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
 const STREAM = 'data: {"a":"Grüße"}\n\n: ping\n\ndata: {"b":2}\n\ndata: [DONE]\n\n';
 const EVENTS = ['{"a":"Grüße"}', '{"b":2}', "[DONE]"];
 
-const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
+const streamOf = (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
   method: "POST",
   path: "/v1/chat/completions",
   body: { stream: true },
   limits: {},
   toError: refused,
-  isStart: () => true,
+  read: events(() => true),
   ...more,
 });
 
-async function dataOf(stream: EventStream): Promise<string[]> {
+async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
   const all: string[] = [];
   for await (const { data } of stream) all.push(data);
   return all;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { httpServer, refused, transportTo } from "./servers.js";
+import { httpServer, events as read, refused, transportTo } from "./servers.js";
 
 const STATUSES = [301, 302, 307, 308] as const;
 const EVENT = 'data: {"n":1}\n\n';
@@ -51,7 +51,7 @@ describe.each(STATUSES)("a redirect with %s within the endpoint", (status) => {
   it("is followed by a stream", async () => {
     const { transport, asked } = await redirecting(status, ["end"]);
     const events: string[] = [];
-    for await (const { data } of await transport.stream({ ...POST, isStart: () => true })) {
+    for await (const { data } of await transport.stream({ ...POST, read: read(() => true) })) {
       events.push(data);
     }
     expect(events).toEqual(['{"n":1}']);

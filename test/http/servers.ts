@@ -3,7 +3,13 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { HttpTransport } from "../../src/http/index.js";
-import type { HttpFailure, StreamSpec, TransportOptions } from "../../src/http/types.js";
+import type {
+  HttpFailure,
+  ReadEvent,
+  StreamEvent,
+  StreamSpec,
+  TransportOptions,
+} from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
 import { ownPort } from "../ports.js";
 
@@ -70,7 +76,12 @@ export function refused({ status, message }: HttpFailure): FoundryError {
   });
 }
 
-type Spec = Omit<StreamSpec, "isStart">;
+/** Reads events as they are; `isPart` says which bring a part of the answer. */
+export const events =
+  (isPart: (event: StreamEvent) => boolean) =>
+  (event: StreamEvent): ReadEvent<StreamEvent> => ({ item: event, isPart: isPart(event) });
+
+type Spec = Omit<StreamSpec<StreamEvent>, "read">;
 
 export const get = (path = "/", more: Partial<Spec> = {}): Spec => ({
   method: "GET",

@@ -4,19 +4,19 @@ import { describe, expect, it, vi } from "vitest";
 import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
 import { deadPort } from "../ports.js";
-import { httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
+import { events, httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
 
-const streamOf = (more: Partial<StreamSpec> = {}): StreamSpec => ({
+const streamOf = (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
   method: "POST",
   path: "/v1/chat/completions",
   body: { stream: true },
   limits: {},
   toError: refused,
-  isStart: ({ data }) => data.includes("token"),
+  read: events(({ data }) => data.includes("token")),
   ...more,
 });
 
-async function dataOf(stream: EventStream): Promise<string[]> {
+async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
   const all: string[] = [];
   for await (const { data } of stream) all.push(data);
   return all;
@@ -67,20 +67,20 @@ describe("a stream", () => {
     });
     const stream = await transportTo(baseUrl).stream(streamOf());
     const asked: string[] = [];
-    const { isStart } = streamOf();
-    expect(isStart({ data: "token", event: null })).toBe(true);
+    const { read } = streamOf();
+    expect(read({ data: "token", event: null }).isPart).toBe(true);
     more.fire();
     for await (const { data } of stream) asked.push(data);
     expect(asked).toEqual(["token 1", "token 2"]);
   });
 
-  it("calls isStart once for each event", async () => {
+  it("reads each event once", async () => {
     const { baseUrl } = await eventServer((response) => {
       response.end("data: a\n\ndata: token\n\ndata: b\n\n");
     });
-    const isStart = vi.fn(({ data }: StreamEvent) => data === "token");
-    await dataOf(await transportTo(baseUrl).stream(streamOf({ isStart })));
-    expect(isStart.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token", "b"]);
+    const read = vi.fn(events(({ data }) => data === "token"));
+    await dataOf(await transportTo(baseUrl).stream(streamOf({ read })));
+    expect(read.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token", "b"]);
   });
 
   it("keeps only the latest of many events before its start", async () => {
@@ -191,11 +191,11 @@ describe("a stream before its start", () => {
       response.write('data: {"role":"assistant"}\n\n');
       cut = () => response.socket?.resetAndDestroy();
     });
-    const isStart = () => {
+    const read = events(() => {
       cut();
       return false;
-    };
-    await expect(transportTo(baseUrl).stream(streamOf({ isStart }))).rejects.toMatchObject({
+    });
+    await expect(transportTo(baseUrl).stream(streamOf({ read }))).rejects.toMatchObject({
       code: "STREAM_INTERRUPTED",
       retryable: true,
       attempts: 1,
@@ -207,10 +207,10 @@ describe("a stream before its start", () => {
   it("is retried only after a retryable error inside it", async () => {
     const failing = (retryable: boolean) =>
       streamOf({
-        isStart: ({ data }) => {
+        read: events(({ data }) => {
           if (!data.startsWith('{"error"')) return true;
           throw new FoundryError("INFERENCE_FAILED", "no", { action: "none", retryable });
-        },
+        }),
       });
     const { baseUrl, sockets } = await eventServer((response, count) => {
       response.write(count % 2 === 1 ? 'data: {"error":{}}\n\n' : "data: token\n\n");
@@ -226,12 +226,12 @@ describe("a stream before its start", () => {
     await expect.poll(() => sockets.size).toBe(1);
   });
 
-  it("is not retried when isStart throws", async () => {
+  it("is not retried when reading an event throws", async () => {
     const { baseUrl } = await eventServer((response) => response.end("data: x\n\n"));
-    const isStart = () => {
+    const read = () => {
       throw new TypeError("undefined is not a function");
     };
-    await expect(transportTo(baseUrl).stream(streamOf({ isStart }))).rejects.toMatchObject({
+    await expect(transportTo(baseUrl).stream(streamOf({ read }))).rejects.toMatchObject({
       code: "INTERNAL",
       attempts: 1,
     });

@@ -179,8 +179,6 @@ describe("an answer that is not 2xx", () => {
     await expect(asked).rejects.toMatchObject({ code: "MODEL_BUSY", attempts: 1 });
     expect(toError).toHaveBeenCalledExactlyOnceWith({
       brokeOff: null,
-      method: "POST",
-      path: "/x",
       kinds: [],
       status: 418,
       message: "teapot",

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import * as z from "zod";
 import { endOfJson, jsonFrom, truncate } from "../../lib/index.js";
+import type { ProgramRun } from "../../platform/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
 
 /** A service's state by the output of a command. */
@@ -26,10 +27,7 @@ export type CliAnswer =
   | { readonly kind: "unknown_option" }
   | { readonly kind: "unusable" };
 
-interface CliText {
-  readonly stdout: string;
-  readonly stderr: string;
-}
+type CliText = Pick<ProgramRun, "stdout" | "stderr">;
 
 export function readAnswer(written: CliText): CliAnswer {
   const stdout = plain(written.stdout);

@@ -46,7 +46,6 @@ const VERSION_MS = 10_000;
 /** A cold start takes up to half a minute (docs/foundry-local.md, section 12). */
 const START_MS = 60_000;
 
-/** A command and its outcome. */
 interface Asked {
   readonly generation: CliGeneration;
   readonly answer: CliAnswer;

@@ -9,7 +9,6 @@ import { promptMeasured } from "./prompt-size.js";
 import { StopCutter } from "./text-filters.js";
 import { ThinkingSplitter } from "./thinking.js";
 
-/** What an answer is read by. */
 export interface AnswerContext {
   readonly request: CompletionRequest;
   readonly messages: readonly ChatMessage[];

@@ -1,12 +1,11 @@
-import { setTimeout } from "node:timers/promises";
 import {
   cancelledError,
   type FoundryError,
   MAX_TOKEN_COUNT,
-  type Trace,
+  pause,
   toFoundryError,
 } from "../../lib/index.js";
-import type { OnStatus } from "../calls.js";
+import type { CallOptions, OnStatus } from "../calls.js";
 import { type ChatStream, isLoading, type Overflow, overflowOf } from "../dialects/index.js";
 import type { ModelLoader, ResolvedModel } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
@@ -22,14 +21,10 @@ import type { CompletionEvent } from "./completion.js";
 import { measuredCharacters } from "./prompt-size.js";
 import { type Structure, structured } from "./structured.js";
 
-/** A completion on the service that runs it. */
-export interface ChatContext extends AnswerContext {
+export interface ChatContext extends AnswerContext, Pick<CallOptions, "onStatus" | "trace"> {
   /** `null`: any text is an answer. */
   readonly structure: Structure | null;
   readonly loader: ModelLoader;
-  /** Called with the steps before the completion itself. */
-  readonly onStatus?: OnStatus | undefined;
-  readonly trace?: Trace | undefined;
   readonly maxTokens: number;
   readonly stallTimeoutMs: number;
   readonly now: () => number;
@@ -149,8 +144,10 @@ async function* open(
       } else if (next !== null) {
         shorter.push(next);
       } else {
-        const { isFoundryLocal } = dialect.can;
-        throw isFoundryLocal ? await context.loader.explained(error, model) : ofOtherEngine(error);
+        const { missing } = context.loader;
+        throw dialect.can.isFoundryLocal
+          ? await missing.explained(error, model)
+          : ofOtherEngine(error);
       }
     } finally {
       // The reader may have left while a load was waited for.
@@ -260,8 +257,7 @@ async function* whileLoading<T>(
         if (isFirst) yield { type: "status", status: "loading", model };
       }
       const pausedAt = now();
-      await setTimeout(pauseMs, undefined, { signal }).catch(() => {
-        const cancelled = cancelledError();
+      await pause(pauseMs, signal).catch((cancelled: FoundryError) => {
         cancelled.attempts = 0;
         throw cancelled;
       });

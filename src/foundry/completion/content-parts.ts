@@ -8,7 +8,6 @@ interface ReadContent {
   readonly images: readonly MessageImage[];
 }
 
-/** What is wrong with a content, and where. */
 interface ContentFault {
   readonly path: readonly (string | number)[];
   /** What would be right. */

@@ -8,7 +8,6 @@ import type { Logger } from "../../log.js";
 import type { KnownModel } from "../models/index.js";
 import type { Completion } from "./completion.js";
 
-/** What is known of a completion at its end. */
 export interface EndedCompletion {
   readonly completion: Completion;
   readonly failure: FoundryError | null;

@@ -48,7 +48,6 @@ export class HarmonySplitter {
     return this.#split(false);
   }
 
-  /** Takes the end of the text. */
   end(): Piece[] {
     const pieces = this.#split(true);
     // A header without a message may be text.

@@ -63,7 +63,6 @@ export class CompletionProgress {
   #lastTokenAt: number | null = null;
   #endedAt: number | null = null;
 
-  /** @param id Default: a new one. */
   constructor(
     inputCharacters: number,
     now: () => number,
@@ -240,7 +239,6 @@ export class CompletionProgress {
     this.#blanks = "";
   }
 
-  /** The model calls these tools. */
   called(calls: readonly ToolCall[]): void {
     this.#toolCalls = calls;
     // Of an answer that did not end by itself, the calls before its end are whole.
@@ -252,7 +250,6 @@ export class CompletionProgress {
     this.#isDraft = true;
   }
 
-  /** The answer is this value. */
   isValue(data: unknown, json: string): void {
     this.#value = { data, method: this.#isConstrained ? "constrained" : "instructed" };
     this.#text = json;
@@ -293,6 +290,14 @@ export class CompletionProgress {
     const inputTokens = this.#usage?.inputTokens || null;
     const pieces = this.#firstTokenAt === null ? null : this.#pieces;
     const outputTokens = (this.#usage?.outputTokens || pieces) ?? this.#usage?.outputTokens ?? null;
+    const own = {
+      inputTokens:
+        inputTokens ??
+        this.#refusedInputTokens ??
+        Math.ceil(this.#inputCharacters / this.#charactersPerToken),
+      outputTokens,
+      estimated: inputTokens === null || this.#usage?.outputTokens !== outputTokens,
+    };
     // A whole call is one piece.
     const shown = this.#toolCalls.length === 0 ? pieces : null;
     return {
@@ -305,11 +310,7 @@ export class CompletionProgress {
       ...this.#value,
       ...(this.#isDraft ? { isDraft: true } : {}),
       ...(this.#toolCalls.length === 0 ? {} : { toolCalls: this.#toolCalls }),
-      usage: this.#withEarlier({
-        inputTokens: inputTokens ?? this.#refusedInputTokens ?? this.#estimatedInputTokens(),
-        outputTokens,
-        estimated: inputTokens === null || this.#usage?.outputTokens !== outputTokens,
-      }),
+      usage: this.#earlierUsage === null ? own : sumOf(this.#earlierUsage, own),
       timing: {
         queuedMs: this.#status === "queued" ? null : rounded(this.#queuedMs),
         loadMs: this.#status === "loading" ? null : rounded(this.#loadMs),
@@ -321,15 +322,6 @@ export class CompletionProgress {
       cached: false,
       warnings: this.#warnings,
     };
-  }
-
-  /** With the tokens of the answers that were dropped. */
-  #withEarlier(own: CompletionUsage): CompletionUsage {
-    return this.#earlierUsage === null ? own : sumOf(this.#earlierUsage, own);
-  }
-
-  #estimatedInputTokens(): number {
-    return Math.ceil(this.#inputCharacters / this.#charactersPerToken);
   }
 
   /** Of the generation itself: from the first token, which is not counted, to the last. */

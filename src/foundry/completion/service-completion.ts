@@ -124,9 +124,7 @@ export class ServiceCompletion {
     const { schema, tools = [], toolChoice } = this.#parts.request;
     const { signal } = this;
     if (schema !== undefined) this.#structure ??= await structureOf(schema);
-    if (tools.length > 0 || toolChoice !== undefined) {
-      this.#toolbox ??= await toolboxFor(tools, toolChoice);
-    }
+    this.#toolbox ??= await toolboxFor(tools, toolChoice);
     this.#connection = null;
     const connection = await current.connection({ signal, onStatus });
     this.#connection = connection;

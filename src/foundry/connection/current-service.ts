@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { isRefused, pauseMs } from "../../http/index.js";
 import {
   cancelledError,
@@ -6,6 +5,7 @@ import {
   FoundryError,
   type MetricsRecorder,
   type Operation,
+  pause,
   SharedTasks,
   toFoundryError,
 } from "../../lib/index.js";
@@ -188,9 +188,7 @@ export class CurrentService {
     // No pause before the first retry: the service that is found then has just answered a probe.
     if (attempts.retries > 1) {
       const ms = pauseMs(attempts.retries, null, this.#options.retry ?? {});
-      await setTimeout(ms, undefined, { signal }).catch(() => {
-        throw cancelledError();
-      });
+      await pause(ms, signal);
     }
     return true;
   }
@@ -202,7 +200,6 @@ export class CurrentService {
     return isGone;
   }
 
-  /** Foundry Local's command line on this machine. */
   commandLine(): Promise<FoundryCli | null> {
     return this.#discovery.cli();
   }
@@ -251,7 +248,7 @@ export class CurrentService {
       const nextPauseMs = wasQuick ? pauses.shift() : undefined;
       if (nextPauseMs === undefined) throw error ?? nothingFound();
       // The timer keeps the process alive: a script may wait for nothing else.
-      await setTimeout(nextPauseMs, undefined, { signal: this.#closing.signal }).catch(() => {
+      await pause(nextPauseMs, this.#closing.signal).catch(() => {
         throw closedError();
       });
     }

@@ -173,11 +173,7 @@ const REASON_WORDS: Readonly<Record<FinishReason, readonly string[]>> = {
   ],
 };
 
-const REASONS: ReadonlyMap<string, FinishReason> = new Map(
-  (["stop", "length", "tool_calls", "content_filter"] as const).flatMap((reason) =>
-    REASON_WORDS[reason].map((word) => [word, reason] as const),
-  ),
-);
+const REASONS = ["stop", "length", "tool_calls", "content_filter"] as const;
 
 /** Words with which an engine aborts an answer. */
 const ABORTS = new Set([
@@ -210,7 +206,7 @@ export function meaningOf(said: string): FinishReason | "aborted" | "unknown" | 
   const word = normal(said.slice(0, 100));
   if (NONE.has(word)) return null;
   if (ABORTS.has(word)) return "aborted";
-  return REASONS.get(word) ?? "unknown";
+  return REASONS.find((reason) => REASON_WORDS[reason].includes(word)) ?? "unknown";
 }
 
 /** One piece of an answer. `other`: a kind that is no text, such as an image. */

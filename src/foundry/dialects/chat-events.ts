@@ -1,4 +1,10 @@
-import { errorTextOf, jsonOf, type StreamEvent, wordsOfError } from "../../http/index.js";
+import {
+  errorTextOf,
+  jsonOf,
+  type ReadEvent,
+  type StreamEvent,
+  wordsOfError,
+} from "../../http/index.js";
 import {
   FoundryError,
   MAX_UNKNOWN_WORD,
@@ -24,13 +30,7 @@ import { about, errorOfStreamEvent, hiddenWords, knownError } from "./failures.j
 import { sanitizeMessage } from "./sanitize-message.js";
 
 /** A chat event, or the end of an aborted answer, whose error is thrown after its text. */
-type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: FoundryError };
-
-interface ReadEvent {
-  readonly events: readonly ParsedEvent[];
-  /** Whether it contains text, thinking, a part of a call or the first end of the answer. */
-  readonly isPart: boolean;
-}
+export type ParsedEvent = ChatEvent | { readonly type: "aborted"; readonly error: FoundryError };
 
 /** Kinds of content that are named in warnings; an answer with more of them has the first ones. */
 const MOST_KINDS = 5;
@@ -40,11 +40,6 @@ export class EventReader {
   readonly #model: KnownModel;
   readonly #secrets: SecretMask;
   readonly #takesCalls: boolean;
-  /** The events before the first token, which the transport reads before the consumer does. */
-  readonly #early = new WeakMap<StreamEvent, ReadEvent>();
-  /** The event that was read last: after the first token the consumer takes each before the next is read. */
-  #latest: { readonly event: StreamEvent; readonly read: ReadEvent } | null = null;
-  #hasBegun = false;
   readonly #otherKinds = new Set<string>();
   #hasEnded = false;
   #hasWords = false;
@@ -66,7 +61,6 @@ export class EventReader {
     this.#secrets = secrets;
   }
 
-  /** Of its errors. */
   get #subject(): Subject {
     return about("chat", this.#model);
   }
@@ -81,22 +75,8 @@ export class EventReader {
     return this.#isWhole && this.#answers === 1;
   }
 
-  /** Reads an event that {@link read} is going to be asked for too. */
-  readEarly(event: StreamEvent): ReadEvent {
-    const answers = this.#answers;
-    const read = this.read(event);
-    this.#latest = { event, read };
-    // Signs of life can come at full speed, and an entry keeps its event until a full collection.
-    const isKept = read.events.length > 0 || this.#answers > answers;
-    if (!this.#hasBegun && isKept) this.#early.set(event, read);
-    this.#hasBegun ||= read.isPart;
-    return read;
-  }
-
-  read(event: StreamEvent): ReadEvent {
-    if (this.#latest?.event === event) return this.#latest.read;
-    const early = this.#early.get(event);
-    if (early !== undefined) return early;
+  /** Reads the next event: text, thinking, calls and the first end of the answer are parts of it. */
+  read(event: StreamEvent): ReadEvent<readonly ParsedEvent[]> {
     const answers = this.#answers;
     const events = this.#chunksIn(event).flatMap((chunk) => {
       if (chunk !== null) return this.#eventsOf(event, chunk);
@@ -107,7 +87,7 @@ export class EventReader {
     if (this.#answers === answers) this.#firstOther ??= event;
     const isPart = events.some(({ type }) => (isEnd(type) ? !this.#hasEnded : type !== "usage"));
     this.#hasEnded ||= events.some(({ type }) => isEnd(type));
-    return { events, isPart };
+    return { item: events, isPart };
   }
 
   /**

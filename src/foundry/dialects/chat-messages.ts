@@ -3,7 +3,6 @@ import type { ChatMessage, ChatRequest, MessageImage } from "./dialect.js";
 
 /** The messages of a chat as a service takes them. */
 
-/** What a service does with tools. */
 export interface ToolQuirks {
   /** It ignores tools, so the system text describes them. */
   readonly toolsAsText?: boolean;
@@ -84,7 +83,6 @@ export const contentOf = (
 ): string | object[] =>
   message.images === undefined ? message.content : partsOf(message).map(wirePart);
 
-/** A message as it is sent. */
 export const wireMessage = (message: ChatMessage): object => ({
   role: message.role,
   content: contentOf(message, (part) =>
@@ -92,20 +90,12 @@ export const wireMessage = (message: ChatMessage): object => ({
       ? { type: "text", text: part }
       : { type: "image_url", image_url: { url: dataUrl(part) } },
   ),
-  ...callsOf(message),
-});
-
-const callsOf = ({ toolCalls, toolCallId }: ChatMessage): object => ({
-  ...(toolCalls === undefined
-    ? {}
-    : {
-        tool_calls: toolCalls.map(({ id, name, arguments: given }) => ({
-          id,
-          type: "function",
-          function: { name, arguments: JSON.stringify(given) },
-        })),
-      }),
-  ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+  tool_calls: message.toolCalls?.map(({ id, name, arguments: given }) => ({
+    id,
+    type: "function",
+    function: { name, arguments: JSON.stringify(given) },
+  })),
+  tool_call_id: message.toolCallId,
 });
 
 /** What the caller must know of the form in which tools and results were sent. */

@@ -46,7 +46,7 @@ export type Refused = ReadonlySet<Refusable>;
  * The form in which a service takes the schema of an answer. `named` is that of the OpenAI API,
  * `{ name, schema }`. `bare` is the schema itself. `call`: as the parameters of a tool that must be called.
  */
-export type SchemaForm = "named" | "bare" | "call";
+type SchemaForm = "named" | "bare" | "call";
 
 /** The differences between servers in the body of a chat request. */
 export interface BodyQuirks extends ToolQuirks {

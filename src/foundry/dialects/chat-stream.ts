@@ -3,6 +3,7 @@ import {
   eventsIn,
   type HttpFailure,
   type HttpTransport,
+  type ReadEvent,
   type StreamEvent,
 } from "../../http/index.js";
 import {
@@ -14,7 +15,7 @@ import {
   toFoundryError,
 } from "../../lib/index.js";
 import { Allowance } from "./chat-chunk.js";
-import { brokenOff, EventReader, emptyStream } from "./chat-events.js";
+import { brokenOff, EventReader, emptyStream, type ParsedEvent } from "./chat-events.js";
 import {
   type BodyQuirks,
   bodyOf,
@@ -52,21 +53,8 @@ interface SentChat extends RequestPath, AnswerQuirks {
   readonly chunkOf?: (event: StreamEvent) => StreamEvent | null;
 }
 
-/**
- * The chat without what the engine refuses. A refusal of a part of it is the same the next time, so it is not
- * retried.
- */
-function sentChatOf(request: ChatRequest, quirks: ChatQuirks, refused: Refused): SentChat {
-  return {
-    ...quirks,
-    request,
-    body: bodyOf(request, refused, quirks),
-    refusal: (error) =>
-      refusalsIn(error, request, refused, quirks).length > 0
-        ? error.reworded({ retryable: false })
-        : error,
-  };
-}
+/** What an event brings of an answer. */
+type Item = readonly ParsedEvent[] | "done";
 
 const NOTHING: Refused = new Set();
 const same = <T>(value: T): T => value;
@@ -82,12 +70,23 @@ export async function openChat(
   call: Call,
   refused: Refused = NOTHING,
 ): Promise<ChatStream> {
-  const chat = sentChatOf(request, quirks, refused);
+  const chat: SentChat = {
+    ...quirks,
+    request,
+    body: bodyOf(request, refused, quirks),
+    // A refusal of a part of the request is the same the next time.
+    refusal: (error) =>
+      refusalsIn(error, request, refused, quirks).length > 0
+        ? error.reworded({ retryable: false })
+        : error,
+  };
   if (!refused.has("stream")) return openStream(transport, chat, call);
   const answer = await transport.request(specOf(chat, call));
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
-  return chatStream(answer, inOrder(whole), readerOf(transport, chat), chat);
+  const reader = readerOf(transport, chat);
+  const items = inOrder(whole, (event) => readIn(event, reader).item);
+  return chatStream(answer, items, reader, chat, null);
 }
 
 /** Requests a stream, and resolves with its first token. */
@@ -98,32 +97,33 @@ export async function openStream(
 ): Promise<ChatStream> {
   const { refusal = same, chunkOf = same } = chat;
   let reader = readerOf(transport, chat);
-  const isStart = (event: StreamEvent): boolean => {
-    const chunk = chunkOf(event);
-    if (chunk === null) return false;
-    if (isDone(chunk)) return true;
-    try {
-      return reader.readEarly(chunk).isPart;
-    } catch (thrown) {
-      throw refusal(toFoundryError(thrown));
-    }
-  };
   const stream = await transport.stream({
     ...specOf(chat, call),
     // What a failed attempt sent is no part of the answer.
     onAttempt: () => {
       reader = readerOf(transport, chat);
     },
-    // An error event throws here: before the first token it can still be retried.
-    isStart,
+    read: (event): ReadEvent<Item> => {
+      const chunk = chunkOf(event);
+      if (chunk === null) return { item: [], isPart: false };
+      try {
+        return readIn(chunk, reader);
+      } catch (thrown) {
+        // An error event: before the first token it can still be retried.
+        throw refusal(toFoundryError(thrown));
+      }
+    },
   });
-  return chatStream(stream, stream, reader, chat);
+  return chatStream(stream, stream, reader, chat, COUNTS_AFTER_END_MS);
 }
+
+const readIn = (chunk: StreamEvent, reader: EventReader): ReadEvent<Item> =>
+  isDone(chunk) ? { item: "done", isPart: true } : reader.read(chunk);
 
 const specOf = ({ request, path, headLimitBytes, body, refusal = same }: SentChat, call: Call) => ({
   method: "POST" as const,
   path,
-  ...(headLimitBytes === undefined ? {} : { headLimitBytes }),
+  headLimitBytes,
   body,
   ...call,
   toError: (failure: HttpFailure) => refusal(errorOfFailure(failure, about("chat", request.model))),
@@ -138,14 +138,17 @@ const readerOf = ({ secrets }: HttpTransport, { request, body }: SentChat): Even
  * still retry. An error in the events gets what is known of their request.
  *
  * No generator, which would cost each event some turns of the microtask queue.
+ *
+ * @param afterEndMs How long its counts may take after its end; `null`: all has come.
  */
 async function chatStream(
-  { attempts, requestId }: Pick<EventStream, "attempts" | "requestId">,
-  stream: AsyncIterable<StreamEvent>,
+  { attempts, requestId }: Pick<EventStream<Item>, "attempts" | "requestId">,
+  stream: AsyncIterable<Item>,
   reader: EventReader,
   chat: SentChat,
+  afterEndMs: number | null,
 ): Promise<ChatStream> {
-  const events = read(stream, reader, chat);
+  const events = read(stream, reader, chat, afterEndMs);
   const next = async (): Promise<IteratorResult<ChatEvent>> => {
     try {
       return await events.next();
@@ -177,16 +180,17 @@ async function chatStream(
   };
 }
 
-async function* inOrder<T>(all: readonly T[]): AsyncGenerator<T> {
-  yield* all;
+async function* inOrder<E, T>(all: readonly E[], read: (each: E) => T): AsyncGenerator<T> {
+  for (const each of all) yield read(each);
 }
 
 const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
 
 async function* read(
-  stream: AsyncIterable<StreamEvent>,
+  stream: AsyncIterable<Item>,
   reader: EventReader,
-  { request: { maxTokens }, mistakesLimitForStop, sendsTokensAlone, chunkOf = same }: SentChat,
+  { request: { maxTokens }, mistakesLimitForStop, sendsTokensAlone }: SentChat,
+  afterEndMs: number | null,
 ): AsyncGenerator<ChatEvent> {
   let finished = false;
   let countedTokens = 0;
@@ -197,7 +201,7 @@ async function* read(
     // A piece has at least one token. The service's count comes before the end, or not in time.
     reason: Math.max(allowance.pieces, countedTokens) >= maxTokens ? "length" : "stop",
   });
-  const events: AsyncIterator<StreamEvent, unknown> = stream[Symbol.asyncIterator]();
+  const events: AsyncIterator<Item, unknown> = stream[Symbol.asyncIterator]();
   // From the end of the answer on only the counts may follow, which are waited for briefly.
   let leftMs: number | null = null;
   try {
@@ -207,22 +211,20 @@ async function* read(
       if (arrived === null) break;
       // Without the time that the reader takes.
       if (leftMs !== null) leftMs -= performance.now() - since;
-      const chunk = chunkOf(arrived);
-      if (chunk === null) continue;
-      if (isDone(chunk)) {
+      if (arrived === "done") {
         if (reader.isEmpty && sendsTokensAlone !== true) throw emptyStream();
         yield* reader.conclude(finished);
         // The services of 2025 never send a finish_reason (#299, #399).
         if (!finished) yield stop();
         return;
       }
-      for (const each of reader.read(chunk).events) {
+      for (const each of arrived) {
         // C1 sends "stop" after "tool_calls": the first finish_reason counts.
         if (finished && (each.type === "finish" || each.type === "aborted")) continue;
         if (each.type === "aborted") throw each.error;
         finished ||= each.type === "finish";
         if (each.type === "usage") countedTokens = each.usage?.outputTokens ?? 0;
-        if (finished && each.type !== "usage") leftMs = COUNTS_AFTER_END_MS;
+        if (finished && each.type !== "usage") leftMs = afterEndMs;
         const isDoubtful = mistakesLimitForStop && each.type === "finish" && each.reason === "stop";
         const event = isDoubtful ? stop() : each;
         for (const allowed of allowance.limit(event)) yield allowed;
@@ -239,16 +241,16 @@ async function* read(
 }
 
 /**
- * The next event of a stream; `null` at its end.
+ * The next of a stream; `null` at its end.
  *
  * @param leftMs Milliseconds left to wait after the answer has ended; an error then counts as the end of the
  *   stream. `null`: the answer has not ended, so there is no limit here.
  */
 async function nextOf(
-  events: AsyncIterator<StreamEvent, unknown>,
+  events: AsyncIterator<Item, unknown>,
   leftMs: number | null,
-): Promise<StreamEvent | null> {
-  if (leftMs === null) return eventOf(await events.next());
+): Promise<Item | null> {
+  if (leftMs === null) return itemOf(await events.next());
   if (leftMs <= 0) return null;
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<null>((resolve) => {
@@ -256,7 +258,7 @@ async function nextOf(
     timer = setTimeout(() => setImmediate(resolve, null), leftMs);
   });
   try {
-    return eventOf(await Promise.race([events.next(), timeUp]));
+    return itemOf(await Promise.race([events.next(), timeUp]));
   } catch (thrown) {
     if (thrown instanceof FoundryError && isCancellation(thrown)) throw thrown;
     return null;
@@ -265,7 +267,7 @@ async function nextOf(
   }
 }
 
-const eventOf = (result: IteratorResult<StreamEvent, unknown> | null): StreamEvent | null =>
+const itemOf = (result: IteratorResult<Item, unknown> | null): Item | null =>
   result === null || result.done === true ? null : result.value;
 
 /** How often one request is sent again in another shape. Each refusal names something new. */

@@ -83,7 +83,6 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       isOldGeneration: false,
       fixedPortNarrowsList: true,
       load: true,
-      takesUnlisted: false,
       listsOnlyDownloaded: true,
       stopsOnDisconnect: true,
       unloadInUse: "kills_service",

@@ -10,9 +10,9 @@ import {
 } from "../models/index.js";
 import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
-import type { SchemaForm } from "./chat-request.js";
+import type { BodyQuirks } from "./chat-request.js";
 import { adaptedChat } from "./chat-stream.js";
-import type { Call, Dialect, RequestPath } from "./dialect.js";
+import type { Abilities, Call, Dialect, RequestPath } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about } from "./failures.js";
 import { getterOf } from "./get-requests.js";
@@ -30,40 +30,24 @@ interface Core2Version {
   readonly version: string;
   /** Serves registered models under `/catalogs/local`. */
   readonly hasLocalFamily: boolean;
-  /** Closing a stream stops the generation (#1136). If not, it runs to its token limit. */
-  readonly stopsOnDisconnect: boolean;
-  /** It holds the answer to a JSON Schema of this form. In the form of OpenAI it only writes some JSON. */
-  readonly schemaForm: SchemaForm;
-  /** It cuts the thinking out of answers, and counts it. */
-  readonly hidesThinking: boolean;
-  /** It drops calls and results of tools from a conversation. */
-  readonly dropsToolResults: boolean;
-  /** It passes `chat_template_kwargs` on to the template of the model. */
-  readonly takesTemplateArguments: boolean;
-  /** Which length of genai_config.json limits a request (#1067). */
-  readonly contextLimit: "max_length" | "context_length";
+  /** Closing a stream stops the generation from 2.1 on (#1136), and another length is the limit (#1067). */
+  readonly can: Pick<Abilities, "stopsOnDisconnect" | "hidesThinking" | "contextLimit">;
+  /** A schema in the form of OpenAI makes it only write some JSON. */
+  readonly body: BodyQuirks;
 }
 
 const CORE_2_0: Core2Version = {
   version: "2.0",
   hasLocalFamily: false,
-  stopsOnDisconnect: false,
-  schemaForm: "call",
-  hidesThinking: true,
-  dropsToolResults: true,
-  takesTemplateArguments: false,
-  contextLimit: "max_length",
+  can: { stopsOnDisconnect: false, hidesThinking: true, contextLimit: "max_length" },
+  body: { schemaForm: "call", dropsToolResults: true },
 };
 
 const CORE_2_1: Core2Version = {
   version: "2.1 or later",
   hasLocalFamily: true,
-  stopsOnDisconnect: true,
-  schemaForm: "bare",
-  hidesThinking: false,
-  dropsToolResults: false,
-  takesTemplateArguments: true,
-  contextLimit: "context_length",
+  can: { stopsOnDisconnect: true, hidesThinking: false, contextLimit: "context_length" },
+  body: { schemaForm: "bare", takesTemplateArguments: true },
 };
 
 export const core2StatusSchema = z.object({ modelCachePath: z.string(), pid: pidSchema });
@@ -121,16 +105,13 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       isOldGeneration: false,
       fixedPortNarrowsList: false,
       load: true,
-      takesUnlisted: false,
       listsOnlyDownloaded: false,
-      stopsOnDisconnect: version.stopsOnDisconnect,
       unloadInUse: "refused",
       generationsAtOnce: 4,
       listsWaitForLoads: true,
-      contextLimit: version.contextLimit,
       forceUnload: false,
       images: true,
-      hidesThinking: version.hidesThinking,
+      ...version.can,
     },
 
     async status(call) {
@@ -181,9 +162,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
       const quirks = {
         ...requestPathOf(model, "chat/completions"),
         alwaysBeginsStreams: true,
-        schemaForm: version.schemaForm,
-        dropsToolResults: version.dropsToolResults,
-        takesTemplateArguments: version.takesTemplateArguments,
+        ...version.body,
       };
       return adaptedChat(transport, request, quirks, call);
     },

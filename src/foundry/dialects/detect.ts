@@ -1,5 +1,5 @@
 import { type HttpAnswer, type HttpTransport, isBusy } from "../../http/index.js";
-import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES } from "../../lib/index.js";
+import { FoundryError, MAX_LIST_BYTES, MAX_STATUS_BYTES, systemCodeOf } from "../../lib/index.js";
 import { idListSchema, jsonOf, modelListSchema } from "./answers.js";
 import { core1Dialect, core1StatusSchema } from "./core1.js";
 import { core2Dialect, core2StatusSchema, HEAD_LIMIT_BYTES, probeCore2Version } from "./core2.js";
@@ -90,8 +90,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
 /** Whether the connection was accepted, and closed without an answer. */
 function wasReset(error: unknown): boolean {
   if (!(error instanceof FoundryError) || error.code !== "SERVICE_UNREACHABLE") return false;
-  const { cause } = error;
-  const code = cause instanceof Error && "code" in cause ? cause.code : null;
+  const code = systemCodeOf(error.cause);
   return code === "ECONNRESET" || code === "EPIPE" || code === "UND_ERR_SOCKET";
 }
 

@@ -1,7 +1,7 @@
-import type { PhaseLimits } from "../../http/index.js";
+import type { RequestSpec } from "../../http/index.js";
 import { FoundryError, type Trace } from "../../lib/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
-import type { CallPiece, ToolChoice, ToolDefinition } from "../tools/index.js";
+import type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "../tools/index.js";
 
 /**
  * The servers there are, by the names of docs/foundry-local.md, section 1: `S` the service of the
@@ -10,21 +10,11 @@ import type { CallPiece, ToolChoice, ToolDefinition } from "../tools/index.js";
 export const DIALECT_NAMES = ["S", "C1", "C2", "openai"] as const;
 export type DialectName = (typeof DIALECT_NAMES)[number];
 
-/** The limits of one request. */
-export interface Call {
-  readonly limits: PhaseLimits;
-  readonly signal?: AbortSignal;
-  /** Of the caller. A request that several callers share has that of the first. */
-  readonly trace?: Trace | undefined;
-  /** `false`: sent once, and not refused by the circuit breaker, for health checks. Default `true`. */
-  readonly retry?: boolean;
-}
+/** The limits of one request. The trace of one that several callers share is that of the first. */
+export type Call = Pick<RequestSpec, "limits" | "signal" | "trace" | "retry">;
 
 /** The path of requests to a service, and what limits them. */
-export interface RequestPath {
-  readonly path: string;
-  readonly headLimitBytes?: number;
-}
+export type RequestPath = Pick<RequestSpec, "path" | "headLimitBytes">;
 
 export interface ModelList {
   readonly models: readonly ListedModel[];
@@ -54,7 +44,6 @@ export interface ChatMessage {
   readonly toolCallId?: string | undefined;
 }
 
-/** An image in a message. */
 export interface MessageImage {
   /** Such as `image/png`. */
   readonly mimeType: string;
@@ -64,11 +53,7 @@ export interface MessageImage {
   readonly at: number;
 }
 
-export interface MessageCall {
-  readonly id: string;
-  readonly name: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-}
+export type MessageCall = Omit<ToolCall, "error">;
 
 export interface ChatRequest {
   readonly model: KnownModel;
@@ -144,8 +129,6 @@ export interface Abilities {
   readonly fixedPortNarrowsList: boolean;
   /** Models can be loaded and unloaded, and the loaded ones listed. */
   readonly load: boolean;
-  /** A model that is named is sent to it although its list is empty or missing: it may have it. */
-  readonly takesUnlisted: boolean;
   /** Its list contains only downloaded models, not the whole catalog. */
   readonly listsOnlyDownloaded: boolean;
   /** Closing a stream stops the generation. `false`: it goes on. `null`: not known. */

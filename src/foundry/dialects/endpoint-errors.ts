@@ -4,7 +4,12 @@ import {
   redirectTarget,
   retryAfterMsOf,
 } from "../../http/index.js";
-import { FoundryError, type FoundryErrorOptions, formatWait } from "../../lib/index.js";
+import {
+  type ErrorCode,
+  FoundryError,
+  type FoundryErrorOptions,
+  formatWait,
+} from "../../lib/index.js";
 import { kindOf } from "./answers.js";
 import { saidBy } from "./sanitize-message.js";
 
@@ -87,8 +92,6 @@ export function notFoundry(
   const { status, headers = {} } = models;
   const retryAfterMs = models.retryAfterMs ?? retryAfterMsOf(headers);
   const options = { status, retryAfterMs };
-  const tryAgain = (other: string): string =>
-    retryAfterMs === null ? other : `Try again in ${formatWait(retryAfterMs)}.`;
   const words = wordsOf(secrets.hide(models.body));
   if (status === 401 || status === 403 || NO_DATABASE.test(models.body.slice(0, 2000))) {
     return unauthorized(
@@ -100,26 +103,19 @@ export function notFoundry(
     );
   }
   const detail = secrets.hide(models.body).slice(0, 2000);
-  const said = saidBy(words);
-  if (status === 408 || status === 429 || status === 529) {
-    return new FoundryError("SERVICE_BUSY", `${baseUrl} is busy (HTTP ${status}).${said}`, {
+  const passing = (code: ErrorCode, what: string, otherwise: string): FoundryError =>
+    new FoundryError(code, `${baseUrl} ${what} (HTTP ${status}).${saidBy(words)}`, {
       ...options,
-      action: tryAgain("Try again in a while."),
+      action: retryAfterMs === null ? otherwise : `Try again in ${formatWait(retryAfterMs)}.`,
       retryable: true,
       detail,
     });
+  if (status === 408 || status === 429 || status === 529) {
+    return passing("SERVICE_BUSY", "is busy", "Try again in a while.");
   }
   if (status >= 500 && status !== NOT_IMPLEMENTED) {
-    return new FoundryError(
-      "SERVICE_ERROR",
-      `${baseUrl} answers, but only with errors (HTTP ${status}).${said}`,
-      {
-        ...options,
-        action: tryAgain("Wait a moment and try again; restart the service if that does not help."),
-        retryable: true,
-        detail,
-      },
-    );
+    const wait = "Wait a moment and try again; restart the service if that does not help.";
+    return passing("SERVICE_ERROR", "answers, but only with errors", wait);
   }
   const target = redirectTarget(headers["location"], baseUrl);
   if (target !== null && status >= 300 && status < 400) {

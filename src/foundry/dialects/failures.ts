@@ -31,7 +31,6 @@ import { hasWords, saidBy, sanitizeMessage } from "./sanitize-message.js";
  * decides, and the status only where the message is unknown.
  */
 
-/** The subject of a request about one model. */
 export const about = (doing: Subject["doing"], model: KnownModel): Subject => ({
   doing,
   model: model.id,

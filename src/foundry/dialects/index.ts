@@ -9,6 +9,7 @@ export {
   DIALECT_NAMES,
   type Dialect,
   type DialectName,
+  type DownloadCall,
   type Embeddings,
   type FinishReason,
   type LoadSettings,

@@ -8,8 +8,13 @@ import { notFoundry } from "./endpoint-errors.js";
 import { errorOfFailure } from "./failures.js";
 
 const LIST = "/v1/models";
-const CHAT = "/v1/chat/completions";
-const EMBEDDINGS = "/v1/embeddings";
+const QUIRKS = {
+  path: "/v1/chat/completions",
+  schemaForm: "named",
+  takesTemplateArguments: true,
+  takesReasoningEffort: true,
+  takesReasoningBudget: true,
+} as const;
 
 const NO_LIST = `This engine lists no models at ${LIST}. Name the model in each call.`;
 
@@ -66,7 +71,6 @@ export function openaiDialect(
       isOldGeneration: false,
       fixedPortNarrowsList: false,
       load: false,
-      takesUnlisted: true,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: "refused",
@@ -122,22 +126,12 @@ export function openaiDialect(
       );
     },
 
-    embed: (request, call) => requestEmbeddings(transport, request, { path: EMBEDDINGS }, call),
+    embed: (request, call) =>
+      requestEmbeddings(transport, request, { path: "/v1/embeddings" }, call),
 
     async chat(request, call) {
       try {
-        const stream = await adaptedChat(
-          transport,
-          request,
-          {
-            path: CHAT,
-            schemaForm: "named",
-            takesTemplateArguments: true,
-            takesReasoningEffort: true,
-            takesReasoningBudget: true,
-          },
-          call,
-        );
+        const stream = await adaptedChat(transport, request, QUIRKS, call);
         hasChatted = true;
         doubt = null;
         return stream;

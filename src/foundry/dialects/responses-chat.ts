@@ -18,21 +18,13 @@ export async function responsesChat(
   requestPath: RequestPath,
   call: Call,
 ): Promise<ChatStream> {
-  // Each is made once: the reader knows events by their identity.
-  const chunks = new WeakMap<StreamEvent, StreamEvent | null>();
   const chat = {
     ...requestPath,
     request,
     body: bodyOf(request),
     // Core 2.0 says `completed` also where the limit cut the answer off.
     mistakesLimitForStop: true,
-    chunkOf: (event: StreamEvent): StreamEvent | null => {
-      const made = chunks.get(event);
-      if (made !== undefined) return made;
-      const chunk = chunkOf(event);
-      chunks.set(event, chunk);
-      return chunk;
-    },
+    chunkOf,
   };
   const stream = await openStream(transport, chat, call);
   return { ...stream, warnings: toolNotes(request, AS_TEXT) };

@@ -54,31 +54,25 @@ export const KNOWN_PORTS: readonly number[] = [5272, 5273, 5764, 39839, 22334];
 /** A cold start was observed to take 30 seconds. */
 const START_TIMEOUT_MS = 60_000;
 
-/** A search that has ended. */
 export interface LastSearch extends Search {
   /** How long it took, including what it started, in milliseconds. */
   readonly ms: number;
-}
-
-interface EndedSearch extends LastSearch {
   readonly mayStart: boolean;
   readonly endedAt: number;
 }
 
-/** A search that is running. */
 interface Running {
   readonly mayStart: boolean;
   readonly search: SharedTask<Search, StatusUpdate>;
 }
 
-/** Finds the service of this machine. */
 export class Discovery {
   readonly #timing: Timing;
   readonly #closing = new AbortController();
   #running: Running | null = null;
   /** Where the service answered last, and the `foundBy` that the next search reports for it. */
   #last: Found | null = null;
-  #lastSearch: EndedSearch | null = null;
+  #lastSearch: LastSearch | null = null;
   #startFailure: FoundryError | null = null;
   #cli: FoundryCli | null = null;
 

@@ -53,7 +53,6 @@ export function candidatesOf(addresses: readonly string[]): {
   return { urls: [...new Set(urls)], fault };
 }
 
-/** The result of probing an address. */
 export interface Probed {
   readonly url: string;
   /**
@@ -93,7 +92,7 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
   });
   const timeout = AbortSignal.timeout(wholeMs);
   const connectMs = Math.min(CONNECT_MS, wholeMs * CONNECT_SHARE);
-  const transport = new HttpTransport({ baseUrl: url, connectMs, ...(log && { log }) });
+  const transport = new HttpTransport({ baseUrl: url, connectMs, log });
   try {
     const { dialect } = await detectDialect(transport, {
       limits: {},

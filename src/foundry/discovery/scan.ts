@@ -7,7 +7,6 @@ import { readDaemonFile } from "./daemon-file.js";
 import { candidatesOf, isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
 import type { Timing } from "./timing.js";
 
-/** Where to scan, and how. */
 export interface ScanContext {
   readonly machine: Machine;
   /** Where the service was last, and how it was found there. */

@@ -1,22 +1,17 @@
 import { deferred, formatDuration, toFoundryError } from "../../lib/index.js";
-import type { Logger } from "../../log.js";
 import { isProcessAlive, type Machine } from "../../platform/index.js";
 import type { OnStatus } from "../calls.js";
 import type { CliReport, FoundryCli, StartVerb } from "../cli/index.js";
 import { type Attempt, type Found, inCode, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
 import { candidatesOf, isFoundryLocal, isNothing, type Probed, probe } from "./probe.js";
-import type { Timing } from "./timing.js";
+import type { ScanContext } from "./scan.js";
 
-interface StartContext {
-  readonly machine: Machine;
+interface StartContext extends Pick<ScanContext, "machine" | "timing" | "signal" | "log"> {
   readonly cli: FoundryCli;
   /** From the command to the first good probe, in milliseconds. */
   readonly limitMs: number;
-  readonly timing: Timing;
   readonly onStatus: OnStatus;
-  readonly signal: AbortSignal;
-  readonly log: Logger | undefined;
 }
 
 export interface Started {

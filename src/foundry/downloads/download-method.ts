@@ -1,7 +1,8 @@
-import { cancelledError, type Trace, untilAborted } from "../../lib/index.js";
+import { cancelledError, untilAborted } from "../../lib/index.js";
 import type { Machine } from "../../platform/index.js";
 import type { DownloadResult } from "../calls.js";
 import type { FoundryCli } from "../cli/index.js";
+import type { DownloadCall } from "../dialects/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 import { cacheOf, isSameFolder } from "./cli-cache.js";
@@ -21,7 +22,6 @@ import { untilListed } from "./presence.js";
 import { downloadWithCli } from "./with-cli.js";
 
 export interface DownloadContext {
-  /** The service that the models are downloaded for. */
   readonly service: Service;
   /** The command line of this machine, for services that do not download over HTTP. */
   readonly cli: () => Promise<FoundryCli | null>;
@@ -30,13 +30,8 @@ export interface DownloadContext {
   readonly machine: Machine;
 }
 
-interface DownloadMethodCall {
-  readonly signal: AbortSignal;
-  readonly trace?: Trace | undefined;
-  readonly onPercent: (percent: number | null) => void;
-}
+type DownloadMethodCall = Omit<DownloadCall, "stallMs">;
 
-/** A method of downloading models for one service. */
 export interface DownloadMethod {
   /** Decides what the error of a cancellation says. */
   readonly stage: Stage;

@@ -3,7 +3,7 @@
  * section 12). Both generations draw for a terminal: colours, cursor movements, a line drawn over itself.
  */
 
-import { LONGEST_OUTPUT_LINE, truncate } from "../../lib/index.js";
+import { LONGEST_OUTPUT_LINE, RecentMap, truncate } from "../../lib/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
 import type { CliError, DownloadFault } from "./failures.js";
 
@@ -73,7 +73,7 @@ export class CliProgress {
   /** The highest percentage so far; `null` before the first. */
   percent: number | null = null;
   #unfinished = "";
-  readonly #seen = new Set<string>();
+  readonly #seen = new RecentMap<string, true>(MOST_SEEN);
 
   /**
    * Takes the next piece of output.
@@ -98,9 +98,7 @@ export class CliProgress {
     const isHigher = this.#raisePercent(line);
     const content = withoutAnimation(line);
     if (content === "" || this.#seen.has(content)) return isHigher;
-    this.#seen.add(content);
-    const [oldest] = this.#seen;
-    if (this.#seen.size > MOST_SEEN && oldest !== undefined) this.#seen.delete(oldest);
+    this.#seen.set(content, true);
     return true;
   }
 

@@ -113,7 +113,8 @@ export class ModelDownloader {
       if (isPresent) return "already_downloaded";
       if (signal.aborted) throw cancelled("waiting");
       this.#stages.set(task, method.stage);
-      const message = `Downloading ${model.id}${sizeOf(model)}`;
+      const size = model.sizeMb ? ` (${formatMegabytes(model.sizeMb)})` : "";
+      const message = `Downloading ${model.id}${size}`;
       report(task, message, null);
       const begin = performance.now();
       const fields = () => {
@@ -144,9 +145,4 @@ function report(task: DownloadTask, message: string, percent: number | null): vo
   const highest = percent === null ? before : Math.max(Math.min(percent, 100), before ?? 0);
   if (latest?.message === message && highest === before) return;
   task.update({ step: "downloading", message, percent: highest });
-}
-
-function sizeOf({ sizeMb }: KnownModel): string {
-  if (sizeMb === null || sizeMb <= 0) return "";
-  return ` (${formatMegabytes(sizeMb)})`;
 }

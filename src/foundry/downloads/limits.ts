@@ -16,7 +16,6 @@ export const DOWNLOAD_LIMITS = {
 
 export type DownloadLimits = Readonly<typeof DOWNLOAD_LIMITS>;
 
-/** A watchdog for progress. */
 export class StallTimer {
   /** Aborted when there was no progress for the time limit. */
   readonly signal: AbortSignal;

@@ -1,5 +1,4 @@
-import { setTimeout } from "node:timers/promises";
-import { cancelledError, toFoundryError } from "../../lib/index.js";
+import { pause, toFoundryError } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 import { notListed } from "./failures.js";
@@ -54,8 +53,6 @@ export async function untilListed(
     // Where the service does not say, the download's own success has to do.
     if (answer !== false) return;
     if (isOver) throw notListed(model);
-    await setTimeout(Math.min(pollMs, 1000), undefined, { signal }).catch(() => {
-      throw cancelledError();
-    });
+    await pause(Math.min(pollMs, 1000), signal);
   }
 }

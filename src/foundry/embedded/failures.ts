@@ -83,9 +83,6 @@ const failure = (
   retryable = false,
 ): FoundryError => new FoundryError("EMBEDDED_FAILED", message, { action, retryable, detail });
 
-const explanationOf = (message: string): Explanation | undefined =>
-  START_FAILURES.find(([pattern]) => pattern.test(message))?.[1];
-
 /** The only output that identifies the cause of a crash: .NET prints it and ends the process. */
 const NO_OPENSSL = /No usable version of libssl was found/;
 
@@ -107,7 +104,7 @@ export function tooOld(version: string, packageFolder: string): FoundryError | n
 /** The SDK reported that it cannot start. */
 export const refused = (message: string, output: string): FoundryError =>
   failure(
-    explanationOf(message) ?? {
+    START_FAILURES.find(([pattern]) => pattern.test(message))?.[1] ?? {
       message: "The embedded Foundry Local could not be started.",
       action: SEE_LOG,
     },

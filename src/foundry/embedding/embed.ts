@@ -1,20 +1,14 @@
-import { FoundryError, formatDuration, type Trace, toFoundryError } from "../../lib/index.js";
-import type { OnStatus } from "../calls.js";
+import { FoundryError, formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Connection } from "../connection/index.js";
 import type { Dialect, Embeddings } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
 import { canEmbed, type KnownModel, spelledName } from "../models/index.js";
 import { worded } from "../service/index.js";
-import type { EmbedResult } from "./embedding.js";
+import type { WorkCall } from "../work-call.js";
+import type { EmbedOptions, EmbedResult } from "./embedding.js";
 
-interface EmbedContext {
-  readonly model?: string | undefined;
+interface EmbedContext extends Pick<EmbedOptions, "model" | "onStatus">, WorkCall {
   readonly stallTimeoutMs: number;
-  readonly signal: AbortSignal;
-  readonly onStatus?: OnStatus | undefined;
-  readonly trace?: Trace | undefined;
-  /** Called with the exact id of the model. */
-  readonly onModel: (id: string) => void;
 }
 
 /** Texts in one request: an answer of so many long vectors has some megabytes. */
@@ -96,7 +90,9 @@ async function chosen(
     const { models } = await service.models.recent({ signal, trace });
     const model = readiest(models.filter((each) => canEmbed(each) === true));
     if (model === undefined) throw noEmbedder(dialect);
-    if (model.downloaded === false) throw await loader.explained(notDownloaded(model), model);
+    if (model.downloaded === false) {
+      throw await loader.missing.explained(notDownloaded(model), model);
+    }
     return { model, typed: spelledName(model), reason: null };
   }
   const resolved = await loader.resolveModel(typed, { signal, onStatus, trace });

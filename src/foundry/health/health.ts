@@ -176,7 +176,9 @@ async function examine(
     .wait({ signal });
   const isBusy = isLoading || looksBusy(dialect, listing);
   const problems = [
-    ...(isBusy || listing === null ? [] : await listingProblems(dialect.can, listing, loader)),
+    ...(isBusy || listing === null
+      ? []
+      : await listingProblems(dialect.can, listing, loader.missing)),
     ...(await defaultProblems(loader, listing)),
     ...circuitProblems(service),
     ...(reportsFailing ? metrics.failing.map(failingProblem) : []),

@@ -16,11 +16,10 @@ export const problemOf = (error: FoundryError): HealthProblem => ({
   fix: error.action,
 });
 
-/** Problems that a list of models shows. */
 export async function listingProblems(
   { isFoundryLocal }: Pick<Dialect["can"], "isFoundryLocal">,
   listing: Pick<ModelListing, "models" | "warning" | "leftOut"> | FoundryError,
-  loader: Pick<ModelLoader, "adviceForAny">,
+  missing: Pick<ModelLoader["missing"], "adviceForAny">,
 ): Promise<HealthProblem[]> {
   if (listing instanceof FoundryError) return [problemOf(listing)];
   const { models, warning } = listing;
@@ -41,7 +40,7 @@ export async function listingProblems(
     });
   }
   if (models.length === 0 && leftOut === null && (isFoundryLocal || warning === null)) {
-    const advice = await loader.adviceForAny(models);
+    const advice = await missing.adviceForAny(models);
     problems.push({
       what: "The service lists no models.",
       fix: isFoundryLocal
@@ -51,7 +50,7 @@ export async function listingProblems(
   } else if (models.length > 0 && models.every((model) => model.downloaded === false)) {
     problems.push({
       what: "No model is downloaded.",
-      fix: await loader.adviceForAny(models),
+      fix: await missing.adviceForAny(models),
     });
   }
   return problems;

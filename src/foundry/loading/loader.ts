@@ -68,7 +68,6 @@ export class ModelLoader {
   readonly #service: Service;
   readonly #defaultModel: string | undefined;
   readonly #capacity: CapacityCheck;
-  readonly #missing: MissingModels;
   /** No service loads two models faster at the same time, and concurrent loads need more memory. */
   readonly #serial = new Serial();
   readonly #abandoned: AbandonedLoads;
@@ -79,13 +78,13 @@ export class ModelLoader {
   constructor(
     service: Service,
     defaultModel: string | undefined,
-    missing: MissingModels,
+    /** What to do about models that are not downloaded. */
+    readonly missing: MissingModels,
     capacity: CapacityCheck,
   ) {
     this.#service = service;
     this.#defaultModel = defaultModel;
     this.#capacity = capacity;
-    this.#missing = missing;
     this.#abandoned = new AbandonedLoads(service);
   }
 
@@ -106,7 +105,8 @@ export class ModelLoader {
     const choose = ({ models, missing }: ModelListing): ResolvedModel => {
       const wish = isAuto(name, models) ? auto : undefined;
       const sent = wish === undefined ? name : (this.#defaultModel ?? name);
-      if (sent !== undefined && models.length === 0 && can.takesUnlisted) {
+      // Another engine may have a model although its list is empty or missing.
+      if (sent !== undefined && models.length === 0 && !can.isFoundryLocal) {
         return { model: unlistedModel(sent.trim()), typed: sent, reason: null };
       }
       if (missing !== undefined) throw missing;
@@ -134,7 +134,7 @@ export class ModelLoader {
       return choose(listing);
     } catch (thrown) {
       const needs = isAuto(name, listing.models) ? auto?.needs() : undefined;
-      throw await this.#missing.noneToChoose(toFoundryError(thrown), listing.models, needs);
+      throw await this.missing.noneToChoose(toFoundryError(thrown), listing.models, needs);
     }
   }
 
@@ -165,17 +165,7 @@ export class ModelLoader {
       `The default model that is set, "${name}", is not downloaded.`,
       { action: "Download it, or set the option `model` to a downloaded one." },
     );
-    return this.#missing.explained(problem, model);
-  }
-
-  /** The same error, where it is about a missing model with advice that is possible on this service. */
-  explained(error: FoundryError, model: KnownModel): Promise<FoundryError> {
-    return this.#missing.explained(error, model);
-  }
-
-  /** What to do where no model that can chat is downloaded. */
-  adviceForAny(models: readonly KnownModel[]): Promise<string> {
-    return this.#missing.adviceForAny(models);
+    return this.missing.explained(problem, model);
   }
 
   /**
@@ -190,9 +180,14 @@ export class ModelLoader {
     signal?: AbortSignal,
     { force, onStatus, ...request }: LoadRequest = {},
   ): Promise<LoadOutcome> {
-    const task = this.#tasks.get(modelKey(resolved.model), (own) =>
-      this.#loadInTurn(resolved, request, own),
-    );
+    const { id } = resolved.model;
+    const task = this.#tasks.get(modelKey(resolved.model), (own) => {
+      const onWait = (before: string): void => own.update(waitingFor(before));
+      return this.#serial.run(id, own.signal, onWait, () => {
+        own.update({ step: "loading", message: `Loading ${id}`, percent: null });
+        return this.#load(resolved, request, own);
+      });
+    });
     if (force === true) this.#forced.add(task);
     return task.wait({ signal, onUpdate: onStatus });
   }
@@ -204,19 +199,6 @@ export class ModelLoader {
     if (running === null) return;
     const { can } = await this.#service.dialect(signal);
     if (can.listsWaitForLoads) onStatus(waitingFor(running));
-  }
-
-  #loadInTurn(
-    resolved: ResolvedModel,
-    request: Omit<LoadRequest, "force" | "onStatus">,
-    task: LoadTask,
-  ): Promise<LoadOutcome> {
-    const { id } = resolved.model;
-    const onWait = (before: string): void => task.update(waitingFor(before));
-    return this.#serial.run(id, task.signal, onWait, () => {
-      task.update({ step: "loading", message: `Loading ${id}`, percent: null });
-      return this.#load(resolved, request, task);
-    });
   }
 
   async #load(
@@ -249,7 +231,7 @@ export class ModelLoader {
         loadTimeout(model.id, service.loadTimeoutMs),
       );
       if (error.code === "TIMEOUT" && error.phase !== "connect") this.#abandoned.note(model);
-      throw await this.explained(error, model);
+      throw await this.missing.explained(error, model);
     }
   }
 

@@ -1,5 +1,4 @@
-import { setTimeout } from "node:timers/promises";
-import { cancelledError, FoundryError, type Trace, toFoundryError } from "../../lib/index.js";
+import { FoundryError, pause, type Trace, toFoundryError } from "../../lib/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 
@@ -52,9 +51,7 @@ async function restOf(
   // Another generation may be abandoned during the wait.
   for (let ms = uses.restMs(model); ms > 0; ms = uses.restMs(model)) {
     if (performance.now() + ms > until) throw mayBeInUse(model, ms, consequence);
-    await setTimeout(ms, undefined, { signal }).catch(() => {
-      throw cancelledError();
-    });
+    await pause(ms, signal);
   }
 }
 

@@ -90,13 +90,15 @@ export interface Sources {
  */
 export function mergeModels(sources: Sources): KnownModel[] {
   const merged = new Map<string, KnownModel>();
-  const found = lookups(sources);
+  // Indexes, so that merging takes linear time.
+  const loaded = sources.loaded && new Set(sources.loaded.map(modelKey));
+  const versions = versionsOf(sources);
   const add = (id: string, family: Family, listed?: ListedModel): void => {
     const key = modelKey({ family, id });
-    if (!merged.has(key)) merged.set(key, describe(id, family, listed, sources, found));
+    if (!merged.has(key)) merged.set(key, describe(id, family, listed, sources, loaded));
   };
   for (const listed of sources.listed) {
-    for (const id of idsOf(listed, sources, found)) add(id, listed.family, listed);
+    for (const id of idsOf(listed, sources, versions)) add(id, listed.family, listed);
   }
   for (const { id, family } of sources.loaded ?? []) add(id, family);
   if (sources.listsOnlyDownloaded) {
@@ -108,15 +110,10 @@ export function mergeModels(sources: Sources): KnownModel[] {
 /** A model of which it is unknown counts as downloaded, as it does in lists. */
 const readyFirst = ({ downloaded }: KnownModel): number => (downloaded === false ? 1 : 0);
 
-/** Indexes, so that merging takes linear time. */
-interface Lookups {
-  /** `family/id`; `null` where it is unknown. */
-  readonly loaded: ReadonlySet<string> | null;
-  /** Ids with a version, on disk or loaded, by name. */
-  readonly versions: ReadonlyMap<string, ReadonlySet<string>>;
-}
+type Versions = ReadonlyMap<string, ReadonlySet<string>>;
 
-function lookups({ loaded, disk, listsOnlyDownloaded }: Sources): Lookups {
+/** Ids with a version, on disk or loaded, by name. */
+function versionsOf({ loaded, disk, listsOnlyDownloaded }: Sources): Versions {
   const versions = new Map<string, Set<string>>();
   const ids = [...(loaded ?? []).map(({ id }) => id), ...(disk.folders?.keys() ?? [])];
   for (const id of listsOnlyDownloaded ? ids : []) {
@@ -125,20 +122,20 @@ function lookups({ loaded, disk, listsOnlyDownloaded }: Sources): Lookups {
     const same = versions.get(name) ?? new Set<string>();
     versions.set(name, same.add(id));
   }
-  return {
-    loaded: loaded === null ? null : new Set(loaded.map(modelKey)),
-    versions,
-  };
+  return versions;
 }
 
 /** C1 lists names without versions, once per version: the disk and the loaded list have the versions. */
-function idsOf(listed: ListedModel, sources: Sources, found: Lookups): string[] {
-  const { listsOnlyDownloaded } = sources;
+function idsOf(
+  listed: ListedModel,
+  { listsOnlyDownloaded }: Sources,
+  allVersions: Versions,
+): string[] {
   const { name, version } = parseModelId(listed.id);
   // S before 0.7 lists bare names, too, and has no other ids.
   const isExact = version !== null || !listsOnlyDownloaded;
   if (isExact || listed.downloaded !== true) return [listed.id];
-  const versions = [...(found.versions.get(name) ?? [])].sort(newestFirst);
+  const versions = [...(allVersions.get(name) ?? [])].sort(newestFirst);
   return versions.length > 0 ? versions : [listed.id];
 }
 
@@ -150,13 +147,13 @@ function describe(
   family: Family,
   listed: ListedModel | undefined,
   sources: Sources,
-  found: Lookups,
+  allLoaded: ReadonlySet<string> | null,
 ): KnownModel {
   const { disk } = sources;
   const parts = parseModelId(id);
   const facts = (family === "local" ? disk.local : disk.public).get(id);
   const folder = disk.folders?.get(id);
-  const loaded = found.loaded?.has(modelKey({ family, id })) ?? null;
+  const loaded = allLoaded?.has(modelKey({ family, id })) ?? null;
   const isSeen = disk.folders !== null && disk.isComplete;
   const onDisk = folder !== undefined ? true : isSeen ? false : null;
   // The service's own answer overrides the contents of its folders.

@@ -64,10 +64,7 @@ export type ModelDetails = Partial<
   >
 >;
 
-export interface LoadedModel {
-  readonly id: string;
-  readonly family: Family;
-}
+export type LoadedModel = Pick<KnownModel, "id" | "family">;
 
 /** The name that stands for any model that can do what a request needs. */
 export const AUTO = "auto";

@@ -7,6 +7,7 @@ import {
   waitFor,
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
+import type { CallOptions } from "../calls.js";
 import type { Call, Dialect, ModelList } from "../dialects/index.js";
 import {
   type Family,
@@ -40,7 +41,6 @@ export interface ModelListing extends Omit<ModelList, "models"> {
   readonly isLoadedKnown: boolean;
 }
 
-/** The service that the lists are of. */
 export interface ListedService {
   readonly dialect: Dialect;
   /** Where it says that its models are stored; `null` also where it is not on this machine. */
@@ -58,10 +58,7 @@ interface ModelListsContext {
 }
 
 /** Of callers that share a request: their signals end the waiting, and the trace of the first is sent. */
-interface ListCall {
-  readonly signal?: AbortSignal | undefined;
-  readonly trace?: Trace | undefined;
-}
+type ListCall = Pick<CallOptions, "signal" | "trace">;
 
 interface Dated<T> {
   readonly value: T;
@@ -128,19 +125,13 @@ export class ModelLists {
   }
 
   /** All models, the loaded ones included, requested now. */
-  async all(call: Call): Promise<ModelListing> {
-    const service = await this.#context.connect(call.signal);
-    const before = this.#corrections;
-    const list = await this.#requestList(service.dialect, call);
-    return this.#remember(await this.#withLoaded(service, list, call), Date.now(), before);
+  all(call: Call): Promise<ModelListing> {
+    return this.#withLoaded(call, false);
   }
 
   /** All models: which of them are loaded is requested now, the rest is the last list. */
-  async refreshLoaded(call: Call): Promise<ModelListing> {
-    const service = await this.#context.connect(call.signal);
-    const before = this.#corrections;
-    const list = this.#list ?? (await this.#requestList(service.dialect, call));
-    return this.#remember(await this.#withLoaded(service, list, call), list.at, before);
+  refreshLoaded(call: Call): Promise<ModelListing> {
+    return this.#withLoaded(call, true);
   }
 
   /** All models, possibly as they were a moment ago. */
@@ -215,16 +206,16 @@ export class ModelLists {
     return list;
   }
 
-  async #withLoaded(
-    service: ListedService,
-    list: Dated<ModelList>,
-    call: Call,
-  ): Promise<ModelListing> {
+  async #withLoaded(call: Call, usesLastList: boolean): Promise<ModelListing> {
+    const service = await this.#context.connect(call.signal);
+    const before = this.#corrections;
+    const last = usesLastList ? this.#list : null;
+    const list = last ?? (await this.#requestList(service.dialect, call));
     const [loaded, merge] = await Promise.all([
       service.dialect.loadedModels(call, familiesOf(list)),
       this.#merging(service, list),
     ]);
-    return merge(loaded);
+    return this.#remember(merge(loaded), usesLastList ? list.at : Date.now(), before);
   }
 
   /** The request continues after the time limit: aborting it would not free the service. */

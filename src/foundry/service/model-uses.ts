@@ -18,7 +18,6 @@ export interface ModelUse {
   token(): void;
   /** `abandoned`: the stream was closed before its end, so the service may still generate a token. */
   end(how: "finished" | "abandoned"): void;
-  /** Ends with an error. */
   failed(error: FoundryError): void;
 }
 
@@ -66,7 +65,8 @@ export class ModelUses {
           lastTokenAt === null
             ? REST_BEFORE_FIRST_TOKEN_MS
             : Math.max(SHORTEST_REST_MS, 3 * longestGapMs);
-        this.#restsUntil.set(key, Math.max(this.#restUntil(key), this.#now() + restMs));
+        const before = this.#restsUntil.get(key) ?? 0;
+        this.#restsUntil.set(key, Math.max(before, this.#now() + restMs));
       },
       failed: ({ code }) => use.end(MAY_STILL_RUN.has(code) ? "abandoned" : "finished"),
     };
@@ -92,10 +92,6 @@ export class ModelUses {
 
   /** Milliseconds until no abandoned generation can be running any more. */
   restMs(model: KnownModel): number {
-    return Math.max(0, this.#restUntil(modelKey(model)) - this.#now());
-  }
-
-  #restUntil(key: string): number {
-    return this.#restsUntil.get(key) ?? 0;
+    return Math.max(0, (this.#restsUntil.get(modelKey(model)) ?? 0) - this.#now());
   }
 }

@@ -106,8 +106,8 @@ export class Service {
       metrics,
       log: this.#log,
       retriesRefusals: !isFollowed,
-      ...(options.retry === undefined ? {} : { retry: options.retry }),
-      ...(options.circuit === undefined ? {} : { circuit: options.circuit }),
+      retry: options.retry,
+      circuit: options.circuit,
     });
     this.models = new ModelLists({
       connect: (signal) => this.#connect(signal),
@@ -123,7 +123,7 @@ export class Service {
    * before a running load has ended (docs/foundry-local.md, section 3).
    */
   patient(signal?: AbortSignal, trace?: Trace): Call {
-    return { limits: { wholeMs: this.loadTimeoutMs }, trace, ...(signal && { signal }) };
+    return { limits: { wholeMs: this.loadTimeoutMs }, trace, signal };
   }
 
   /** The dialect of the service; concurrent callers share one detection. */
@@ -189,7 +189,7 @@ export class Service {
     // Another call may have detected it already.
     if (this.#changes !== changes) return true;
     try {
-      await this.detectOnce({ limits: { wholeMs: DETECTION_MS }, ...(signal && { signal }) });
+      await this.detectOnce({ limits: { wholeMs: DETECTION_MS }, signal });
       return this.#changes !== changes;
     } catch {
       // It does not answer now, so the first error is all that is known.
@@ -221,9 +221,9 @@ export class Service {
 
   async #connect(signal?: AbortSignal): Promise<Connected> {
     if (this.#mayHaveChanged) this.#connected = null;
-    if (this.#connected === null) this.#dropsAtDetection = this.transport.drops;
-    // All callers share one detection, so no caller's signal ends it.
     if (this.#connected === null) {
+      this.#dropsAtDetection = this.transport.drops;
+      // All callers share one detection, so no caller's signal ends it.
       const detection = this.#quickly((call) => this.#detect(call)).catch((error: unknown) => {
         // A later detection may have succeeded.
         if (this.#connected === detection) this.#connected = null;

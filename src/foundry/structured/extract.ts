@@ -2,7 +2,6 @@ import { jsonrepair } from "jsonrepair";
 import { hasMoreValues, jsonFrom, MOST_ANSWER_VALUES } from "../../lib/index.js";
 import type { SchemaCheck } from "./schema.js";
 
-/** The value in an answer. */
 export type Extracted =
   | { readonly fits: true; readonly data: unknown }
   /** What is wrong with the value that comes nearest, each a line. */

@@ -23,9 +23,6 @@ const OPTIONS: Options = {
   allErrors: true,
   // Schemas of other tools have members of their own.
   strict: false,
-  // A model's answer is checked, and never changed.
-  useDefaults: false,
-  coerceTypes: false,
   // A member may be called as one that each object inherits, such as `constructor`.
   ownProperties: true,
   logger: false,

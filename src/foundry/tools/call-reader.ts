@@ -35,7 +35,6 @@ export class CallReader {
     return this.#text.push(text);
   }
 
-  /** Takes the next piece of a structured call. */
   pushPiece(piece: CallPiece): void {
     this.#pieces.push(piece);
   }

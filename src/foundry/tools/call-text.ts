@@ -1,7 +1,7 @@
-import { escapeRegExp, MOST_FALSE_CALLS, overlap } from "../../lib/index.js";
+import { Brackets, escapeRegExp, MOST_FALSE_CALLS, overlap } from "../../lib/index.js";
 import type { RawCall } from "./tool.js";
 import type { Toolbox } from "./toolbox.js";
-import { Brackets, saidName, writtenCalls } from "./written-calls.js";
+import { saidName, writtenCalls } from "./written-calls.js";
 
 /** How a model marks its calls. */
 interface Markup {
@@ -245,7 +245,7 @@ export class CallText {
       if (open.isJson === null && text.charAt(open.at).trim() !== "") {
         open.isJson = /[{[]/.test(text.charAt(open.at));
       }
-      if (open.isJson === true) open.brackets.step(text.charAt(open.at));
+      if (open.isJson === true) open.brackets.step(text.charCodeAt(open.at));
       if (open.brackets.isOpen) continue;
       if (text.startsWith(end, open.at)) return { body: open.at, skip: end.length };
       // Some models begin the next call without ending this one.
@@ -277,7 +277,7 @@ export class CallText {
         if (isMore) open.closedAt = -1;
       }
       const wasOpen = brackets.isOpen;
-      brackets.step(text.charAt(open.at));
+      brackets.step(text.charCodeAt(open.at));
       const isClosed = wasOpen && !brackets.isOpen;
       if (isClosed && !INNER_MARK.test(text.slice(Math.max(0, open.at - 10), open.at + 1))) {
         open.closedAt = open.at + 1;

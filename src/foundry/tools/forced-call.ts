@@ -1,7 +1,8 @@
+import { Brackets } from "../../lib/index.js";
 import { CallPieces } from "./call-pieces.js";
 import type { ReadCalls } from "./call-reader.js";
 import type { CallPiece } from "./tool.js";
-import { Brackets, writtenCalls } from "./written-calls.js";
+import { writtenCalls } from "./written-calls.js";
 
 /** The name of the tool by which a service is held to a schema: its parameters are the schema. */
 export const ANSWER_TOOL = "answer";
@@ -31,7 +32,7 @@ export class ForcedCall {
     const wereSeveral = this.#objects > 1;
     for (let at = 0; at < text.length; at++) {
       const wasInObject = this.#brackets.isInObject;
-      this.#brackets.step(text.charAt(at));
+      this.#brackets.step(text.charCodeAt(at));
       if (!wasInObject && this.#brackets.isInObject) this.#objects += 1;
     }
     this.#text += text;

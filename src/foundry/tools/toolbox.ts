@@ -163,7 +163,6 @@ const PYTHON: Readonly<Record<string, string | undefined>> = {
   None: "null",
 };
 
-/** The id of a call that came without one. */
 export const newCallId = (): string => `call_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
 
 /** The parameters of a tool as a schema of an object. Tools without parameters accept any. */

@@ -1,4 +1,5 @@
 import {
+  Brackets,
   hasMoreValues,
   isMembers,
   jsonFrom,
@@ -10,7 +11,6 @@ import type { RawCall } from "./tool.js";
 /** Makes JSON of what is nearly JSON; `undefined` where it cannot. */
 export type Repair = (text: string) => unknown;
 
-/** What a model wrote as calls. */
 interface WrittenCalls {
   readonly calls: readonly RawCall[];
   /** Whether it ends in the middle of a call. */
@@ -215,39 +215,6 @@ function callByKeys(text: string): RawCall | null {
   return { name: name.trim(), arguments: Object.fromEntries(entries), areTexts: true };
 }
 
-/** Follows the brackets of JSON in a text that comes in pieces. A quote counts within brackets only. */
-export class Brackets {
-  #depth = 0;
-  #objects = 0;
-  #isInString = false;
-  #isEscaped = false;
-
-  /** Whether a list or an object is open. */
-  get isOpen(): boolean {
-    return this.#depth > 0;
-  }
-
-  get isInObject(): boolean {
-    return this.#objects > 0;
-  }
-
-  step(character: string): void {
-    if (this.#isInString) {
-      if (this.#isEscaped) this.#isEscaped = false;
-      else if (character === "\\") this.#isEscaped = true;
-      else if (character === '"') this.#isInString = false;
-    } else if (character === '"') {
-      this.#isInString = this.isOpen;
-    } else if (character === "[" || character === "{") {
-      this.#depth += 1;
-      if (character === "{") this.#objects += 1;
-    } else if (character === "]" || character === "}") {
-      this.#depth = Math.max(0, this.#depth - 1);
-      if (character === "}") this.#objects = Math.max(0, this.#objects - 1);
-    }
-  }
-}
-
 interface FoundObjects {
   /** The text of each object that is not within another one. */
   readonly whole: readonly string[];
@@ -261,7 +228,7 @@ function objectsIn(text: string, most: number): FoundObjects {
   const whole: string[] = [];
   let from = -1;
   for (let at = 0; at < text.length && whole.length < most; at++) {
-    brackets.step(text.charAt(at));
+    brackets.step(text.charCodeAt(at));
     if (from === -1 && brackets.isInObject) from = at;
     if (from === -1 || brackets.isInObject) continue;
     whole.push(text.slice(from, at + 1));

@@ -18,8 +18,6 @@ const errorOf = (
 ): FoundryError =>
   errorOfFailure(
     {
-      method: "GET",
-      path: "/x",
       status,
       message,
       body: `body with ${message}`,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Completion } from "../../../src/foundry/index.js";
-import { learnSpeed, measuredSpeed, SpeedMemory } from "../../../src/foundry/speeds/index.js";
+import { learnSpeed, measuredSpeed, SpeedMemory } from "../../../src/foundry/speed-memory.js";
 import { temporaryFolder } from "../../temporary-folder.js";
 import { knownModel } from "../models/known-model.js";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { SpeedMemory, stallLimit } from "../../../src/foundry/speeds/index.js";
+import { SpeedMemory, stallLimit } from "../../../src/foundry/speed-memory.js";
 import { temporaryFolder } from "../../temporary-folder.js";
 import { clientOf, simulate } from "../fixtures.js";
 

@@ -1,12 +1,11 @@
-import { setTimeout } from "node:timers/promises";
 import * as z from "zod";
 import type { HttpTransport } from "../../../http/index.js";
 import {
-  cancelledError,
   FoundryError,
   formatDuration,
   isCancellation,
   jsonFrom,
+  pause,
   toFoundryError,
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
@@ -60,9 +59,7 @@ export async function downloadFromService(
     }
     // A cancelled download may go on in the service (#365), without progress that we could read.
     if (!isElsewhere || performance.now() + RETRY_MS > until) throw problem;
-    await setTimeout(RETRY_MS, undefined, { signal }).catch(() => {
-      throw cancelledError();
-    });
+    await pause(RETRY_MS, signal);
   }
 }
 

@@ -80,7 +80,6 @@ export function serviceDialect(
       isOldGeneration: true,
       fixedPortNarrowsList: false,
       load: true,
-      takesUnlisted: false,
       listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: null,

@@ -7,8 +7,8 @@ import {
   LONGEST_MODEL_NAME,
   MOST_MODELS_REMEMBERED,
   SPEED_FILE_BYTES,
-} from "../../lib/index.js";
-import { type Logger, silentLogger } from "../../log.js";
+} from "../lib/index.js";
+import { type Logger, silentLogger } from "../log.js";
 import {
   type FileFault,
   inPool,
@@ -17,8 +17,8 @@ import {
   readSmallFile,
   replaceFile,
   stableHost,
-} from "../../platform/index.js";
-import type { Completion, EndedCompletion } from "../completion/index.js";
+} from "../platform/index.js";
+import type { Completion, EndedCompletion } from "./completion/index.js";
 
 /** How fast a model was on this machine. `null`: not measured. */
 export interface Speed {
