@@ -290,7 +290,7 @@ describe("a server", () => {
     },
   );
 
-  it("keeps its connection after a search for an id that is too long", async () => {
+  it("keeps its connection after a search for an id that is too long, or for many", async () => {
     const { client: keepers } = await talker(FOREVER, { tokensPerSecond: 50 });
     const address = await newAddress();
     const running = keeperAt(address, keepers);
@@ -304,6 +304,7 @@ describe("a server", () => {
     const id = "c-before-1";
     await keeping.find([id]);
     await keeping.findBatch("b".repeat(101));
+    await keeping.find(Array.from({ length: 101 }, (_, index) => `c-other-${index}`));
     expect(client.completions.get(id).error).toBeNull();
     await keeping.answered({ promised: [], delivered: [id] });
     await running;
