@@ -7,6 +7,7 @@ import { MOST_KEEPER_CONNECTIONS } from "../lib/index.js";
 import { type FileLock, FileLocks, type KeeperAddress } from "../platform/index.js";
 import { HeldCompletions, type Owner, settingsKey } from "./held.js";
 import { HeldLoads } from "./held-loads.js";
+import { isListening } from "./link.js";
 import {
   type RequestMessage,
   requestMessageSchema,
@@ -31,6 +32,8 @@ interface KeeperOptions {
   readonly clientOf: (settings: SettingsSource) => FoundryClient;
   /** Default: {@link LINGER_MS}. For tests. */
   readonly lingerMs?: number;
+  /** For tests: between two looks at the lock of a keeper that was killed. */
+  readonly lockCheckMs?: number | undefined;
 }
 
 /** A keeper that holds nothing ends after so long: its starter has not connected yet, or more comes. */
@@ -40,15 +43,20 @@ const PRUNE_MS = 500;
 const GREETING_MS = 5000;
 /** Two keepers that start at once may both give way; each tries again some times. */
 const LOCK_TRIES = 16;
+/**
+ * Where nothing listens, the lock is that of a keeper that was killed, and its process id may be that of
+ * another program by now. Such a lock is stale when it was not touched for half a minute.
+ */
+const STALE_LOCK_TRIES = 500;
 const LOCK_PAUSE_MS = 100;
 
 /**
- * Runs a keeper until it holds nothing any more. Returns at once if this user has another one.
+ * Runs a keeper until it holds nothing any more. Returns soon if this user has another one.
  */
 export async function runKeeper(options: KeeperOptions): Promise<void> {
   const { address } = options;
   const secret = await ensureSecret(address);
-  const lock = await lockOf(address);
+  const lock = await lockOf(options);
   if (lock === null) return;
   try {
     await new Keeper(options, secret).run();
@@ -58,11 +66,12 @@ export async function runKeeper(options: KeeperOptions): Promise<void> {
 }
 
 /** Held as long as the keeper runs, so that only one process may remove a socket that was left behind. */
-async function lockOf({ directory }: KeeperAddress): Promise<FileLock | null> {
-  const locks = new FileLocks(path.join(directory, "lock"));
-  for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
+async function lockOf({ address, lockCheckMs }: KeeperOptions): Promise<FileLock | null> {
+  const locks = new FileLocks(path.join(address.directory, "lock"), lockCheckMs);
+  for (let tries = 1; tries <= STALE_LOCK_TRIES; tries += 1) {
     const lock = await locks.tryLock();
     if (lock !== null) return lock;
+    if (tries >= LOCK_TRIES && (await isListening(address))) return null;
     await setTimeout(LOCK_PAUSE_MS * (0.5 + Math.random()));
   }
   return null;

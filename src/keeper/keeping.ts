@@ -10,7 +10,7 @@ import {
   type OpenParts,
   requestKey,
 } from "../jobs/index.js";
-import { TIMED_OUT, waitFor } from "../lib/index.js";
+import { MOST_IDS_SOUGHT, TIMED_OUT, waitFor } from "../lib/index.js";
 import type { Logger } from "../log.js";
 import type { KeeperAddress } from "../platform/index.js";
 import type { Answered, Kept, LoadWaiting } from "./kept.js";
@@ -90,7 +90,8 @@ export class Keeping implements Kept {
     const unknown = ids.filter(
       (id) => id.length <= LONGEST_ID && this.#client.completions.recordOf(id) === null,
     );
-    if (unknown.length > 0) await this.#find({ ids: unknown });
+    for (let at = 0; at < unknown.length; at += MOST_IDS_SOUGHT)
+      await this.#find({ ids: unknown.slice(at, at + MOST_IDS_SOUGHT) });
   }
 
   async findSame(request: CompletionRequest): Promise<void> {
@@ -233,8 +234,7 @@ export class Keeping implements Kept {
 
   /** Resolves when the keeper has what is promised, or the answer must not wait any longer. */
   async #handOver(): Promise<void> {
-    const sent = this.#sending.then(() => this.#send());
-    this.#sending = sent.catch((error: unknown) => this.#warn(error));
+    this.#sending = this.#sending.then(() => this.#send()).catch((why: unknown) => this.#warn(why));
     await waitFor(this.#sending, { withinMs: HANDOVER_MS, ref: false });
   }
 

@@ -183,6 +183,13 @@ export async function keeperHolds(address: KeeperAddress): Promise<number | null
   }
 }
 
+/** Whether a keeper, or another program, listens at its address. */
+export async function isListening({ socket }: KeeperAddress): Promise<boolean> {
+  const connection = await connected(socket);
+  connection?.destroy();
+  return connection !== null;
+}
+
 /** `null` if nothing listens there. */
 function connected(address: string): Promise<Socket | null> {
   return new Promise((resolve) => {

@@ -8,7 +8,7 @@ import {
   loadWishFields,
 } from "../foundry/index.js";
 import type { CompletionState, LoadState } from "../jobs/index.js";
-import { ERROR_CODES, type ErrorCode, MOST_ELEMENTS } from "../lib/index.js";
+import { ERROR_CODES, type ErrorCode, MOST_ELEMENTS, MOST_IDS_SOUGHT } from "../lib/index.js";
 
 const FINISH_REASONS = [
   "stop",
@@ -140,7 +140,7 @@ export const requestMessageSchema = z.discriminatedUnion("do", [
   z.object({
     do: z.literal("find"),
     n: z.int(),
-    ids: z.array(id).max(100),
+    ids: z.array(id).max(MOST_IDS_SOUGHT),
     batch: id.nullable(),
     /** An identical completion or batch whose process has ended, with the same settings. */
     same: z

@@ -177,6 +177,8 @@ export const LONGEST_RETRY_AFTER_MS = 365 * 24 * 3600 * 1000;
 export const MOST_HELD = 1200;
 /** Code units of all requests and texts that the keeper holds. */
 export const MOST_HELD_CHARACTERS = 32 * 1024 * 1024;
+/** Ids in one search of the keeper; a host may listen to more completions at once. */
+export const MOST_IDS_SOUGHT = 100;
 /** Processes that are connected to the keeper at once. */
 export const MOST_KEEPER_CONNECTIONS = 100;
 /** Bytes that a connected process has not read; above it, its connection ends. */

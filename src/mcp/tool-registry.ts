@@ -110,8 +110,8 @@ async function callTool(
         signal,
         progress,
         replyWithinMs: task === undefined ? replyWithinMs : TASK_REPLY_WITHIN_MS,
-        // For the host, the time of the user's answer is part of the call, but not of a task.
-        spentMs: task === undefined ? clock.now() - startedAt : 0,
+        // For the host, files, a download and the user's answer are part of the call; a task has no limit.
+        spentMs: () => (task === undefined ? clock.now() - startedAt : 0),
         caller,
         trace,
         userAnswerTo: canAsk ? (key) => userAnswer(asked, key) : undefined,

@@ -23,8 +23,8 @@ export interface ToolContext extends Pick<Backend, "client" | "kept" | "files" |
   readonly progress: ProgressReporter;
   /** After so long the call answers with what it has, unless its argument says otherwise. */
   readonly replyWithinMs: number;
-  /** How much of it the user's answer has taken. */
-  readonly spentMs: number;
+  /** How much of it is over. */
+  readonly spentMs: () => number;
   /** What the host wants of the work, once the signal is aborted. */
   readonly cancellation: () => Cancellation;
   /** Runs after the grace period of a cancellation without a clear reason. */

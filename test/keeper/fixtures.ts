@@ -57,8 +57,12 @@ export async function newAddress(): Promise<KeeperAddress> {
 }
 
 /** A keeper in this process. It ends when it holds nothing. */
-export function keeperAt(address: KeeperAddress, client: FoundryClient): Promise<void> {
-  return runKeeper({ address, clientOf: () => client, lingerMs: 1500 });
+export function keeperAt(
+  address: KeeperAddress,
+  client: FoundryClient,
+  lockCheckMs?: number,
+): Promise<void> {
+  return runKeeper({ address, clientOf: () => client, lingerMs: 1500, lockCheckMs });
 }
 
 /** A connection as a server has it, until the test has finished. */

@@ -1,6 +1,7 @@
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setImmediate } from "node:timers/promises";
@@ -15,7 +16,7 @@ import { foundSchema, keptSchema, type Patch } from "../../src/keeper/messages.j
 import { ensureSecret, newNonce, PROTOCOL, proofOf } from "../../src/keeper/socket.js";
 import { patchOf, toWire } from "../../src/keeper/states.js";
 import { silentLogger } from "../../src/log.js";
-import type { KeeperAddress } from "../../src/platform/index.js";
+import { type KeeperAddress, stableHost } from "../../src/platform/index.js";
 import { FOREVER, talker } from "../jobs/fixtures.js";
 import { keeperAt, keepOf, linkTo, newAddress, SETTINGS, stateOf } from "./fixtures.js";
 
@@ -154,6 +155,18 @@ describe("the keeper", () => {
     await running;
   });
 
+  it("starts beside the lock of a killed keeper whose process id another program has", async () => {
+    const { client } = await talker(ANSWER);
+    const address = await newAddress();
+    const locks = join(address.directory, "lock");
+    await mkdir(locks, { recursive: true });
+    const owner = { pid: process.ppid, host: stableHost(process.platform, hostname()) };
+    await writeFile(join(locks, "killed.lock"), JSON.stringify(owner));
+    await keeperAt(address, client, 1);
+    // A keeper that gave way would have left it.
+    expect(await readdir(locks)).toEqual([]);
+  });
+
   it.each([
     ["no JSON", () => ["hello"]],
     ["a message before the greeting", () => ['{"do":"status","n":1}']],
@@ -290,7 +303,7 @@ describe("a server", () => {
     },
   );
 
-  it("keeps its connection after a search for an id that is too long", async () => {
+  it("keeps its connection after a search for an id that is too long, or for many", async () => {
     const { client: keepers } = await talker(FOREVER, { tokensPerSecond: 50 });
     const address = await newAddress();
     const running = keeperAt(address, keepers);
@@ -304,6 +317,7 @@ describe("a server", () => {
     const id = "c-before-1";
     await keeping.find([id]);
     await keeping.findBatch("b".repeat(101));
+    await keeping.find(Array.from({ length: 101 }, (_, index) => `c-other-${index}`));
     expect(client.completions.get(id).error).toBeNull();
     await keeping.answered({ promised: [], delivered: [id] });
     await running;

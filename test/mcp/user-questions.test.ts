@@ -3,7 +3,11 @@ import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { expect, it, onTestFinished } from "vitest";
 import { FoundryClient } from "../../src/jobs/index.js";
+import { HostLimits } from "../../src/mcp/hosts.js";
 import { createServer } from "../../src/mcp/server.js";
+import { Tasks } from "../../src/mcp/tasks.js";
+import { callHandler } from "../../src/mcp/tool-registry.js";
+import { TOOLS } from "../../src/mcp/tools/index.js";
 import { backendOf } from "./backend.js";
 import { cacheFolder, simulatedService, textOf } from "./host.js";
 
@@ -65,4 +69,35 @@ it.each([
 ])("the time until the user's answer counts as time of the call: %i, %j", async (limit, given) => {
   const { complete } = await answeringHost(limit, 5);
   expect(textOf(await complete(given))).toMatch(/^MODEL_NOT_CACHED: .* is being downloaded/);
+});
+
+it("the time of a download that the user agreed to counts as time of the call", async () => {
+  const service = await simulatedService({
+    dialect: "S",
+    models: [{ ...MODEL, script: { text: "On and on. ", forever: true } }],
+    modelCachePath: await cacheFolder(),
+  });
+  const client = new FoundryClient({ endpoint: service.url });
+  onTestFinished(() => client.close());
+  const isAsked = () => service.requests.some(({ path }) => path.includes("/download"));
+  const call = callHandler(TOOLS, await backendOf({ client }).get(), {
+    clock: { now: () => (isAsked() ? 3_600_000 : 0), after: () => () => {} },
+    session: "",
+    limits: new HostLimits(),
+    tasks: new Tasks(),
+  });
+  const given = { prompt: "Why?", model: "talker", reply_within: 3600 };
+
+  const answer = await call(
+    { name: "complete", arguments: given },
+    {
+      envelope: { "io.modelcontextprotocol/clientCapabilities": { elicitation: {} } },
+      inputResponses: { download: { action: "accept" } },
+      signal: new AbortController().signal,
+      notify: async () => {},
+      send: () => Promise.reject(new Error("not of this test")),
+    },
+  );
+
+  expect(textOf(answer)).toMatch(/^Not finished: /);
 });

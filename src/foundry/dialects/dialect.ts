@@ -201,8 +201,8 @@ export interface Dialect {
   countTokens?(request: Pick<ChatRequest, "model" | "messages">, call: Call): Promise<number>;
   /** Resolves with the first token: a failure before it can still be retried. */
   chat(request: ChatRequest, call: Call): Promise<ChatStream>;
-  /** Only with a model that makes embeddings: core 2.x dies of any other. */
-  embed(request: EmbedRequest, call: Call): Promise<Embeddings>;
+  /** Only with a model that makes embeddings: core 2.x dies of any other. Absent where the service makes none. */
+  embed?(request: EmbedRequest, call: Call): Promise<Embeddings>;
 }
 
 /** The error of a method that a dialect does not have. */

@@ -17,6 +17,7 @@ export {
   type MessageImage,
   type ModelList,
   type TokenCounts,
+  unsupported,
 } from "./dialect.js";
 export { isLoading } from "./failures.js";
 export { openaiDialect } from "./openai.js";

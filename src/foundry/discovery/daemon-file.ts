@@ -19,7 +19,12 @@ const daemonFileSchema = z.object({
   web_urls: z.array(z.string()).nullish().catch(null),
   urls: z.array(z.string()).nullish().catch(null),
   pid: z.int().positive().nullish().catch(null),
-  daemon_version: z.string().nullish().catch(null),
+  // It is shown, and anything may have written the file.
+  daemon_version: z
+    .string()
+    .regex(/^\d[\w.+-]{0,39}$/)
+    .nullish()
+    .catch(null),
 });
 
 /**

@@ -1,6 +1,6 @@
 import { FoundryError, formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Connection } from "../connection/index.js";
-import type { Dialect, Embeddings } from "../dialects/index.js";
+import { type Dialect, type Embeddings, unsupported } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
 import { canEmbed, type KnownModel, spelledName } from "../models/index.js";
 import { worded } from "../service/index.js";
@@ -26,6 +26,8 @@ export async function embed(
 ): Promise<EmbedResult> {
   const { stallTimeoutMs, signal, onStatus, trace } = context;
   const dialect = await service.dialect(signal);
+  if (dialect.embed === undefined) throw noEmbeddings();
+  const makeVectors = dialect.embed;
   const resolved = await chosen({ service, loader }, dialect, context);
   let { model } = resolved;
   context.onModel(model.id);
@@ -35,7 +37,7 @@ export async function embed(
   if (dialect.can.load && model.loaded !== true) await load();
   const limits = { firstByteMs: stallTimeoutMs, silenceMs: stallTimeoutMs };
   const request = (inputs: readonly string[]): Promise<Embeddings> =>
-    dialect.embed({ model, inputs }, { limits, signal, trace }).catch((thrown: unknown) => {
+    makeVectors({ model, inputs }, { limits, signal, trace }).catch((thrown: unknown) => {
       throw worded(toFoundryError(thrown), () => noVectors(model.id, stallTimeoutMs));
     });
   const use = await service.uses.begin(model, signal);
@@ -70,6 +72,12 @@ const progressOf = (done: number, all: number) => ({
   message: `Embedded ${done} of ${all} texts`,
   percent: Math.floor((100 * done) / all),
 });
+
+const noEmbeddings = (): FoundryError =>
+  unsupported(
+    "the service of the old command line makes no embeddings",
+    "Install the newest Foundry Local, or use another engine.",
+  );
 
 const noVectors = (model: string, limitMs: number) => ({
   message: `${model} gave no embeddings within ${formatDuration(limitMs)}.`,

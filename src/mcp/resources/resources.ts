@@ -163,7 +163,9 @@ function pageOf(
   cursor: string | undefined,
   secrets: SecretMask,
 ) {
-  const rest = cursor === undefined ? states : statesAfter(states, cursor);
+  // Hosts that send all params send an empty one at first.
+  const isFirst = cursor === undefined || cursor === "";
+  const rest = isFirst ? states : statesAfter(states, cursor);
   const page = rest.slice(0, PAGE);
   const last = page.at(-1);
   const isMore = last !== undefined && rest.length > PAGE;

@@ -47,9 +47,9 @@ export const askDocuments = defineTool({
 
   async handle({ question, files, model, embedding_model, sources, reply_within }, context) {
     const { client, caller, session, kept, trace, vectors, signal, files: folders } = context;
-    const withinMs = replyWithinMs(reply_within, context);
+    const leftMs = (): number => replyWithinMs(reply_within, context);
     const wanted = client.completions.routed({ prompt: question, model });
-    if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
+    if (isDownloadAgreed(context)) await downloadAgreed(wanted, leftMs(), context);
     const { files: texts, skippedNotes } = await readFiles(files, folders, { signal });
     const asked = { question, texts, model, embeddingModel: embedding_model, sources };
     const request = questionRequest(asked);
@@ -61,7 +61,7 @@ export const askDocuments = defineTool({
       open: answerQuestion(client, asked, vectors, trace),
     });
     context.identify(begun.id);
-    const { state, value: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
+    const { state, value: excerpt } = await waitedFor(begun, leftMs(), context, (state) =>
       answeredWhole(state, kept),
     );
     const { text: answer, ...rest } = resultOf(state, excerpt);

@@ -82,14 +82,14 @@ export const complete = defineTool({
 
   async handle({ reply_within, join, whole, files: patterns, write_to, ...given }, context) {
     const { client, caller, session, kept, trace, files: folders, signal } = context;
-    const withinMs = replyWithinMs(reply_within, context);
     const file = write_to === undefined ? null : await folders.newFile(write_to);
     const files = patterns && (await readFiles(patterns, folders, { signal, withImages: true }));
     const asked = requestWithImages(files?.images ?? [], requestOf(given));
     const texts = files?.files ?? [];
     const request = files && texts.length > 0 ? requestAfter(files.framed, asked) : asked;
     const wanted = client.completions.routed(request);
-    if (isDownloadAgreed(context)) await downloadAgreed(wanted, withinMs, context);
+    const leftMs = (): number => replyWithinMs(reply_within, context);
+    if (isDownloadAgreed(context)) await downloadAgreed(wanted, leftMs(), context);
     const inParts = texts.length > 0 && whole !== true;
     // Never sent: it only keeps answers in parts apart from whole answers.
     const identity = inParts ? requestAfter(IN_PARTS, request) : request;
@@ -104,7 +104,7 @@ export const complete = defineTool({
         : undefined,
     });
     context.identify(begun.id);
-    const { state, value: own } = await waitedFor(begun, withinMs, context, (state) =>
+    const { state, value: own } = await waitedFor(begun, leftMs(), context, (state) =>
       file === null ? answerOf(state, kept) : writtenAnswer(state, file, context),
     );
     const answer = {

@@ -128,6 +128,12 @@ function mistakeAboutClient(message: JSONRPCMessage): string | null {
   return issue === undefined ? null : mistakeOf(issue);
 }
 
+/** Takes the place of a response that does not fit, since no other one comes for what waits for it. */
+const UNREADABLE = {
+  code: ProtocolErrorCode.InvalidRequest,
+  message: "The response could not be read.",
+} as const;
+
 /** What one message says. */
 export function readingOf(sent: unknown): Reading {
   const given = withoutNulls(sent);
@@ -143,9 +149,10 @@ export function readingOf(sent: unknown): Reading {
   const isResponse =
     withId !== undefined && !("method" in withId) && ("result" in withId || "error" in withId);
   const id = isResponse ? undefined : withId?.id;
+  const own = isResponse ? RequestIdSchema.safeParse(withId.id).data : undefined;
+  if (own !== undefined) return { message: answerOf({ ...UNREADABLE, id: own }) };
   const envelope = envelopeSchema.safeParse(given);
   if (!envelope.success) return noMessage(envelope.error.issues[0]?.message, id);
-  if (isResponse) return noMessage("A response must have a result or an error object", id);
   if (envelope.data.method === undefined) return noMessage("A request must have a method", id);
   const schema = "id" in envelope.data ? JSONRPCRequestSchema : JSONRPCNotificationSchema;
   const [issue] = schema.safeParse(given).error?.issues ?? [];
@@ -155,12 +162,15 @@ export function readingOf(sent: unknown): Reading {
   return noMessage("A request may only have jsonrpc, id, method and params", id);
 }
 
-/** Some hosts send `null` for each optional member. It is as absent, but not in the arguments of a tool. */
+/**
+ * Some hosts send `null` for each optional member. It is as absent, but not in the arguments of a tool. Only a
+ * request must have an id.
+ */
 export function withoutNulls(sent: unknown): unknown {
   if (!isMembers(sent)) return sent;
-  const { params, ...rest } = sent;
-  if (params === null) return rest;
-  return isMembers(params) ? { ...rest, params: withoutNullMembers(params) } : sent;
+  const { id, method } = sent;
+  const isRequest = typeof method === "string" && !method.startsWith("notifications/");
+  return { ...withoutNullMembers(sent), ...(isRequest && id === null ? { id } : {}) };
 }
 
 const withoutNullMembers = (members: Readonly<Record<string, unknown>>): Record<string, unknown> =>

@@ -41,6 +41,15 @@ describe("daemon.json", () => {
     expect(await read(content)).toMatchObject({ urls: ["http://127.0.0.1:1"], pid: null });
   });
 
+  it.each(["", "9".repeat(41), "0.10.3 at /home/someone/x", "1\u001b[31m", 3])(
+    "has no version where that is %j",
+    async (version) => {
+      const content = { urls: ["http://127.0.0.1:1"], daemon_version: version };
+
+      expect(await read(content)).toMatchObject({ version: null });
+    },
+  );
+
   it.each(["", "{", "null", "[]", '"text"'])("is damaged when it contains %j", async (content) => {
     expect(await read(content)).toBe("is damaged");
   });

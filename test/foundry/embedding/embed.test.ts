@@ -100,12 +100,17 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
 });
 
 describe("embeddings", () => {
-  it("are not possible on the legacy service", async () => {
-    const simulator = await simulate({ dialect: "S", models: MODELS });
+  it.each([
+    ["with a model for them", MODELS],
+    ["without one", MODELS.slice(0, 1)],
+  ])("are not possible on the legacy service %s, which loads nothing then", async (_, models) => {
+    const simulator = await simulate({ dialect: "S", models });
 
     await expect(clientOf(simulator.url).embed(TEXTS)).rejects.toMatchObject({
       code: "UNSUPPORTED_BY_SERVER",
     });
+
+    expect(askedOf(simulator, "/openai/load")).toEqual([]);
   });
 
   it("need a downloaded model, and the error names one to download", async () => {

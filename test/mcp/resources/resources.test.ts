@@ -278,6 +278,7 @@ describe("a resource that is not there", () => {
       wrong("Invalid value for uri: 7"),
     );
     await expect(ask("resources/subscribe", {})).rejects.toMatchObject(wrong("uri is missing."));
+    expect(await list("")).toEqual(await list(undefined));
     await expect(list("50")).rejects.toMatchObject(wrong("Unknown cursor"));
     await expect(list(50)).rejects.toMatchObject(wrong("Invalid value for cursor: 50"));
   });

@@ -195,8 +195,6 @@ describe("an odd line", () => {
       1,
     ]),
     ["a member that no message has", '{"jsonrpc":"2.0","id":1,"method":"x","more":1}', -32600, 1],
-    ["a result that is a number", '{"jsonrpc":"2.0","id":1,"result":5}', -32600, undefined],
-    ["an error without a code", '{"jsonrpc":"2.0","id":1,"error":{}}', -32600, undefined],
     [
       "more values than may be",
       `{"jsonrpc":"2.0","id":3,"method":"x","params":{"a":[${"1,".repeat(MOST_VALUES)}1]}}`,
@@ -385,6 +383,48 @@ describe("requests", () => {
     input.write(`{"jsonrpc":"2.0","id":1,"method":"x","params":${params}}\n`);
     await settled();
     expect(received).toEqual([{ jsonrpc: "2.0", id: 1, method: "x", params: taken }]);
+  });
+});
+
+describe("a message with null for what it does not have", () => {
+  it.each([
+    [
+      '{"id":1,"method":"x","params":{},"result":null,"error":null}',
+      { id: 1, method: "x", params: {} },
+    ],
+    ['{"id":null,"method":"notifications/x","params":null}', { method: "notifications/x" }],
+    [
+      '{"id":1,"method":null,"result":{"_meta":null,"action":"accept"},"error":null}',
+      { id: 1, result: { action: "accept" } },
+    ],
+    [
+      '{"id":1,"result":null,"error":{"code":-1,"message":"no","data":null}}',
+      { id: 1, error: { code: -1, message: "no" } },
+    ],
+    ['{"id":null,"error":{"code":-1,"message":"no"}}', { error: { code: -1, message: "no" } }],
+  ])("is taken as without it: %s", async (line, taken) => {
+    const { input, received, answers } = await started();
+    input.write(`${line.replace("{", '{"jsonrpc":"2.0",')}\n`);
+    await settled();
+    expect(received).toEqual([{ jsonrpc: "2.0", ...taken }]);
+    expect(answers()).toEqual([]);
+  });
+});
+
+describe("a response that cannot be read", () => {
+  it.each([
+    ["a result that is a number", '"result":5'],
+    ["an error without a code", '"error":{}'],
+    ["an error that is a text", '"error":"no"'],
+    ["a result and an error", '"result":{},"error":{"code":-1,"message":"no"}'],
+    ["a member that no response has", '"result":{},"more":1'],
+  ])("is an error for what waits for it: %s", async (_, members) => {
+    const { input, received, answers } = await started();
+    input.write(`{"jsonrpc":"2.0","id":1,${members}}\n`);
+    await settled();
+    const error = { code: -32600, message: "The response could not be read." };
+    expect(received).toEqual([{ jsonrpc: "2.0", id: 1, error }]);
+    expect(answers()).toEqual([]);
   });
 });
 

@@ -10,7 +10,7 @@ import type { KnownModel } from "../../models/index.js";
 import { idListSchema, jsonOf, parseAnswer, tokenCountSchema } from "../answers.js";
 import { wireMessage } from "../chat-messages.js";
 import { adaptedChat } from "../chat-stream.js";
-import { type Call, type Dialect, unsupported } from "../dialect.js";
+import type { Call, Dialect } from "../dialect.js";
 import { about, errorOfFailure } from "../failures.js";
 import { getterOf } from "../get-requests.js";
 import {
@@ -138,13 +138,6 @@ export function serviceDialect(
     },
 
     download: (model, call) => downloadFromService({ transport, catalog, cachedIds }, model, call),
-
-    embed: async () => {
-      throw unsupported(
-        "the service of the old command line makes no embeddings",
-        "Install the newest Foundry Local, or use another engine.",
-      );
-    },
 
     async countTokens({ model, messages }, call) {
       const path = `${QUIRKS.path}/tokenizer/encode/count`;

@@ -23,8 +23,8 @@ export const listOf = <T extends z.ZodType>(element: T, most: number, allowed: s
 export const refuse = (context: z.core.$RefinementCtx, message: string, fix: string): void =>
   context.addIssue({ code: "custom", message, params: { fix } });
 
-/** How long a call waits before it answers with what it has, in milliseconds. */
+/** How long a call still waits before it answers with what it has, in milliseconds. */
 export const replyWithinMs = (
   given: number | undefined,
   { replyWithinMs: usual, spentMs }: Pick<ToolContext, "replyWithinMs" | "spentMs">,
-): number => Math.max(0, (given === undefined ? usual : given * 1000) - spentMs);
+): number => Math.max(0, (given === undefined ? usual : given * 1000) - spentMs());
