@@ -552,6 +552,44 @@ describe("structured tool calls", () => {
       ],
       [OSLO],
     ],
+    // https://github.com/vllm-project/vllm/issues/42167
+    [
+      "in pieces without their end, and then whole",
+      [
+        { id: "a", name: "get_weather", arguments: "" },
+        { arguments: '{"city":' },
+        { arguments: '"Oslo"' },
+        { arguments: '{"city": "Oslo"}' },
+      ],
+      [OSLO],
+    ],
+    [
+      "in pieces, and then whole, with the id and the name",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+      ],
+      [OSLO],
+    ],
+    // https://github.com/mudler/LocalAI/issues/9722
+    [
+      "twice, with the same id",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { index: 1, id: "a", name: "get_weather" },
+        { index: 1, id: "a", arguments: '{"city": "Oslo"}' },
+      ],
+      [OSLO],
+    ],
+    [
+      "with a piece that is JSON",
+      [
+        { id: "a", name: "get_time", arguments: '{"zone":' },
+        { arguments: '{"zone":1}' },
+        { arguments: "}" },
+      ],
+      [["get_time", { zone: { zone: 1 } }]],
+    ],
     [
       "two that take turns",
       [
