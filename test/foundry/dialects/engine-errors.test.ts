@@ -294,6 +294,49 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     },
     limit: 4096,
   },
+  // servable.cpp of openvinotoolkit/model_server.
+  {
+    engine: "OpenVINO, with the answer",
+    status: 400,
+    says: {
+      error:
+        "Mediapipe execution failed. MP status - INVALID_ARGUMENT: Number of prompt tokens: 18 + max tokens value: 5000 exceeds model max length: 4096",
+    },
+    limit: 4096,
+  },
+  {
+    engine: "OpenVINO, of a scheduler",
+    status: 400,
+    says: { error: "Input length exceeds pipeline capabilities: 5000 > 4096" },
+    limit: 4096,
+  },
+  // errors.py of theroyallab/tabbyAPI.
+  {
+    engine: "TabbyAPI",
+    status: 400,
+    says: "Prompt length 9000 exceeds the available context size of 8192 tokens",
+    limit: 8192,
+  },
+  {
+    engine: "TabbyAPI, of its cache",
+    status: 400,
+    says: "Initial job allocation requires 9216 cache tokens, which exceeds the available context size of 8192 tokens",
+    limit: 8192,
+  },
+  // NVIDIA/TensorRT-LLM#9277.
+  {
+    engine: "TensorRT-LLM",
+    status: 400,
+    says: "The sum of prompt length (9351.0), query length (0) should not exceed max_num_tokens (8192)",
+    limit: 8192,
+  },
+  // raullenchai/Rapid-MLX#400.
+  {
+    engine: "Rapid-MLX",
+    status: 500,
+    says: "Total prompt tokens (11573) exceeds safe limit (2048) for 1 requests. Reduce prompt length or batch size",
+    limit: 2048,
+  },
   {
     engine: "OpenVINO, of a text to embed",
     status: 400,

@@ -95,6 +95,22 @@ describe("on an OpenAI-compatible engine", () => {
     });
   });
 
+  it.each([
+    [
+      "prompt and answer",
+      "Number of prompt tokens: 3500 + max tokens value: 1024 exceeds model max length: 4096",
+      596,
+    ],
+    ["the answer", "max_tokens exceeds limit provided in graph config: 512", 512],
+  ])("the default length is shortened where OpenVINO limits %s", async (_what, says, left) => {
+    const { url, chats } = await chatEngine((body) =>
+      Number(body["max_tokens"]) > left ? refused(says) : hello(body),
+    );
+    const completion = await clientOf(url).complete({ prompt: "Hi", model: "m" });
+    expect(chats.map((body) => body["max_tokens"])).toEqual([1024, left]);
+    expect(completion.warnings).toEqual([expect.stringContaining(`limited to ${left} tokens`)]);
+  });
+
   it("the default length is shortened twice where vLLM counts the prompt only in its second refusal", async () => {
     const { url, chats } = await chatEngine((body) => {
       const asked = Number(body["max_tokens"]);
