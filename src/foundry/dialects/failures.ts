@@ -137,6 +137,14 @@ export function loadingError({ status, body, headers }: HttpAnswer): FoundryErro
 export const isLoading = ({ code, status, detail }: FoundryError): boolean =>
   code === "SERVICE_BUSY" && status === 503 && saysLoading(detail ?? "");
 
+/** Advice of Foundry Local does not help a user of another engine, from which no model can be loaded. */
+export function ofOtherEngine(error: FoundryError): FoundryError {
+  if (error.code !== "MODEL_NOT_LOADED" && error.code !== "LOAD_FAILED") return error;
+  return error.reworded({
+    action: "Load the model with the tools of that engine, then try again.",
+  });
+}
+
 const WRONG_KEY =
   /(?:invalid|incorrect|missing|malformed) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|missing|required)|invalid_api_key|authentication_?error/i;
 

@@ -17,7 +17,7 @@ export {
   type ModelList,
   type TokenCounts,
 } from "./dialect.js";
-export { isLoading } from "./failures.js";
+export { isLoading, ofOtherEngine } from "./failures.js";
 export { openaiDialect } from "./openai.js";
 export { type Overflow, overflowOf } from "./overflow.js";
 export { sanitizeMessage } from "./sanitize-message.js";

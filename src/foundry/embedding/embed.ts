@@ -1,7 +1,7 @@
 import { FoundryError, formatDuration, type Trace, toFoundryError } from "../../lib/index.js";
 import type { OnStatus } from "../calls.js";
 import type { Connection } from "../connection/index.js";
-import type { Dialect, Embeddings } from "../dialects/index.js";
+import { type Dialect, type Embeddings, ofOtherEngine } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
 import { canEmbed, type KnownModel, spelledName } from "../models/index.js";
 import { worded } from "../service/index.js";
@@ -66,8 +66,9 @@ export async function embed(
     use.end("finished");
     return { model: model.id, vectors, inputTokens };
   } catch (thrown) {
-    use.failed(toFoundryError(thrown));
-    throw thrown;
+    const error = toFoundryError(thrown);
+    use.failed(error);
+    throw dialect.can.isFoundryLocal ? error : ofOtherEngine(error);
   }
 }
 

@@ -612,6 +612,25 @@ describe("a model that is not loaded", () => {
       action: expect.not.stringContaining("loadModel"),
     });
   });
+
+  it("has such an error also where it was unloaded during its answer", async () => {
+    const begun = { choices: [{ delta: { content: "Hel" } }] };
+    const { url } = await chatEngine(() => events(begun, { error: "Model unloaded." }));
+    await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "MODEL_NOT_LOADED",
+      action: expect.not.stringContaining("loadModel"),
+    });
+  });
+
+  it("has such an error for a text to embed, which TabbyAPI refuses with 503", async () => {
+    const refusal = json({ detail: "No embedding models are currently loaded." }, 503);
+    const { url, chats } = await chatEngine(() => refusal);
+    await expect(clientOf(url).embed(["Hi"], { model: "m" })).rejects.toMatchObject({
+      code: "MODEL_NOT_LOADED",
+      action: expect.not.stringContaining("loadModel"),
+    });
+    expect(chats).toHaveLength(1);
+  });
 });
 
 describeRefusals("UNAUTHORIZED", [
