@@ -273,6 +273,21 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     limit: 200_000,
   },
   {
+    engine: "OpenRouter",
+    status: 400,
+    says: {
+      error: {
+        message: "Provider returned error",
+        code: 400,
+        metadata: {
+          raw: '{"error":{"message":"This model\'s maximum context length is 4096 tokens. However, you requested 5018 tokens (18 in the messages, 5000 in the completion)."}}',
+          provider_name: "X",
+        },
+      },
+    },
+    limit: 4096,
+  },
+  {
     engine: "OpenAI, by its code",
     status: 400,
     says: {
@@ -703,6 +718,9 @@ describe("an unknown error inside a 200", () => {
     ["as a string", "the flux is off", 1],
     ["of the server, by its type", { message: "the flux is off", type: "server_error" }, 3],
     ["of the server, by its status", { message: "the flux is off", code: 500 }, 3],
+    // streaming_proxy.cpp of lemonade-sdk/lemonade.
+    ["of Lemonade", { message: "flux is off", type: "backend_error", status_code: 503 }, 3],
+    ["of its caller", { message: "flux is off", type: "backend_error", status_code: 400 }, 1],
     ["that is busy by its words", { message: "the server is busy, flux is off" }, 3],
     ["of the caller", { message: "the flux is off", type: "invalid_request_error" }, 1],
   ])("%s is retried if its message allows it", async (_what, error, requests) => {
