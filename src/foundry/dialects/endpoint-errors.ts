@@ -99,6 +99,10 @@ export function notFoundry(
       "Set the option `apiKey` to a key of this service, or correct it.",
     );
   }
+  // Starlette and text-generation-webui refuse the name of the host with 400, others with 403.
+  if (status === 400 && /\bhost header\b/i.test(words)) {
+    return unauthorized(baseUrl, "", words, options);
+  }
   const detail = secrets.hide(models.body).slice(0, 2000);
   const said = saidBy(words);
   if (status === 408 || status === 429 || status === 529) {
