@@ -148,7 +148,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)/i,
+      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)|with requested name is not found/i,
     code: "MODEL_NOT_FOUND",
     message: noModel,
     action: CHOOSE_MODEL,

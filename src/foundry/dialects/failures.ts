@@ -205,16 +205,16 @@ export function knownError(
 }
 
 /**
- * With 404 it is the model that is missing: exo, OpenRouter, llama-swap, mlx-lm with the address of the model.
+ * With 404 it is the model that is missing: exo, OpenRouter, llama-swap, Lemonade, mlx-lm with the address of the model.
  * The name in the path of a file says nothing of that, nor does what the model does not support.
  */
 const namesModel = (message: string, { doing, model }: Subject): boolean =>
   (doing === "chat" || doing === "embed") &&
   model !== undefined &&
   !/support/i.test(message) &&
-  new RegExp(`(?:(?<![\\w'/\\\\-])|https?://\\S{1,100}/)${escapeRegExp(model)}(?![\\w'-])`).test(
-    message,
-  );
+  new RegExp(
+    `(?:(?<![\\w/\\\\-]|\\w')|https?://\\S{1,100}/)${escapeRegExp(model)}(?!'?\\w|-)`,
+  ).test(message);
 
 const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";

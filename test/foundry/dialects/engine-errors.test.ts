@@ -529,6 +529,17 @@ describeRefusals("MODEL_NOT_FOUND", [
     status: 404,
     says: { error: { message: "No instance found for model m", code: 404 } },
   },
+  // server.cpp of lemonade-sdk/lemonade, status.cpp of openvinotoolkit/model_server.
+  {
+    engine: "Lemonade, of one that is too large, by the model",
+    status: 404,
+    says: "Model 'm' is not available on this system. This model requires approximately 20.0 GB of memory, but your system only has 16.0 GB of RAM.",
+  },
+  {
+    engine: "OpenVINO",
+    status: 404,
+    says: { error: "Mediapipe graph definition with requested name is not found" },
+  },
   { engine: "OpenRouter, by the model", status: 404, says: "No endpoints found for m." },
   {
     engine: "mlx-lm, by the model",
