@@ -35,6 +35,7 @@ const REFUSABLE = [
   "thinking_budget_tokens",
   "thinking_token_budget",
   "tools",
+  "tool_choice",
   "named_tool",
   "system",
   "schema",
@@ -131,13 +132,17 @@ const sentAsText = (
 const hasSystemText = (request: ChatRequest, refused: Refused, quirks: ToolQuirks): boolean =>
   messagesFor(request, sentAsText(refused, quirks)).some(({ role }) => role === "system");
 
+const mustCall = ({ toolChoice }: Pick<ChatRequest, "toolChoice">): boolean =>
+  toolChoice === "required" || typeof toolChoice === "object";
+
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
 function offeredTools(
   { tools, toolChoice }: ChatRequest,
   { schemaForm }: BodyQuirks,
 ): Pick<ChatRequest, "tools" | "toolChoice"> {
-  const isForced = toolChoice === "required" || typeof toolChoice === "object";
-  if (tools === undefined || !isForced || schemaForm !== "call") return { tools, toolChoice };
+  if (tools === undefined || !mustCall({ toolChoice }) || schemaForm !== "call") {
+    return { tools, toolChoice };
+  }
   const forced = forcedTools(tools);
   return forced === null ? { tools } : { tools: forced, toolChoice };
 }
@@ -194,7 +199,7 @@ const ACCEPTED =
   /expected one of|\b(?:allowed|permitted|supported|valid|accepted|known) (?:fields|parameters|arguments|keys|properties|options)/i;
 
 const NO_STREAM =
-  /only non-?stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
+  /only non-?stream|cannot use tools with stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
 
 const SYSTEM =
   /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled|unknown variant ['"`]system|system message must be at the (?:beginning|start)/i;
@@ -244,9 +249,11 @@ export function refusalsIn(
     return [isForced ? "tools" : "response_format"];
   }
   if ("tools" in sent && NO_TOOLS.test(text)) return ["tools"];
+  const choice = /\btool_choice\b/.test(text) ? sent["tool_choice"] : undefined;
   // LM Studio takes only words.
-  if (typeof sent["tool_choice"] === "object" && /\btool_choice\b/.test(text))
-    return ["named_tool"];
+  if (typeof choice === "object") return ["named_tool"];
+  // mlx-vlm, vLLM before 0.8.3 and models that think first leave each call to the model.
+  if (choice === "required" && request.tools !== undefined) return ["tool_choice"];
   // The values of switches are the only ones that this client sends. A budget is the caller's.
   const isWrongValue = WRONG_VALUE.test(text);
   const ofThinking = (isWrongValue ? SWITCHES : [...SWITCHES, ...BUDGETS]).filter(
@@ -295,6 +302,11 @@ export function warningsOf(
   const warnings = toolNotes(request, asText);
   if (!asText.tools && offeredTools(request, quirks).toolChoice !== request.toolChoice) {
     warnings.push(NOT_FORCED);
+  }
+  if (!asText.tools && mustCall(request) && refused.has("tool_choice")) {
+    warnings.push(
+      "This engine cannot force a call of a tool, so the model was free to answer without a call.",
+    );
   }
   const given = { temperature: request.temperature, top_p: request.topP, seed: request.seed };
   const names: ReadonlySet<string> = refused;

@@ -2,7 +2,7 @@ import type { PromptSeen, Script } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import type { CompletionMessage, ToolChoice, ToolDefinition } from "../../../src/index.js";
 import { WEATHER as QUESTION } from "../../e2e/target.js";
-import { chatEngine, events, json } from "../dialects/chat-engine.js";
+import { chatEngine, events, hello, json } from "../dialects/chat-engine.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const WEATHER: ToolDefinition = QUESTION.tool;
@@ -306,6 +306,53 @@ describe("tool calls of an engine", () => {
     for (const answer of answers) expect(answer).toMatchObject({ toolCalls: [CALL], warnings: [] });
     expect(chats.map((body) => body["tool_choice"])).toEqual([toolChoice, "required", "required"]);
     expect(chats.slice(1).map(({ tools: sent }) => sent)).toEqual([[WEATHER], [WEATHER]]);
+  });
+
+  // vLLM before 0.8.3, Blaizzy/mlx-vlm#1070, DashScope.
+  it.each([
+    '`tool_choice` must either be a named tool, "auto", or "none".',
+    "tool_choice 'required' is not supported",
+    { detail: [{ loc: ["body", "tool_choice"], msg: "Input should be 'none' or 'auto'" }] },
+    "The tool_choice parameter does not support being set to required or object in thinking mode",
+  ])("are left to the model where the engine cannot force them: %o", async (error) => {
+    const { url, chats } = await chatEngine((body) =>
+      "tool_choice" in body
+        ? json({ error }, 400)
+        : events(
+            delta(called(0, { function: { name: "get_weather", arguments: '{"city":"Oslo"}' } })),
+            delta({}, "tool_calls"),
+          ),
+    );
+
+    const answer = await clientOf(url).complete({
+      prompt: "Hi",
+      model: "m",
+      tools: [WEATHER],
+      toolChoice: "required",
+    });
+
+    expect(answer).toMatchObject({ toolCalls: [CALL] });
+    expect(answer.warnings).toEqual([expect.stringContaining("cannot force a call")]);
+    expect(chats).toHaveLength(2);
+  });
+
+  it("are requested in one piece where the engine streams none, as llama.cpp before May 2025", async () => {
+    // simonw/llm-llama-server#3, containers/ramalama#1431.
+    const message = called(0, { function: { name: "get_weather", arguments: CALL.arguments } });
+    const { url, chats } = await chatEngine((body) => {
+      if (!("tools" in body)) return hello(body);
+      return body["stream"] === true
+        ? json({ error: { code: 500, message: "Cannot use tools with stream" } }, 500)
+        : json({ choices: [{ message }] });
+    });
+    const client = clientOf(url);
+
+    const answer = await client.complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+    const other = await client.complete({ prompt: "Hi", model: "m" });
+
+    expect(answer).toMatchObject({ toolCalls: [CALL] });
+    expect(other).toMatchObject({ text: "Hello", warnings: [] });
+    expect(chats.map(({ stream }) => stream)).toEqual([true, undefined, true]);
   });
 
   it.each(["reasoning_content", "content"])(
