@@ -252,7 +252,7 @@ export function refusalsIn(
   const choice = /\btool_choice\b/.test(text) ? sent["tool_choice"] : undefined;
   // LM Studio takes only words.
   if (typeof choice === "object") return ["named_tool"];
-  // mlx-vlm, vLLM before 0.8.3 and models that think first leave each call to the model.
+  // vLLM before 0.8.3, and services of models that think first, leave each call to the model.
   if (choice === "required" && request.tools !== undefined) return ["tool_choice"];
   // The values of switches are the only ones that this client sends. A budget is the caller's.
   const isWrongValue = WRONG_VALUE.test(text);

@@ -53,7 +53,8 @@ const FIGURES: readonly RegExp[] = [
   /sum of prompt length \((?<input>\d{1,12})(?:\.\d)?\).{0,40}?(?: max_\w{1,20} \((?<output>\d{1,12})\))? should not exceed max_\w{1,20} \((?<limit>\d{1,12})\)/i,
   /(?:greater|larger|longer) than the model (?:input length limit|capacity):? ?\(?(?<limit>\d{1,12})/i,
   /(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len:? ?(?:of )?\(?(?<limit>\d{1,12})/i,
-  // TabbyAPI, Rapid-MLX.
+  // LMDeploy, TabbyAPI, Rapid-MLX.
+  /input length \((?<input>\d{1,12})\) must be smaller than the model context length \((?<limit>\d{1,12})\)/i,
   /(?:prompt length (?<input>\d{1,12}) exceeds|cache tokens, which exceeds) the available context size of (?<limit>\d{1,12})/i,
   /prompt tokens \((?<input>\d{1,12})\) exceeds safe limit \((?<limit>\d{1,12})\)/i,
   // OpenVINO.

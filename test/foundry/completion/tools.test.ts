@@ -308,7 +308,7 @@ describe("tool calls of an engine", () => {
     expect(chats.slice(1).map(({ tools: sent }) => sent)).toEqual([[WEATHER], [WEATHER]]);
   });
 
-  // vLLM before 0.8.3, Blaizzy/mlx-vlm#1070, DashScope.
+  // vLLM before 0.8.3, DashScope.
   it.each([
     '`tool_choice` must either be a named tool, "auto", or "none".',
     "tool_choice 'required' is not supported",

@@ -325,6 +325,18 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     says: { error: "Input length exceeds pipeline capabilities: 5000 > 4096" },
     limit: 4096,
   },
+  // async_engine.py of InternLM/lmdeploy.
+  {
+    engine: "LMDeploy",
+    status: 400,
+    says: {
+      object: "error",
+      message: "Input length (9000) must be smaller than the model context length (8192).",
+      type: "invalid_request_error",
+      code: "context_length_exceeded",
+    },
+    limit: 8192,
+  },
   // errors.py of theroyallab/tabbyAPI.
   {
     engine: "TabbyAPI",
