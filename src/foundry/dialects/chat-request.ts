@@ -7,6 +7,7 @@ import {
   toolNotes,
   wireMessage,
   withoutSystem,
+  withShortIds,
 } from "./chat-messages.js";
 import type { ChatRequest } from "./dialect.js";
 import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-schema.js";
@@ -18,7 +19,7 @@ import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-
 
 /**
  * What an engine may refuse of a request: an optional field, the role `system`, the name of a tool in the field
- * `tool_choice`, or this one schema in the field `response_format`.
+ * `tool_choice`, the ids of calls, or this one schema in the field `response_format`.
  */
 const REFUSABLE = [
   "stream_options",
@@ -37,6 +38,7 @@ const REFUSABLE = [
   "tools",
   "tool_choice",
   "named_tool",
+  "call_ids",
   "system",
   "schema",
 ] as const;
@@ -76,7 +78,8 @@ export function bodyOf(
 ): Readonly<Record<string, unknown>> {
   const { schemaForm } = quirks;
   const asText = sentAsText(refused, quirks);
-  const messages = messagesFor(request, asText);
+  const given = messagesFor(request, asText);
+  const messages = refused.has("call_ids") ? withShortIds(given) : given;
   const isWithoutThinking = request.reasoning === "off";
   const budget = quirks.takesReasoningBudget ? request.reasoningBudget : undefined;
   const parameters = forcedParameters(request, refused, quirks);
@@ -212,6 +215,8 @@ const CONSTRAINT =
 const NO_TOOLS =
   /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice|--tool-call-parser|function[ _]call(?:s|ing)?\b[^.]{0,40}\bnot\b|no endpoints found that support tool/i;
 
+const CALL_IDS = /tool call ids? [^.]{1,200}length (?:of )?9/i;
+
 const BUDGETS = ["thinking_budget_tokens", "thinking_token_budget"] as const;
 const SWITCHES = ["chat_template_kwargs", "reasoning_effort"] as const;
 
@@ -239,6 +244,7 @@ export function refusalsIn(
 ): Refusable[] {
   if (!CODES.has(error.code) || error.detail === null) return [];
   const { text } = errorWordsOf(error.detail, "", "");
+  if (!refused.has("call_ids") && CALL_IDS.test(text)) return ["call_ids"];
   const isSystemSent = !refused.has("system") && hasSystemText(request, refused, quirks);
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];

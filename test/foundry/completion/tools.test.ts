@@ -308,6 +308,47 @@ describe("tool calls of an engine", () => {
     expect(chats.slice(1).map(({ tools: sent }) => sent)).toEqual([[WEATHER], [WEATHER]]);
   });
 
+  // ggml-org/llama.cpp#14349, ml-explore/mlx-lm#1375, vllm-project/vllm#9019.
+  it.each([
+    [500, "Tool call IDs should be alphanumeric strings with length 9! at row 91, column 40"],
+    [404, "Tool call IDs should be alphanumeric strings with length 9!"],
+    [400, "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."],
+  ])(
+    "get short ids where a template of Mistral asks for them, with %i: %s",
+    async (status, error) => {
+      const idsOf = (body: object): unknown =>
+        JSON.stringify(body).match(/(?<="(?:tool_call_)?id":")[^"]+/g);
+      const { url, chats } = await chatEngine((body) =>
+        JSON.stringify(body["messages"]).includes("call_1") ? json({ error }, status) : hello(body),
+      );
+      const answer = await clientOf(url).complete({
+        messages: [
+          { role: "user", content: "Hi" },
+          {
+            role: "assistant",
+            content: "",
+            tool_calls: [
+              {
+                id: "call_1",
+                type: "function",
+                function: { name: "get_weather", arguments: "{}" },
+              },
+            ],
+          },
+          { role: "tool", tool_call_id: "call_1", content: "3 degrees" },
+        ],
+        model: "m",
+        tools: [WEATHER],
+      });
+
+      expect(answer).toMatchObject({ text: "Hello", warnings: [] });
+      expect(chats).toHaveLength(2);
+      const [id, sameId] = String(idsOf(chats[1] ?? {})).split(",");
+      expect(id).toMatch(/^[a-z0-9]{9}$/);
+      expect(sameId).toBe(id);
+    },
+  );
+
   // vLLM before 0.8.3, DashScope.
   it.each([
     '`tool_choice` must either be a named tool, "auto", or "none".',
