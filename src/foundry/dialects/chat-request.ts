@@ -12,6 +12,20 @@ import {
 import type { ChatRequest } from "./dialect.js";
 import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-schema.js";
 
+import {
+  ACCEPTED,
+  CALL_IDS,
+  CONSTRAINT,
+  NO_STREAM,
+  NO_TOOL_ROLE,
+  NO_TOOLS,
+  REFUSES,
+  REFUSES_THINKING,
+  SYSTEM,
+  THINKING,
+  WRONG_VALUE,
+} from "./refusal-words.js";
+
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
  * refuse it by its name.
@@ -190,39 +204,8 @@ const formatOf = (schema: Schema, form: "named" | "bare") => ({
   json_schema: form === "named" ? { name: "answer", schema } : schema,
 });
 
-const REFUSES =
-  /extra (?:inputs|fields?) (?:are )?not permitted|extra_forbidden|unrecogni[sz]ed|unknown (?:field|parameter|argument|property|key|name|request)|unexpected (?:keyword|field|parameter|argument|property|key)|unsupported|unpermitted|not (?:yet |currently |an? )?(?:supported|implemented|allowed|permitted|available|enabled|recogni[sz]ed|accepted|known|valid)\b|(?:does|do|can)(?:n't|not| not)(?: yet| currently)? (?:support|accept|allow)|additional propert|invalid (?:field|parameter|argument)s?\b(?! value)|no such (?:field|parameter)|cannot (?:find field|(?:both )?be (?:used|set|specified))|\bdeprecated\b|use ['"`]?max_completion_tokens|favor of ['"`]?max_completion_tokens/i;
-
-/** A field that is accepted, with another value than the one that was sent. */
-const WRONG_VALUE =
-  /must be (?!(?:removed|omitted|unset|null|empty))|too (?:large|high|low|small|long)|out of range|exceed|at (?:most|least)|maximum (?:is|of|value)|(?:greater|less) than|valid (?:integer|number|boolean|string)/i;
-
-/** What follows names fields that are accepted. */
-const ACCEPTED =
-  /expected one of|\b(?:allowed|permitted|supported|valid|accepted|known) (?:fields|parameters|arguments|keys|properties|options)/i;
-
-const NO_STREAM =
-  /only non-?stream|cannot use tools with stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
-
-const SYSTEM =
-  /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled|unknown variant ['"`]system|system message must be at the (?:beginning|start)/i;
-
-/** The engine holds no answer to a schema, or not to this one. Ollama says the last of a grammar that it cannot read. */
-const CONSTRAINT =
-  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b|vocabulary required for format/i;
-
-/** The engine, or the template of the model, takes no tools. */
-const NO_TOOLS =
-  /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice|--tool-call-parser|function[ _]call(?:s|ing)?\b[^.]{0,40}\bnot\b|no endpoints found that support tool/i;
-
-const CALL_IDS = /tool call ids? [^.]{1,200}length (?:of )?9/i;
-
 const BUDGETS = ["thinking_budget_tokens", "thinking_token_budget"] as const;
 const SWITCHES = ["chat_template_kwargs", "reasoning_effort"] as const;
-
-/** Some refuse a switch without its name: Ollama, OpenRouter, vLLM with the tokenizer of Mistral. */
-const THINKING = /(?<![\w-])(?:reasoning|thinking)(?![\w-])|\bchat[ _]template/i;
-const REFUSES_THINKING = /\b(?:invalid|mandatory)\b/i;
 
 const CODES = new Set([
   "INVALID_REQUEST",
@@ -247,6 +230,8 @@ export function refusalsIn(
   if (!refused.has("call_ids") && CALL_IDS.test(text)) return ["call_ids"];
   const isSystemSent = !refused.has("system") && hasSystemText(request, refused, quirks);
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
+  const hasResults = request.messages.some(({ role }) => role === "tool");
+  if (hasResults && !refused.has("tools") && NO_TOOL_ROLE.test(text)) return ["tools"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
   const isForced = isForcedCall(request, sent);

@@ -9,6 +9,19 @@ const WEATHER: ToolDefinition = QUESTION.tool;
 const CALL = { name: "get_weather", arguments: { city: "Oslo" } };
 const CALL_TEXT = `<tool_call>\n${JSON.stringify(CALL)}\n</tool_call>`;
 
+/** A conversation in which a tool was called. */
+const RESULTS: readonly CompletionMessage[] = [
+  { role: "user", content: "Hi" },
+  {
+    role: "assistant",
+    content: "",
+    tool_calls: [
+      { id: "call_1", type: "function", function: { name: "get_weather", arguments: "{}" } },
+    ],
+  },
+  { role: "tool", tool_call_id: "call_1", content: "3 degrees" },
+];
+
 /** Calls the tool, and answers with the last message when that has the result. */
 function agent({ messages, text }: PromptSeen): Script {
   const last = messages.at(-1);
@@ -308,6 +321,41 @@ describe("tool calls of an engine", () => {
     expect(chats.slice(1).map(({ tools: sent }) => sent)).toEqual([[WEATHER], [WEATHER]]);
   });
 
+  // huggingface/text-generation-inference#3198.
+  it.each([
+    [
+      422,
+      "Template error: syntax error: Conversation roles must alternate user/assistant/user/assistant/...",
+    ],
+    [400, "Only user and assistant roles are supported!"],
+    [
+      422,
+      {
+        detail: [
+          {
+            loc: ["body", "messages", 2, "role"],
+            msg: "Input should be 'system', 'user' or 'assistant'",
+          },
+        ],
+      },
+    ],
+  ])(
+    "give their results as text where the template has no role for them, with %i: %o",
+    async (status, error) => {
+      const isOfTool = (message: unknown) => JSON.stringify(message).includes('"role":"tool"');
+      const { url, chats } = await chatEngine((body) =>
+        isOfTool(body["messages"]) ? json({ error }, status) : hello(body),
+      );
+      const client = clientOf(url);
+
+      const answer = await client.complete({ messages: RESULTS, model: "m", tools: [WEATHER] });
+
+      expect(answer.text).toBe("Hello");
+      expect(chats).toHaveLength(2);
+      expect(JSON.stringify(chats[1])).toContain("3 degrees");
+    },
+  );
+
   // ggml-org/llama.cpp#14349, ml-explore/mlx-lm#1375, vllm-project/vllm#9019.
   it.each([
     [500, "Tool call IDs should be alphanumeric strings with length 9! at row 91, column 40"],
@@ -322,21 +370,7 @@ describe("tool calls of an engine", () => {
         JSON.stringify(body["messages"]).includes("call_1") ? json({ error }, status) : hello(body),
       );
       const answer = await clientOf(url).complete({
-        messages: [
-          { role: "user", content: "Hi" },
-          {
-            role: "assistant",
-            content: "",
-            tool_calls: [
-              {
-                id: "call_1",
-                type: "function",
-                function: { name: "get_weather", arguments: "{}" },
-              },
-            ],
-          },
-          { role: "tool", tool_call_id: "call_1", content: "3 degrees" },
-        ],
+        messages: RESULTS,
         model: "m",
         tools: [WEATHER],
       });
