@@ -116,10 +116,12 @@ const PLACES = [
   "description",
   "error_description",
   "title",
+  "metadata",
+  "raw",
 ];
-/** Members that explain a message: a proxy puts the answer of its engine there. */
-const REASONS = ["detail", "details", "response"];
-const KINDS = ["type", "code", "status"];
+/** Members that explain a message: a proxy puts the answer of its engine there, OpenRouter in `raw` of the last. */
+const REASONS = ["detail", "details", "response", "metadata"];
+const KINDS = ["type", "code", "status", "status_code"];
 
 /** Levels of errors inside errors: a proxy quotes the answer of an engine, which quotes another. */
 const DEEPEST = 8;

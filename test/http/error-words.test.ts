@@ -36,6 +36,29 @@ describe("the messages in an error", () => {
       { error: { message: "It failed.", details: { response: { error: "there is no room" } } } },
       "It failed: there is no room",
     ],
+    // https://github.com/open-webui/computer/issues/293
+    [
+      "OpenRouter's metadata",
+      {
+        error: {
+          message: "Provider returned error",
+          code: 429,
+          metadata: { raw: "m is rate-limited upstream.", provider_name: "BaseTen" },
+        },
+      },
+      "Provider returned error: m is rate-limited upstream.",
+    ],
+    [
+      "OpenRouter's metadata, as JSON",
+      {
+        error: {
+          message: "Provider returned error",
+          code: 400,
+          metadata: { raw: '{"error":{"message":"not supported","param":"seed"}}' },
+        },
+      },
+      "Provider returned error: not supported (seed)",
+    ],
     ["details", { error: { details: { message: "no room" } } }, "no room"],
     ["a description", { error: "invalid_token", error_description: "it is old" }, "it is old"],
     ["a reason", { success: false, error: { reason: "no room" } }, "no room"],

@@ -6,7 +6,13 @@ import {
   toFoundryError,
 } from "../../lib/index.js";
 import type { CallOptions, OnStatus } from "../calls.js";
-import { type ChatStream, isLoading, type Overflow, overflowOf } from "../dialects/index.js";
+import {
+  type ChatStream,
+  isLoading,
+  type Overflow,
+  ofOtherEngine,
+  overflowOf,
+} from "../dialects/index.js";
 import type { ModelLoader, ResolvedModel } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { ModelUse } from "../service/index.js";
@@ -54,7 +60,12 @@ async function* answer(
   resolved: ResolvedModel,
   context: ChatContext,
 ): AsyncGenerator<CompletionEvent, void> {
-  yield* receive(yield* open(resolved, context), context);
+  try {
+    yield* receive(yield* open(resolved, context), context);
+  } catch (thrown) {
+    const error = toFoundryError(thrown);
+    throw context.dialect.can.isFoundryLocal ? error : ofOtherEngine(error);
+  }
 }
 
 /** Loads a model, with a status event before. */
@@ -145,23 +156,13 @@ async function* open(
         shorter.push(next);
       } else {
         const { missing } = context.loader;
-        throw dialect.can.isFoundryLocal
-          ? await missing.explained(error, model)
-          : ofOtherEngine(error);
+        throw dialect.can.isFoundryLocal ? await missing.explained(error, model) : error;
       }
     } finally {
       // The reader may have left while a load was waited for.
       if (!isOpened) use.end("finished");
     }
   }
-}
-
-/** Advice of Foundry Local does not help a user of another engine. */
-function ofOtherEngine(error: FoundryError): FoundryError {
-  if (error.code !== "MODEL_NOT_LOADED" && error.code !== "LOAD_FAILED") return error;
-  return error.reworded({
-    action: "Load the model with the tools of that engine, then try again.",
-  });
 }
 
 async function beginUse(model: KnownModel, { service, signal }: ChatContext): Promise<ModelUse> {

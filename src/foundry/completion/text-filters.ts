@@ -103,6 +103,8 @@ const MARKS = [
   "<|END_OF_TURN_TOKEN|>",
   "<|END_RESPONSE|>",
   "<|end_of_solution|>",
+  "<|end_of_box|>",
+  "[END FINAL RESPONSE]",
   "<|user|>",
   "<|observation|>",
   // The next turn, which a model begins after its end-of-turn token.
@@ -198,6 +200,7 @@ const LEADS = [
   "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
   "<|START_RESPONSE|>",
   "<|begin_of_solution|>",
+  "<|begin_of_box|>",
   "<s> ",
 ] as const;
 

@@ -28,6 +28,8 @@ const TAGS: readonly Tags[] = [
   { open: "◁think▷", close: "◁/think▷" },
   { open: "<|START_THINKING|>", close: "<|END_THINKING|>" },
   { open: "<|begin_of_thought|>", close: "<|end_of_thought|>" },
+  // Apriel, whose prompt begins its thinking.
+  { open: "[BEGIN REASONING]", close: "[BEGIN FINAL RESPONSE]" },
   GEMMA_THINK,
 ];
 const OPENINGS: ReadonlyMap<string, Tags> = new Map([
@@ -54,6 +56,7 @@ const HELD = [...OPENINGS.keys()];
 const HELD_FIRST = [...HARMONY_STARTS, `${BARE_CHANNELS.open}.`];
 const ORPHANS = [...CLOSINGS.keys()].map((close) => `${close}\r\n`);
 const HELD_WITH_ORPHANS = [...HELD, ...ORPHANS];
+const LONGEST_HELD = Math.max(...HELD_WITH_ORPHANS.map(({ length }) => length));
 
 /**
  * Separates a model's thinking from its answer, streamed or whole. S, C1 and plain engines leave it in
@@ -238,7 +241,7 @@ export class ThinkingSplitter {
   #heldBack(): number {
     if (this.#close !== null) return overlap(this.#pending, this.#close);
     // Nothing that is held back is longer, and nearly all text ends with none of these.
-    if (!/[<[◁`]/.test(this.#pending.slice(-20))) return 0;
+    if (!/[<[◁`]/.test(this.#pending.slice(-LONGEST_HELD))) return 0;
     const tags = this.#expectsOrphan || !this.#hasWords ? HELD_WITH_ORPHANS : HELD;
     const ofFence = this.#pending.endsWith(FENCE) ? 0 : overlap(this.#pending, FENCE);
     return Math.max(ofFence, ...tags.map((tag) => overlap(this.#pending, tag)));

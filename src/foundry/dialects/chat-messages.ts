@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { parametersOf, type ToolChoice, type ToolDefinition } from "../tools/index.js";
 import type { ChatMessage, ChatRequest, MessageImage } from "./dialect.js";
 
@@ -134,6 +135,16 @@ export function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {
   const others = messages.filter(({ role }) => role !== "system");
   const asUser = system.map(({ content }) => ({ role: "user" as const, content }));
   return joined([...asUser, ...others], (one, other) => !isOfTools(one) && !isOfTools(other));
+}
+
+/** With ids of nine letters and digits, the only ones that templates of Mistral take. */
+export function withShortIds(messages: readonly ChatMessage[]): ChatMessage[] {
+  const short = (id: string): string => createHash("sha256").update(id).digest("hex").slice(0, 9);
+  return messages.map(({ toolCalls, toolCallId, ...message }) => ({
+    ...message,
+    toolCalls: toolCalls?.map((call) => ({ ...call, id: short(call.id) })),
+    toolCallId: toolCallId === undefined ? undefined : short(toolCallId),
+  }));
 }
 
 const isOfTools = ({ role, toolCalls }: ChatMessage): boolean =>

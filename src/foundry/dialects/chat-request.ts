@@ -7,9 +7,24 @@ import {
   toolNotes,
   wireMessage,
   withoutSystem,
+  withShortIds,
 } from "./chat-messages.js";
 import type { ChatRequest } from "./dialect.js";
 import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-schema.js";
+
+import {
+  ACCEPTED,
+  CALL_IDS,
+  CONSTRAINT,
+  NO_STREAM,
+  NO_TOOL_ROLE,
+  NO_TOOLS,
+  REFUSES,
+  REFUSES_THINKING,
+  SYSTEM,
+  THINKING,
+  WRONG_VALUE,
+} from "./refusal-words.js";
 
 /**
  * The body of a chat request. Engines differ in what they accept: most ignore an unknown field, some
@@ -18,7 +33,7 @@ import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-
 
 /**
  * What an engine may refuse of a request: an optional field, the role `system`, the name of a tool in the field
- * `tool_choice`, or this one schema in the field `response_format`.
+ * `tool_choice`, the ids of calls, or this one schema in the field `response_format`.
  */
 const REFUSABLE = [
   "stream_options",
@@ -35,7 +50,9 @@ const REFUSABLE = [
   "thinking_budget_tokens",
   "thinking_token_budget",
   "tools",
+  "tool_choice",
   "named_tool",
+  "call_ids",
   "system",
   "schema",
 ] as const;
@@ -75,7 +92,8 @@ export function bodyOf(
 ): Readonly<Record<string, unknown>> {
   const { schemaForm } = quirks;
   const asText = sentAsText(refused, quirks);
-  const messages = messagesFor(request, asText);
+  const given = messagesFor(request, asText);
+  const messages = refused.has("call_ids") ? withShortIds(given) : given;
   const isWithoutThinking = request.reasoning === "off";
   const budget = quirks.takesReasoningBudget ? request.reasoningBudget : undefined;
   const parameters = forcedParameters(request, refused, quirks);
@@ -131,13 +149,17 @@ const sentAsText = (
 const hasSystemText = (request: ChatRequest, refused: Refused, quirks: ToolQuirks): boolean =>
   messagesFor(request, sentAsText(refused, quirks)).some(({ role }) => role === "system");
 
+const mustCall = ({ toolChoice }: Pick<ChatRequest, "toolChoice">): boolean =>
+  toolChoice === "required" || typeof toolChoice === "object";
+
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
 function offeredTools(
   { tools, toolChoice }: ChatRequest,
   { schemaForm }: BodyQuirks,
 ): Pick<ChatRequest, "tools" | "toolChoice"> {
-  const isForced = toolChoice === "required" || typeof toolChoice === "object";
-  if (tools === undefined || !isForced || schemaForm !== "call") return { tools, toolChoice };
+  if (tools === undefined || !mustCall({ toolChoice }) || schemaForm !== "call") {
+    return { tools, toolChoice };
+  }
   const forced = forcedTools(tools);
   return forced === null ? { tools } : { tools: forced, toolChoice };
 }
@@ -182,37 +204,8 @@ const formatOf = (schema: Schema, form: "named" | "bare") => ({
   json_schema: form === "named" ? { name: "answer", schema } : schema,
 });
 
-const REFUSES =
-  /extra (?:inputs|fields?) (?:are )?not permitted|extra_forbidden|unrecogni[sz]ed|unknown (?:field|parameter|argument|property|key|name|request)|unexpected (?:keyword|field|parameter|argument|property|key)|unsupported|unpermitted|not (?:yet |currently |an? )?(?:supported|implemented|allowed|permitted|available|enabled|recogni[sz]ed|accepted|known|valid)\b|(?:does|do|can)(?:n't|not| not)(?: yet| currently)? (?:support|accept|allow)|additional propert|invalid (?:field|parameter|argument)s?\b(?! value)|no such (?:field|parameter)|cannot (?:find field|(?:both )?be (?:used|set|specified))|\bdeprecated\b|use ['"`]?max_completion_tokens|favor of ['"`]?max_completion_tokens/i;
-
-/** A field that is accepted, with another value than the one that was sent. */
-const WRONG_VALUE =
-  /must be (?!(?:removed|omitted|unset|null|empty))|too (?:large|high|low|small|long)|out of range|exceed|at (?:most|least)|maximum (?:is|of|value)|(?:greater|less) than|valid (?:integer|number|boolean|string)/i;
-
-/** What follows names fields that are accepted. */
-const ACCEPTED =
-  /expected one of|\b(?:allowed|permitted|supported|valid|accepted|known) (?:fields|parameters|arguments|keys|properties|options)/i;
-
-const NO_STREAM =
-  /only non-?stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
-
-const SYSTEM =
-  /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled|unknown variant ['"`]system|system message must be at the (?:beginning|start)/i;
-
-/** The engine holds no answer to a schema, or not to this one. Ollama says the last of a grammar that it cannot read. */
-const CONSTRAINT =
-  /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b|vocabulary required for format/i;
-
-/** The engine, or the template of the model, takes no tools. */
-const NO_TOOLS =
-  /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice|--tool-call-parser|function[ _]call(?:s|ing)?\b[^.]{0,40}\bnot\b|no endpoints found that support tool/i;
-
 const BUDGETS = ["thinking_budget_tokens", "thinking_token_budget"] as const;
 const SWITCHES = ["chat_template_kwargs", "reasoning_effort"] as const;
-
-/** Some refuse a switch without its name: Ollama, OpenRouter, vLLM with the tokenizer of Mistral. */
-const THINKING = /(?<![\w-])(?:reasoning|thinking)(?![\w-])|\bchat[ _]template/i;
-const REFUSES_THINKING = /\b(?:invalid|mandatory)\b/i;
 
 const CODES: ReadonlySet<ErrorCode> = new Set([
   "INVALID_REQUEST",
@@ -234,8 +227,11 @@ export function refusalsIn(
 ): Refusable[] {
   if (!CODES.has(error.code) || error.detail === null) return [];
   const { text } = errorWordsOf(error.detail, "", "");
+  if (!refused.has("call_ids") && CALL_IDS.test(text)) return ["call_ids"];
   const isSystemSent = !refused.has("system") && hasSystemText(request, refused, quirks);
   if (isSystemSent && SYSTEM.test(text)) return ["system"];
+  const hasResults = request.messages.some(({ role }) => role === "tool");
+  if (hasResults && !refused.has("tools") && NO_TOOL_ROLE.test(text)) return ["tools"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
   const isForced = isForcedCall(request, sent);
@@ -244,9 +240,11 @@ export function refusalsIn(
     return [isForced ? "tools" : "response_format"];
   }
   if ("tools" in sent && NO_TOOLS.test(text)) return ["tools"];
+  const choice = /\btool_choice\b/.test(text) ? sent["tool_choice"] : undefined;
   // LM Studio takes only words.
-  if (typeof sent["tool_choice"] === "object" && /\btool_choice\b/.test(text))
-    return ["named_tool"];
+  if (typeof choice === "object") return ["named_tool"];
+  // vLLM before 0.8.3, and services of models that think first, leave each call to the model.
+  if (choice === "required" && request.tools !== undefined) return ["tool_choice"];
   // The values of switches are the only ones that this client sends. A budget is the caller's.
   const isWrongValue = WRONG_VALUE.test(text);
   const ofThinking = (isWrongValue ? SWITCHES : [...SWITCHES, ...BUDGETS]).filter(
@@ -295,6 +293,11 @@ export function warningsOf(
   const warnings = toolNotes(request, asText);
   if (!asText.tools && offeredTools(request, quirks).toolChoice !== request.toolChoice) {
     warnings.push(NOT_FORCED);
+  }
+  if (!asText.tools && mustCall(request) && refused.has("tool_choice")) {
+    warnings.push(
+      "This engine cannot force a call of a tool, so the model was free to answer without a call.",
+    );
   }
   const given = { temperature: request.temperature, top_p: request.topP, seed: request.seed };
   const names: ReadonlySet<string> = refused;

@@ -292,9 +292,11 @@ export async function adaptedChat(
   const known = refusedBy.get(transport)?.get(id) ?? NOTHING;
   const refused = new Set(known);
   const offer = request.schema && new SchemaOffer(transport, id, request.schema);
-  const foundHere = () => [...refused].filter((name) => !known.has(name));
   let attempts = 0;
   let hasHung = false;
+  // An engine that streams no calls of tools streams other answers.
+  const isOfTools = (name: Refusable) => name === "stream" && request.tools && !hasHung;
+  const foundHere = () => [...refused].filter((name) => !known.has(name) && !isOfTools(name));
   for (let changes = 0; ; changes += 1) {
     const sent = { ...request, schema: offer?.schema };
     try {

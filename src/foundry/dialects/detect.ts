@@ -7,9 +7,9 @@ import type { Call, Dialect, ServiceStatus } from "./dialect.js";
 import { notFoundry } from "./endpoint-errors.js";
 import { loadingError } from "./failures.js";
 import { serviceDialect, serviceStatusSchema } from "./legacy/index.js";
-import { openaiDialect } from "./openai.js";
+import { type Base, listPath, openaiDialect } from "./openai.js";
 
-const LIST = "/v1/models";
+const LIST = listPath("/v1");
 
 interface Detected {
   readonly dialect: Dialect;
@@ -80,12 +80,19 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
   }
 
   const models: HttpAnswer = listed ?? (await ask(LIST));
-  if (models.status === 200 && modelListSchema.safeParse(jsonOf(models)).success) {
-    const dialect = openaiDialect(transport, { hasList: true });
+  const engine = (base: Base): Detected => {
+    const dialect = openaiDialect(transport, { hasList: true, base });
     return { dialect, status: { pid: null, modelCachePath: null } };
-  }
+  };
+  if (isModelList(models)) return engine("/v1");
+  // Bases such as `/v3` of OpenVINO and `/api/v1/openai` of AnythingLLM.
+  const isNoRoute = models.status < 300 || models.status === 404 || models.status === 405;
+  if (isNoRoute && isModelList(await ask(listPath("")))) return engine("");
   throw notFoundry(transport, models);
 }
+
+const isModelList = (answer: HttpAnswer): boolean =>
+  answer.status === 200 && modelListSchema.safeParse(jsonOf(answer)).success;
 
 /** Whether the connection was accepted, and closed without an answer. */
 function wasReset(error: unknown): boolean {

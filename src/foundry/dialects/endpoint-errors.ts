@@ -102,6 +102,10 @@ export function notFoundry(
       "Set the option `apiKey` to a key of this service, or correct it.",
     );
   }
+  // Starlette and text-generation-webui refuse the name of the host with 400, others with 403.
+  if (status === 400 && /\bhost header\b/i.test(words)) {
+    return unauthorized(baseUrl, "", words, options);
+  }
   const detail = secrets.hide(models.body).slice(0, 2000);
   const passing = (code: ErrorCode, what: string, otherwise: string): FoundryError =>
     new FoundryError(code, `${baseUrl} ${what} (HTTP ${status}).${saidBy(words)}`, {

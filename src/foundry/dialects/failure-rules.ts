@@ -140,7 +140,7 @@ export const RULES: readonly Rule[] = [
   {
     // A load can fail because a native library is "not loaded".
     pattern:
-      /not (?:currently |been )?loaded|must be loaded before|no models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded/i,
+      /not (?:currently |been )?loaded|must be loaded before|no (?:embeddings? )?models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded/i,
     except: "load",
     code: "MODEL_NOT_LOADED",
     message: (model) => `${model} is not loaded.`,
@@ -148,7 +148,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)/i,
+      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)|with requested name is not found/i,
     code: "MODEL_NOT_FOUND",
     message: noModel,
     action: CHOOSE_MODEL,

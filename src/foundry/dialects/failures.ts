@@ -136,6 +136,14 @@ export function loadingError({ status, body, headers }: HttpAnswer): FoundryErro
 export const isLoading = ({ code, status, detail }: FoundryError): boolean =>
   code === "SERVICE_BUSY" && status === 503 && saysLoading(detail ?? "");
 
+/** Advice of Foundry Local does not help a user of another engine, from which no model can be loaded. */
+export function ofOtherEngine(error: FoundryError): FoundryError {
+  if (error.code !== "MODEL_NOT_LOADED" && error.code !== "LOAD_FAILED") return error;
+  return error.reworded({
+    action: "Load the model with the tools of that engine, then try again.",
+  });
+}
+
 const WRONG_KEY =
   /(?:invalid|incorrect|missing|malformed) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|missing|required)|invalid_api_key|authentication_?error/i;
 
@@ -196,16 +204,16 @@ export function knownError(
 }
 
 /**
- * With 404 it is the model that is missing: exo, OpenRouter, llama-swap, mlx-lm with the address of the model.
+ * With 404 it is the model that is missing: exo, OpenRouter, llama-swap, Lemonade, mlx-lm with the address of the model.
  * The name in the path of a file says nothing of that, nor does what the model does not support.
  */
 const namesModel = (message: string, { doing, model }: Subject): boolean =>
   (doing === "chat" || doing === "embed") &&
   model !== undefined &&
   !/support/i.test(message) &&
-  new RegExp(`(?:(?<![\\w'/\\\\-])|https?://\\S{1,100}/)${escapeRegExp(model)}(?![\\w'-])`).test(
-    message,
-  );
+  new RegExp(
+    `(?:(?<![\\w/\\\\-]|\\w')|https?://\\S{1,100}/)${escapeRegExp(model)}(?!'?\\w|-)`,
+  ).test(message);
 
 const LOAD_ADVICE =
   "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";

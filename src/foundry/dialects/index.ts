@@ -19,7 +19,7 @@ export {
   type TokenCounts,
   unsupported,
 } from "./dialect.js";
-export { isLoading } from "./failures.js";
+export { isLoading, ofOtherEngine } from "./failures.js";
 export { openaiDialect } from "./openai.js";
 export { type Overflow, overflowOf } from "./overflow.js";
 export { sanitizeMessage } from "./sanitize-message.js";

@@ -13,6 +13,8 @@ const OTHER =
   /\b(?:embed(?:ding|dings|der)?|feature-extraction|sentence-similarity|rerank(?:er|ing)?|text-ranking|classif\w+|moderations?|speech-\w+|\w+-to-(?:speech|audio|image|video)|transcriptions?|tts|stt|asr|(?:image|video|audio)-(?:generation|transcription|speech)|diffusion)\b/;
 /** As the kind of a model these are conclusive. In a list they may be what it accepts. */
 const MEDIA = /^(?:images?|audio|speech|video)$/;
+/** Labels of Lemonade for what a model makes; one that takes images has the label "vision". */
+const MADE = /^(?:image|upscaling|3d)$/;
 
 /** Words for a model that takes images, and for one that is known to take text alone. */
 const SEES =
@@ -35,6 +37,7 @@ export function purposeOf(entry: Members): { task: string | null; vision: boolea
   const other =
     kinds.find((word) => OTHER.test(word) || MEDIA.test(word)) ??
     abilities.find((word) => OTHER.test(word)) ??
+    wordsOf(entry["labels"]).find((word) => MADE.test(word)) ??
     (outputs.length > 0 ? `${inputs.join("+")}->${outputs.join("+")}` : null);
   return {
     task: answersText || words.some((word) => CHAT.test(word)) ? "chat-completion" : other,

@@ -7,16 +7,16 @@ import { requestEmbeddings } from "./embeddings.js";
 import { notFoundry } from "./endpoint-errors.js";
 import { errorOfFailure } from "./failures.js";
 
-const LIST = "/v1/models";
 const QUIRKS = {
-  path: "/v1/chat/completions",
   schemaForm: "named",
   takesTemplateArguments: true,
   takesReasoningEffort: true,
   takesReasoningBudget: true,
 } as const;
 
-const NO_LIST = `This engine lists no models at ${LIST}. Name the model in each call.`;
+/** Before its routes: most engines have the first, some gateways and OpenVINO have none below their address. */
+export type Base = "/v1" | "";
+export const listPath = (base: Base): string => `${base}/models`;
 
 /** Errors of a chat that a server which is no engine causes. */
 const NO_ENGINE: ReadonlySet<ErrorCode> = new Set(["UNSUPPORTED_BY_SERVER", "INVALID_RESPONSE"]);
@@ -30,8 +30,10 @@ const NO_ENGINE: ReadonlySet<ErrorCode> = new Set(["UNSUPPORTED_BY_SERVER", "INV
  */
 export function openaiDialect(
   transport: HttpTransport,
-  options: { readonly hasList: boolean },
+  options: { readonly hasList: boolean; readonly base?: Base },
 ): Dialect {
+  const { base = "/v1" } = options;
+  const list = listPath(base);
   const title = "an OpenAI-compatible engine";
   let { hasList } = options;
   let hasChatted = false;
@@ -41,7 +43,7 @@ export function openaiDialect(
   const requestList = async (call: Call) => {
     const answer = await transport.request({
       method: "GET",
-      path: LIST,
+      path: list,
       ...call,
       toError: (failure) =>
         hasList || failure.status < 400
@@ -52,12 +54,15 @@ export function openaiDialect(
       throw notFoundry(transport, answer);
     }
     hasList = true;
-    return parseAnswer(answer, modelListSchema, LIST, "a list of models");
+    return parseAnswer(answer, modelListSchema, list, "a list of models");
   };
 
   /** The list of an engine that has none. */
   const noList = (error: FoundryError): ModelList => {
-    if (hasChatted) return { models: [], warning: NO_LIST, leftOut: 0 };
+    if (hasChatted) {
+      const warning = `This engine lists no models at ${list}. Name the model in each call.`;
+      return { models: [], warning, leftOut: 0 };
+    }
     doubt = error;
     return { models: [], warning: null, leftOut: 0, missing: error };
   };
@@ -127,11 +132,12 @@ export function openaiDialect(
     },
 
     embed: (request, call) =>
-      requestEmbeddings(transport, request, { path: "/v1/embeddings" }, call),
+      requestEmbeddings(transport, request, { path: `${base}/embeddings` }, call),
 
     async chat(request, call) {
       try {
-        const stream = await adaptedChat(transport, request, QUIRKS, call);
+        const quirks = { ...QUIRKS, path: `${base}/chat/completions` };
+        const stream = await adaptedChat(transport, request, quirks, call);
         hasChatted = true;
         doubt = null;
         return stream;

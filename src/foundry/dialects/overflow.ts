@@ -50,10 +50,16 @@ const FIGURES: readonly RegExp[] = [
   // TensorRT-LLM, ExLlama, Triton and engines with their words.
   /(?:prompt|input|context)(?: sequence)?[ _]length:? ?\(?(?<input>\d{1,12})\)?(?: tokens)? (?:exceeds|is (?:greater|larger|longer) than) (?:the )?max(?:imum)?(?:_\w{1,20}| (?:input |prompt |sequence )?length):? ?(?:of )?\(?(?<limit>\d{1,12})/i,
   /(?:prompt|input)(?: sequence)? length is (?:greater|larger|longer) than (?<limit>\d{1,12})/i,
+  /sum of prompt length \((?<input>\d{1,12})(?:\.\d)?\).{0,40}?(?: max_\w{1,20} \((?<output>\d{1,12})\))? should not exceed max_\w{1,20} \((?<limit>\d{1,12})\)/i,
   /(?:greater|larger|longer) than the model (?:input length limit|capacity):? ?\(?(?<limit>\d{1,12})/i,
   /(?:exceeds|(?:greater|larger|longer) than) (?:the )?max_seq_len:? ?(?:of )?\(?(?<limit>\d{1,12})/i,
+  // LMDeploy, TabbyAPI, Rapid-MLX.
+  /input length \((?<input>\d{1,12})\) must be smaller than the model context length \((?<limit>\d{1,12})\)/i,
+  /(?:prompt length (?<input>\d{1,12}) exceeds|cache tokens, which exceeds) the available context size of (?<limit>\d{1,12})/i,
+  /prompt tokens \((?<input>\d{1,12})\) exceeds safe limit \((?<limit>\d{1,12})\)/i,
   // OpenVINO.
-  /(?:prompt tokens: |input length )(?<input>\d{1,12}) (?:exceeds model max length: |longer than allowed )(?<limit>\d{1,12})/i,
+  /(?:prompt tokens: |input length )(?<input>\d{1,12})(?: \+ max tokens value: (?<output>\d{1,12}))? (?:exceeds model max length: |longer than allowed )(?<limit>\d{1,12})/i,
+  /exceeds pipeline capabilities: (?<input>\d{1,12}) > (?<limit>\d{1,12})/i,
   /(?<input>\d{1,12}) tokens, context size:? (?<limit>\d{1,12})/i,
   // Others behind LiteLLM.
   /prompt is too long: (?<input>\d{1,12}) tokens > (?<limit>\d{1,12}) maximum/i,
@@ -64,6 +70,7 @@ const FIGURES: readonly RegExp[] = [
   // Only the answer is too long.
   /max_(?:completion_)?tokens is too large: (?<output>\d{1,12})\. This model supports at most (?<most>\d{1,12}) completion tokens/i,
   /`?max_new_tokens`? must be <= (?<most>\d{1,12})\. Given: (?<output>\d{1,12})/i,
+  /tokens exceeds limit provided in graph config: (?<most>\d{1,12})/i,
 ];
 
 /** The same error without figures. */

@@ -1,6 +1,6 @@
 import { FoundryError, formatDuration, toFoundryError } from "../../lib/index.js";
 import type { Connection } from "../connection/index.js";
-import { type Dialect, type Embeddings, unsupported } from "../dialects/index.js";
+import { type Dialect, type Embeddings, ofOtherEngine, unsupported } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
 import { canEmbed, type KnownModel, spelledName } from "../models/index.js";
 import { worded } from "../service/index.js";
@@ -45,15 +45,21 @@ export async function embed(
     const vectors: (readonly number[])[] = [];
     let inputTokens: number | null = 0;
     let mayReload = dialect.can.load;
-    for (let at = 0; at < texts.length; at += TEXTS_AT_ONCE) {
-      const inputs = texts.slice(at, at + TEXTS_AT_ONCE);
+    let most = TEXTS_AT_ONCE;
+    while (vectors.length < texts.length) {
+      const inputs = texts.slice(vectors.length, vectors.length + most);
       const part = await request(inputs).catch(async (thrown: unknown) => {
+        if (inputs.length > 1 && isTooMany(thrown)) return null;
         const isUnloaded = thrown instanceof FoundryError && thrown.code === "MODEL_NOT_LOADED";
         if (!isUnloaded || !mayReload) throw thrown;
         mayReload = false;
         await load();
         return request(inputs);
       });
+      if (part === null) {
+        most = Math.ceil(inputs.length / 2);
+        continue;
+      }
       vectors.push(...part.vectors);
       inputTokens =
         inputTokens === null || part.inputTokens === null ? null : inputTokens + part.inputTokens;
@@ -62,10 +68,17 @@ export async function embed(
     use.end("finished");
     return { model: model.id, vectors, inputTokens };
   } catch (thrown) {
-    use.failed(toFoundryError(thrown));
-    throw thrown;
+    const error = toFoundryError(thrown);
+    use.failed(error);
+    throw dialect.can.isFoundryLocal ? error : ofOtherEngine(error);
   }
 }
+
+/** Whether an engine takes fewer texts at once: Text Embeddings Inference, DashScope behind a router. */
+const isTooMany = (thrown: unknown): boolean =>
+  thrown instanceof FoundryError &&
+  thrown.code === "INVALID_REQUEST" &&
+  (thrown.status === 413 || /\bbatch size\b/i.test(thrown.detail ?? ""));
 
 const progressOf = (done: number, all: number) => ({
   step: "embedding" as const,

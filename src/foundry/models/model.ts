@@ -74,14 +74,14 @@ const CHAT_TASK = /chat|text-generation|completion|^coding$/i;
 
 /** Families of embedding models, each as a whole word of a name, digits behind it allowed. */
 const EMBEDDERS =
-  /all-minilm|all-mpnet|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert(?:v\d+)?/
+  /(?:all-)?minilm|all-mpnet|m3e|text2vec|paraphrase-(?:multilingual|minilm|mpnet)|sentence-t(?:ransformers)?|bge|gte|e5|gtr-t|labse|uae-large|colbert(?:v\d+)?/
     .source;
 /** Families of models for other tasks. */
 const OTHER_FAMILIES = [
   // Reranking and moderation.
-  /rerank|rerankers?|ranker|moderation|granite-guardian|llama-guard|shieldgemma/,
+  /rerank|rerankers?|ms-marco|ranker|moderation|granite-guardian|llama-guard|shieldgemma/,
   // Speech to text, and text to speech.
-  /whisper|wav2vec|parakeet|sensevoice|asr|stt|speecht?|transcribe|transcription|tts|xtts|outetts|kokoro|piper|chatterbox|bark/,
+  /whisper|moonshine|vad|wav2vec|parakeet|sensevoice|asr|stt|speecht?|transcribe|transcription|tts|xtts|outetts|kokoro|piper|chatterbox|bark/,
   // Images and video.
   /flux|(?:stable)?diffusion|sdxl|sd|dall-?e|gpt-image|qwen-image|z-image|hidream|imagen|kandinsky|clip|siglip|mmproj|sora/,
 ]

@@ -35,13 +35,15 @@ interface Entry {
   id: string | null;
   name: string;
   text: string;
+  /** The last piece of `text`. */
+  last: string;
   value: unknown;
 }
 
 /**
  * Joins the pieces of calls. Pieces belong together by their id, or by their index where they have no id.
  * C2 begins each group of calls with index 0 again, some engines send whole calls without either, and
- * LocalAI gives all calls of an answer the same id.
+ * LocalAI gives all calls of an answer the same id, and some calls of it twice.
  */
 export class CallPieces {
   readonly #entries: Entry[] = [];
@@ -51,13 +53,16 @@ export class CallPieces {
   }
 
   get calls(): readonly RawCall[] {
-    return this.#entries
-      .filter(({ name }) => name !== "")
-      .map(({ id, name, text, value }) => ({
-        ...(id === null ? {} : { id }),
-        name,
-        arguments: value ?? text,
-      }));
+    const seen = new Set<string>();
+    return this.#entries.flatMap((entry) => {
+      const { id, name, value } = entry;
+      const given = value ?? textOf(entry);
+      const meant = typeof given === "string" ? (answerFrom(given) ?? given) : given;
+      const call = JSON.stringify([id, name, meant]);
+      if (name === "" || (id !== null && seen.has(call))) return [];
+      seen.add(call);
+      return [{ ...(id === null ? {} : { id }), name, arguments: given }];
+    });
   }
 
   push(piece: CallPiece): void {
@@ -66,16 +71,19 @@ export class CallPieces {
     entry.id ??= piece.id;
     const { name, arguments: given } = piece;
     if (name !== null && name !== entry.name && !hasArguments(entry)) entry.name += name;
-    if (typeof given === "string") entry.text += given;
-    else if (given !== null && given !== undefined) entry.value = given;
+    if (typeof given === "string") {
+      entry.text += given;
+      entry.last = given;
+    } else if (given !== null && given !== undefined) entry.value = given;
   }
 
   #entryOf(piece: CallPiece): Entry | undefined {
     const last = this.#lastOf(piece);
     const { id, name, arguments: given } = piece;
     if (last === undefined || name === null || given === null || !isComplete(last)) return last;
-    // Some engines repeat the id and the name in a last piece without text.
-    return id !== null && name === last.name && given === "" ? last : undefined;
+    // Some engines repeat the id and the name in a last piece, without text or with all of it.
+    const isLast = given === "" || given === last.text;
+    return id !== null && name === last.name && isLast ? last : undefined;
   }
 
   #lastOf({ id, index, name }: CallPiece): Entry | undefined {
@@ -93,10 +101,23 @@ export class CallPieces {
 
   #begin({ id, index }: CallPiece): Entry | null {
     if (this.#entries.length >= MOST_CALLS) return null;
-    const entry = { index, id, name: "", text: "", value: undefined };
+    const entry = { index, id, name: "", text: "", last: "", value: undefined };
     this.#entries.push(entry);
     return entry;
   }
+}
+
+const FIRST_NAME = /^\s*\{\s*"((?:[^"\\]|\\.)*)"/;
+
+/** The arguments as text. vLLM sends all of GLM's once more behind their pieces, which may lack their end. */
+function textOf({ text, last }: Entry): string {
+  const name = FIRST_NAME.exec(last)?.[1];
+  const isRepeated =
+    name !== undefined &&
+    name === FIRST_NAME.exec(text)?.[1] &&
+    answerFrom(text) === undefined &&
+    answerFrom(last) !== undefined;
+  return isRepeated ? last : text;
 }
 
 const hasArguments = ({ text, value }: Entry): boolean => text !== "" || value !== undefined;

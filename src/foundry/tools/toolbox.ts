@@ -163,7 +163,8 @@ const PYTHON: Readonly<Record<string, string | undefined>> = {
   None: "null",
 };
 
-export const newCallId = (): string => `call_${randomUUID().replaceAll("-", "").slice(0, 24)}`;
+/** The id of a call that came without one. Templates of Mistral take only nine letters and digits. */
+export const newCallId = (): string => randomUUID().replaceAll("-", "").slice(0, 9);
 
 /** The parameters of a tool as a schema of an object. Tools without parameters accept any. */
 export const parametersOf = ({ function: { parameters } }: ToolDefinition): JsonSchema => ({

@@ -279,6 +279,19 @@ const CASES: readonly Case[] = [
     text: "Hello",
   },
   {
+    what: "thinking before the final response of Apriel",
+    whole:
+      "Here are my reasoning steps:\nHm.\n[BEGIN FINAL RESPONSE]\nHello\n[END FINAL RESPONSE]\n<|end|>\n",
+    was: "Here are my reasoning steps:\nHm.\n",
+    text: "Hello\n",
+  },
+  {
+    what: "an answer in the box of GLM",
+    whole: "<think>Hm.</think>\n<|begin_of_box|>Hello<|end_of_box|>",
+    reasoning: "Hm.",
+    text: "Hello",
+  },
+  {
     what: "thinking and an answer in the marks of OpenThinker",
     whole:
       "<|begin_of_thought|>\n\nHm.\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\nHello\n\n<|end_of_solution|>",

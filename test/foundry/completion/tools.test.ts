@@ -2,12 +2,25 @@ import type { PromptSeen, Script } from "foundry-local-simulator";
 import { describe, expect, it } from "vitest";
 import type { CompletionMessage, ToolChoice, ToolDefinition } from "../../../src/index.js";
 import { WEATHER as QUESTION } from "../../e2e/target.js";
-import { chatEngine, events, json } from "../dialects/chat-engine.js";
+import { chatEngine, events, hello, json } from "../dialects/chat-engine.js";
 import { askedOf, clientOf, simulate } from "../fixtures.js";
 
 const WEATHER: ToolDefinition = QUESTION.tool;
 const CALL = { name: "get_weather", arguments: { city: "Oslo" } };
 const CALL_TEXT = `<tool_call>\n${JSON.stringify(CALL)}\n</tool_call>`;
+
+/** A conversation in which a tool was called. */
+const RESULTS: readonly CompletionMessage[] = [
+  { role: "user", content: "Hi" },
+  {
+    role: "assistant",
+    content: "",
+    tool_calls: [
+      { id: "call_1", type: "function", function: { name: "get_weather", arguments: "{}" } },
+    ],
+  },
+  { role: "tool", tool_call_id: "call_1", content: "3 degrees" },
+];
 
 /** Calls the tool, and answers with the last message when that has the result. */
 function agent({ messages, text }: PromptSeen): Script {
@@ -306,6 +319,115 @@ describe("tool calls of an engine", () => {
     for (const answer of answers) expect(answer).toMatchObject({ toolCalls: [CALL], warnings: [] });
     expect(chats.map((body) => body["tool_choice"])).toEqual([toolChoice, "required", "required"]);
     expect(chats.slice(1).map(({ tools: sent }) => sent)).toEqual([[WEATHER], [WEATHER]]);
+  });
+
+  // huggingface/text-generation-inference#3198.
+  it.each([
+    [
+      422,
+      "Template error: syntax error: Conversation roles must alternate user/assistant/user/assistant/...",
+    ],
+    [400, "Only user and assistant roles are supported!"],
+    [
+      422,
+      {
+        detail: [
+          {
+            loc: ["body", "messages", 2, "role"],
+            msg: "Input should be 'system', 'user' or 'assistant'",
+          },
+        ],
+      },
+    ],
+  ])(
+    "give their results as text where the template has no role for them, with %i: %o",
+    async (status, error) => {
+      const isOfTool = (message: unknown) => JSON.stringify(message).includes('"role":"tool"');
+      const { url, chats } = await chatEngine((body) =>
+        isOfTool(body["messages"]) ? json({ error }, status) : hello(body),
+      );
+      const client = clientOf(url);
+
+      const answer = await client.complete({ messages: RESULTS, model: "m", tools: [WEATHER] });
+
+      expect(answer.text).toBe("Hello");
+      expect(chats).toHaveLength(2);
+      expect(JSON.stringify(chats[1])).toContain("3 degrees");
+    },
+  );
+
+  // ggml-org/llama.cpp#14349, ml-explore/mlx-lm#1375, vllm-project/vllm#9019.
+  it.each([
+    [500, "Tool call IDs should be alphanumeric strings with length 9! at row 91, column 40"],
+    [404, "Tool call IDs should be alphanumeric strings with length 9!"],
+    [400, "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9."],
+  ])(
+    "get short ids where a template of Mistral asks for them, with %i: %s",
+    async (status, error) => {
+      const idsOf = (body: object): unknown =>
+        JSON.stringify(body).match(/(?<="(?:tool_call_)?id":")[^"]+/g);
+      const { url, chats } = await chatEngine((body) =>
+        JSON.stringify(body["messages"]).includes("call_1") ? json({ error }, status) : hello(body),
+      );
+      const answer = await clientOf(url).complete({
+        messages: RESULTS,
+        model: "m",
+        tools: [WEATHER],
+      });
+
+      expect(answer).toMatchObject({ text: "Hello", warnings: [] });
+      expect(chats).toHaveLength(2);
+      const [id, sameId] = String(idsOf(chats[1] ?? {})).split(",");
+      expect(id).toMatch(/^[a-z0-9]{9}$/);
+      expect(sameId).toBe(id);
+    },
+  );
+
+  // vLLM before 0.8.3, DashScope.
+  it.each([
+    '`tool_choice` must either be a named tool, "auto", or "none".',
+    "tool_choice 'required' is not supported",
+    { detail: [{ loc: ["body", "tool_choice"], msg: "Input should be 'none' or 'auto'" }] },
+    "The tool_choice parameter does not support being set to required or object in thinking mode",
+  ])("are left to the model where the engine cannot force them: %o", async (error) => {
+    const { url, chats } = await chatEngine((body) =>
+      "tool_choice" in body
+        ? json({ error }, 400)
+        : events(
+            delta(called(0, { function: { name: "get_weather", arguments: '{"city":"Oslo"}' } })),
+            delta({}, "tool_calls"),
+          ),
+    );
+
+    const answer = await clientOf(url).complete({
+      prompt: "Hi",
+      model: "m",
+      tools: [WEATHER],
+      toolChoice: "required",
+    });
+
+    expect(answer).toMatchObject({ toolCalls: [CALL] });
+    expect(answer.warnings).toEqual([expect.stringContaining("cannot force a call")]);
+    expect(chats).toHaveLength(2);
+  });
+
+  it("are requested in one piece where the engine streams none, as llama.cpp before May 2025", async () => {
+    // simonw/llm-llama-server#3, containers/ramalama#1431.
+    const message = called(0, { function: { name: "get_weather", arguments: CALL.arguments } });
+    const { url, chats } = await chatEngine((body) => {
+      if (!("tools" in body)) return hello(body);
+      return body["stream"] === true
+        ? json({ error: { code: 500, message: "Cannot use tools with stream" } }, 500)
+        : json({ choices: [{ message }] });
+    });
+    const client = clientOf(url);
+
+    const answer = await client.complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+    const other = await client.complete({ prompt: "Hi", model: "m" });
+
+    expect(answer).toMatchObject({ toolCalls: [CALL] });
+    expect(other).toMatchObject({ text: "Hello", warnings: [] });
+    expect(chats.map(({ stream }) => stream)).toEqual([true, undefined, true]);
   });
 
   it.each(["reasoning_content", "content"])(

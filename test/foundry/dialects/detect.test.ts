@@ -164,6 +164,20 @@ describe("detectDialect", () => {
     });
   });
 
+  it.each(["Invalid host header", '{"detail":"Invalid host header"}'])(
+    "names the host as the reason of a server that answers 400 with %s",
+    async (body) => {
+      const { url } = await httpService((_request, response) => {
+        response.writeHead(400).end(body);
+      });
+      await expect(detectDialect(transportTo(url), CALL)).rejects.toMatchObject({
+        code: "UNAUTHORIZED",
+        message: expect.stringContaining("It said: Invalid host header"),
+        action: expect.stringContaining("whose host name the service accepts"),
+      });
+    },
+  );
+
   it.each([
     [429, { error: { message: "Slow down, flux" } }, "SERVICE_BUSY"],
     [529, { error: "Overloaded by flux" }, "SERVICE_BUSY"],

@@ -273,6 +273,21 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
     limit: 200_000,
   },
   {
+    engine: "OpenRouter",
+    status: 400,
+    says: {
+      error: {
+        message: "Provider returned error",
+        code: 400,
+        metadata: {
+          raw: '{"error":{"message":"This model\'s maximum context length is 4096 tokens. However, you requested 5018 tokens (18 in the messages, 5000 in the completion)."}}',
+          provider_name: "X",
+        },
+      },
+    },
+    limit: 4096,
+  },
+  {
     engine: "OpenAI, by its code",
     status: 400,
     says: {
@@ -293,6 +308,61 @@ const OVERFLOWS: readonly (Refusal & { readonly limit: number | null })[] = [
         "Mediapipe execution failed. MP status - INVALID_ARGUMENT: Number of prompt tokens: 5000 exceeds model max length: 4096",
     },
     limit: 4096,
+  },
+  // servable.cpp of openvinotoolkit/model_server.
+  {
+    engine: "OpenVINO, with the answer",
+    status: 400,
+    says: {
+      error:
+        "Mediapipe execution failed. MP status - INVALID_ARGUMENT: Number of prompt tokens: 18 + max tokens value: 5000 exceeds model max length: 4096",
+    },
+    limit: 4096,
+  },
+  {
+    engine: "OpenVINO, of a scheduler",
+    status: 400,
+    says: { error: "Input length exceeds pipeline capabilities: 5000 > 4096" },
+    limit: 4096,
+  },
+  // async_engine.py of InternLM/lmdeploy.
+  {
+    engine: "LMDeploy",
+    status: 400,
+    says: {
+      object: "error",
+      message: "Input length (9000) must be smaller than the model context length (8192).",
+      type: "invalid_request_error",
+      code: "context_length_exceeded",
+    },
+    limit: 8192,
+  },
+  // errors.py of theroyallab/tabbyAPI.
+  {
+    engine: "TabbyAPI",
+    status: 400,
+    says: "Prompt length 9000 exceeds the available context size of 8192 tokens",
+    limit: 8192,
+  },
+  {
+    engine: "TabbyAPI, of its cache",
+    status: 400,
+    says: "Initial job allocation requires 9216 cache tokens, which exceeds the available context size of 8192 tokens",
+    limit: 8192,
+  },
+  // NVIDIA/TensorRT-LLM#9277.
+  {
+    engine: "TensorRT-LLM",
+    status: 400,
+    says: "The sum of prompt length (9351.0), query length (0) should not exceed max_num_tokens (8192)",
+    limit: 8192,
+  },
+  // raullenchai/Rapid-MLX#400.
+  {
+    engine: "Rapid-MLX",
+    status: 500,
+    says: "Total prompt tokens (11573) exceeds safe limit (2048) for 1 requests. Reduce prompt length or batch size",
+    limit: 2048,
   },
   {
     engine: "OpenVINO, of a text to embed",
@@ -471,6 +541,17 @@ describeRefusals("MODEL_NOT_FOUND", [
     status: 404,
     says: { error: { message: "No instance found for model m", code: 404 } },
   },
+  // server.cpp of lemonade-sdk/lemonade, status.cpp of openvinotoolkit/model_server.
+  {
+    engine: "Lemonade, of one that is too large, by the model",
+    status: 404,
+    says: "Model 'm' is not available on this system. This model requires approximately 20.0 GB of memory, but your system only has 16.0 GB of RAM.",
+  },
+  {
+    engine: "OpenVINO",
+    status: 404,
+    says: { error: "Mediapipe graph definition with requested name is not found" },
+  },
   { engine: "OpenRouter, by the model", status: 404, says: "No endpoints found for m." },
   {
     engine: "mlx-lm, by the model",
@@ -569,6 +650,25 @@ describe("a model that is not loaded", () => {
       action: expect.not.stringContaining("loadModel"),
     });
   });
+
+  it("has such an error also where it was unloaded during its answer", async () => {
+    const begun = { choices: [{ delta: { content: "Hel" } }] };
+    const { url } = await chatEngine(() => events(begun, { error: "Model unloaded." }));
+    await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "MODEL_NOT_LOADED",
+      action: expect.not.stringContaining("loadModel"),
+    });
+  });
+
+  it("has such an error for a text to embed, which TabbyAPI refuses with 503", async () => {
+    const refusal = json({ detail: "No embedding models are currently loaded." }, 503);
+    const { url, chats } = await chatEngine(() => refusal);
+    await expect(clientOf(url).embed(["Hi"], { model: "m" })).rejects.toMatchObject({
+      code: "MODEL_NOT_LOADED",
+      action: expect.not.stringContaining("loadModel"),
+    });
+    expect(chats).toHaveLength(1);
+  });
 });
 
 describeRefusals("UNAUTHORIZED", [
@@ -641,6 +741,9 @@ describe("an unknown error inside a 200", () => {
     ["as a string", "the flux is off", 1],
     ["of the server, by its type", { message: "the flux is off", type: "server_error" }, 3],
     ["of the server, by its status", { message: "the flux is off", code: 500 }, 3],
+    // streaming_proxy.cpp of lemonade-sdk/lemonade.
+    ["of Lemonade", { message: "flux is off", type: "backend_error", status_code: 503 }, 3],
+    ["of its caller", { message: "flux is off", type: "backend_error", status_code: 400 }, 1],
     ["that is busy by its words", { message: "the server is busy, flux is off" }, 3],
     ["of the caller", { message: "the flux is off", type: "invalid_request_error" }, 1],
   ])("%s is retried if its message allows it", async (_what, error, requests) => {

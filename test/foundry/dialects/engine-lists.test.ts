@@ -252,6 +252,10 @@ const OTHERS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] 
   ["Ollama", { capabilities: ["embedding"] }],
   ["Azure", { capabilities: { embeddings: true, chat_completion: false } }],
   ["Lemonade", { labels: ["reranking"] }],
+  // server_models.json of lemonade-sdk/lemonade.
+  ["Lemonade, of pictures", { labels: ["image"] }],
+  ["Lemonade, of larger ones", { labels: ["upscaling", "image"] }],
+  ["Lemonade, of bodies", { labels: ["3d"] }],
   ["OpenRouter", { architecture: { modality: "text->image" } }],
   [
     "OpenRouter's lists",
@@ -266,6 +270,7 @@ const CHATS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] =
   ["Xinference", { model_type: "LLM", model_ability: ["chat", "vision"] }],
   ["Together", { type: "chat" }],
   ["GitHub Models", { task: "chat-completion" }],
+  ["Lemonade", { labels: ["chat", "image", "vision"] }],
   ["Hugging Face", { pipeline_tag: "image-text-to-text" }],
   ["LiteLLM", { mode: "chat" }],
   ["llama.cpp", { capabilities: ["completion", "multimodal"] }],

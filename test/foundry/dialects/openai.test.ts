@@ -70,6 +70,26 @@ describe("on an OpenAI-compatible engine", () => {
     expect(models).toMatchObject([{ id: "m", contextLength: 8192 }]);
   });
 
+  // Infinity, OpenVINO Model Server, AnythingLLM, Google.
+  it.each(["", "/v3", "/api/v1/openai", "/v1beta/openai"])(
+    "routes without /v1 are found behind the address %j",
+    async (base) => {
+      const routes = new Map<string | undefined, object>([
+        [`${base}/models`, { object: "list", data: [{ id: "m", object: "model" }] }],
+        [`${base}/chat/completions`, { choices: [{ message: { content: "Hello" } }] }],
+        [`${base}/embeddings`, { data: [{ embedding: [1] }] }],
+      ]);
+      const { url } = await httpService(({ url: path }, response) => {
+        response.writeHead(routes.has(path) ? 200 : 404);
+        response.end(JSON.stringify(routes.get(path) ?? { detail: "Not Found" }));
+      });
+      const client = clientOf(`${url}${base}`);
+      expect(await client.complete({ prompt: "Hi" })).toMatchObject({ text: "Hello", model: "m" });
+      expect(await client.embed(["Hi"], { model: "m" })).toMatchObject({ vectors: [[1]] });
+      expect(await client.healthCheck()).toMatchObject({ status: "healthy" });
+    },
+  );
+
   it("loading and unloading are refused with an alternative", async () => {
     const simulator = await simulate(engine);
     const client = clientOf(simulator.url);
@@ -93,6 +113,22 @@ describe("on an OpenAI-compatible engine", () => {
       status: "completed",
       warnings: [expect.stringContaining("limited to")],
     });
+  });
+
+  it.each([
+    [
+      "prompt and answer",
+      "Number of prompt tokens: 3500 + max tokens value: 1024 exceeds model max length: 4096",
+      596,
+    ],
+    ["the answer", "max_tokens exceeds limit provided in graph config: 512", 512],
+  ])("the default length is shortened where OpenVINO limits %s", async (_what, says, left) => {
+    const { url, chats } = await chatEngine((body) =>
+      Number(body["max_tokens"]) > left ? refused(says) : hello(body),
+    );
+    const completion = await clientOf(url).complete({ prompt: "Hi", model: "m" });
+    expect(chats.map((body) => body["max_tokens"])).toEqual([1024, left]);
+    expect(completion.warnings).toEqual([expect.stringContaining(`limited to ${left} tokens`)]);
   });
 
   it("the default length is shortened twice where vLLM counts the prompt only in its second refusal", async () => {

@@ -158,16 +158,20 @@ describe("embeddings", () => {
 });
 
 /** An engine that answers a request for embeddings with this. */
-async function engineAnswering(answer: (inputs: readonly string[]) => unknown, status = 200) {
+async function engineAnswering(
+  answer: (inputs: readonly string[]) => unknown,
+  status: number | ((inputs: readonly string[]) => number) = 200,
+) {
   const { baseUrl } = await httpServer(async (request, response) => {
-    response.writeHead(request.url === "/v1/embeddings" ? status : 200, {
+    const { input } = JSON.parse((await bodyOf(request)) || '{"input":[]}');
+    const own = typeof status === "number" ? status : status(input);
+    response.writeHead(request.url === "/v1/embeddings" ? own : 200, {
       "content-type": "application/json",
     });
     if (request.url === "/v1/models") {
       response.end(JSON.stringify({ object: "list", data: [{ id: "bge-small" }] }));
       return;
     }
-    const { input } = JSON.parse((await bodyOf(request)) || '{"input":[]}');
     response.end(JSON.stringify(answer(input)));
   });
   return clientOf(baseUrl);
@@ -289,6 +293,33 @@ describe("an answer with embeddings", () => {
 
     await expect(client.embed(["a"])).rejects.toThrow(words);
   });
+
+  // https://github.com/huggingface/text-embeddings-inference/issues/378
+  it.each([
+    [413, { message: "batch size 32 > maximum allowed batch size 10", type: "Validation" }],
+    [400, { error: { message: "batch size is invalid, it should not be larger than 10" } }],
+    [413, "<html><title>413 Request Entity Too Large</title></html>"],
+  ])(
+    "that are too many for one request are requested in smaller parts: %i %o",
+    async (status, refusal) => {
+      const sizes: number[] = [];
+      const isRefused = (inputs: readonly string[]) => inputs.length > 10;
+      const client = await engineAnswering(
+        (inputs) => {
+          if (inputs.length > 0) sizes.push(inputs.length);
+          const data = inputs.map((text) => ({ embedding: [text.length] }));
+          return isRefused(inputs) ? refusal : { data };
+        },
+        (inputs) => (isRefused(inputs) ? status : 200),
+      );
+      const texts = Array.from({ length: 20 }, (_, index) => "x".repeat(index + 1));
+
+      const { vectors } = await client.embed(texts);
+
+      expect(vectors).toEqual(texts.map((text) => [text.length]));
+      expect(sizes).toEqual([20, 10, 10]);
+    },
+  );
 
   it("hides a key that an error with 200 repeats", async () => {
     const { baseUrl } = await httpServer(async (request, response) => {

@@ -67,6 +67,12 @@ describe("canChat", () => {
     "ibm-granite/granite-guardian-3.1-8b",
     "llama-guard3:8b",
     "shieldgemma:2b",
+    "m3e-base",
+    "text2vec-large-chinese",
+    "minilm",
+    "cross-encoder/ms-marco-MiniLM-L-6-v2",
+    "silero-vad",
+    "moonshine-base",
   ])("concludes from the name of %s that it cannot chat", (id) => {
     expect(canChat({ id, task: null })).toBe(false);
   });
@@ -76,6 +82,7 @@ describe("canChat", () => {
     "codegemma-7b",
     "shieldbge-7b",
     "imagine-7b",
+    "minillm-7b",
     "llama-3.1-8b-fp8-e5m2",
     "gpt-oss-20b",
     "stablelm-2-zephyr",

@@ -552,6 +552,44 @@ describe("structured tool calls", () => {
       ],
       [OSLO],
     ],
+    // https://github.com/vllm-project/vllm/issues/42167
+    [
+      "in pieces without their end, and then whole",
+      [
+        { id: "a", name: "get_weather", arguments: "" },
+        { arguments: '{"city":' },
+        { arguments: '"Oslo"' },
+        { arguments: '{"city": "Oslo"}' },
+      ],
+      [OSLO],
+    ],
+    [
+      "in pieces, and then whole, with the id and the name",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+      ],
+      [OSLO],
+    ],
+    // https://github.com/mudler/LocalAI/issues/9722
+    [
+      "twice, with the same id",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { index: 1, id: "a", name: "get_weather" },
+        { index: 1, id: "a", arguments: '{"city": "Oslo"}' },
+      ],
+      [OSLO],
+    ],
+    [
+      "with a piece that is JSON",
+      [
+        { id: "a", name: "get_time", arguments: '{"zone":' },
+        { arguments: '{"zone":1}' },
+        { arguments: "}" },
+      ],
+      [["get_time", { zone: { zone: 1 } }]],
+    ],
     [
       "two that take turns",
       [
@@ -660,7 +698,7 @@ describe("structured tool calls", () => {
       { id: "call_1", name: "get_time", arguments: "{}" },
       { index: 1, name: "get_time", arguments: "{}" },
     ]).calls.map(({ id }) => id);
-    expect(ids).toEqual(["call_1", expect.stringMatching(/^call_[0-9a-f]{24}$/)]);
+    expect(ids).toEqual(["call_1", expect.stringMatching(/^[0-9a-f]{9}$/)]);
   });
 
   it("count once where the text contains them, too, and are removed from the text", () => {
