@@ -155,7 +155,8 @@ function describe(
   const { disk } = sources;
   const parts = parseModelId(id);
   const facts = (family === "local" ? disk.local : disk.public).get(id);
-  const folder = disk.folders?.get(id);
+  // S before 0.7 lists bare names.
+  const folder = disk.folders?.get(parts.version === null ? `${id}:0` : id);
   const loaded = found.loaded?.has(modelKey({ family, id })) ?? null;
   const isSeen = disk.folders !== null && disk.isComplete;
   const onDisk = folder !== undefined ? true : isSeen ? false : null;

@@ -271,6 +271,22 @@ describe("mergeModels", () => {
     });
   });
 
+  it("takes a folder whose name has no version for version 0, as the services do", async () => {
+    await download("own-talker", 512, 512);
+    const disk = await readDiskFacts(cache, silentLogger);
+    const own = { id: "own-talker:0", downloaded: true, contextLength: 512 };
+    const core1 = {
+      listed: [listed("own-talker", { downloaded: true })],
+      listsOnlyDownloaded: true,
+    };
+    expect(mergeModels(sources({ ...core1, disk }))).toMatchObject([own]);
+    expect(mergeModels(sources({ listed: [listed("own-talker:0")], disk }))).toMatchObject([own]);
+    const bare = listed("own-talker", { downloaded: true });
+    expect(mergeModels(sources({ listed: [bare], disk }))).toMatchObject([
+      { ...own, id: "own-talker" },
+    ]);
+  });
+
   it("keeps the names of S before 0.7, which have no version", async () => {
     await download("two-generic-cpu:2", 512, 512);
     const disk = await readDiskFacts(cache, silentLogger);
