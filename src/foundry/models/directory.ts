@@ -164,10 +164,7 @@ function describe(
   const downloaded = loaded === true || family === "local" ? true : (listed?.downloaded ?? onDisk);
   const known = <K extends keyof ModelDetails>(key: K) =>
     listed?.details?.[key] ?? facts?.[key] ?? null;
-  const enforced =
-    sources.contextLimit === "context_length"
-      ? (folder?.contextLength ?? folder?.maxLength)
-      : folder?.maxLength;
+  const enforced = folder === undefined ? null : enforcedBy(sources.contextLimit, folder);
   const aliasFromId = family === "local" ? aliasOfRegistered(id) : null;
   return {
     id,
@@ -192,4 +189,15 @@ function describe(
     vision: known("vision"),
     license: known("license"),
   };
+}
+
+/** Where `max_length` is the limit, the engine below refuses what exceeds `context_length`, too. */
+function enforcedBy(
+  limit: Sources["contextLimit"],
+  { maxLength, contextLength }: ModelFolder,
+): number | null {
+  if (limit === "context_length") return contextLength ?? maxLength;
+  return maxLength === null || contextLength === null
+    ? maxLength
+    : Math.min(maxLength, contextLength);
 }

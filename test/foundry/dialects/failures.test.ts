@@ -471,6 +471,7 @@ describe("overflowOf", () => {
       input: 18,
       isLeast: false,
       output: 1024,
+      total: null,
       limit: 512,
       most: null,
     });
