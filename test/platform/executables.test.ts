@@ -181,7 +181,7 @@ describe("a path typed by the user", () => {
   });
 
   it("may be relative to the folder of another process", () => {
-    const inFolder = (platform: NodeJS.Platform, folder: string) => ({
+    const inFolder = (platform: "linux" | "win32", folder: string) => ({
       ...machine(platform),
       folder,
     });
