@@ -37,8 +37,10 @@ export const CHOOSE_MODEL = "Choose one that `listModels` shows.";
 /** The first rule that matches decides. */
 export const RULES: readonly Rule[] = [
   {
-    // ONNX Runtime says the last of a model that was compiled for a provider it does not have (#260).
-    pattern: /which is not registered|DownloadAndRegisterEps|implementation for EPContext/i,
+    // ONNX Runtime says it of a model that was compiled for a provider it does not have (#260), and GenAI
+    // the last two below core 2.0.
+    pattern:
+      /which is not registered|DownloadAndRegisterEps|implementation for EPContext|execution provider is not supported in this build|interface not available: failed to load library/i,
     code: "EP_UNAVAILABLE",
     message: (model) => `${model} needs an execution provider that is not installed here.`,
     action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",
@@ -95,7 +97,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     // Of GenAI, about a model that is newer (#706). The legacy service loads a model for a chat, too.
-    pattern: /failed loading model|load failed:/i,
+    pattern: /failed loading model|\bload failed:/i,
     also: /unknown value|unsupported model_type/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
@@ -103,7 +105,8 @@ export const RULES: readonly Rule[] = [
       "The model is probably newer than the service: update Foundry Local, or choose another.",
   },
   {
-    pattern: /failed loading model/i,
+    // Behind "Load failed:", core 2 uses the words of the next rule, too.
+    pattern: /failed loading model|\bload failed:/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action:

@@ -126,6 +126,20 @@ describe("errorOfFailure", () => {
       "EP_UNAVAILABLE",
     ],
     [
+      "C2 2.0: no execution provider",
+      500,
+      `Load failed: genai_model_instance.cc:58 ${SIGNATURE} failed to load model x:1: QNN execution provider is not supported in this build. `,
+      LOAD,
+      "EP_UNAVAILABLE",
+    ],
+    [
+      "C2 2.0: no CUDA",
+      500,
+      `Load failed: genai_model_instance.cc:58 ${SIGNATURE} failed to load model x:1: Cuda interface not available: Failed to load library: /opt/libonnxruntime-genai-cuda.so: cannot open shared object file: No such file or directory`,
+      LOAD,
+      "EP_UNAVAILABLE",
+    ],
+    [
       "C2: in use",
       500,
       "Unload failed: model_load_manager.cc:9 void fl::M::U() cannot unload model 'x': 1 session(s) still using it",
@@ -297,6 +311,12 @@ describe("errorOfFailure", () => {
       code: "LOAD_FAILED",
       action: expect.stringContaining("update Foundry Local"),
     });
+  });
+
+  it("advises a fresh download where a file of a model is missing", () => {
+    const words =
+      "Load failed: failed to load model x:1: Load model from /m/model.onnx failed:Load model /m/model.onnx failed. File doesn't exist";
+    expect(errorOf(500, words, LOAD).action).toContain("a fresh download");
   });
 
   it("advises a shorter prompt where a chat fails without a reason", () => {
