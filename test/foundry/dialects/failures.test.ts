@@ -319,6 +319,13 @@ describe("errorOfFailure", () => {
     expect(errorOf(500, words, LOAD).action).toContain("a fresh download");
   });
 
+  it("says where the reason of a load is that fails without a word, as on core 1.x", () => {
+    const { action } = errorOf(500, "", LOAD);
+    expect(action).toContain("`foundry server logs`");
+    // The command line is not there where the core runs in our own child process.
+    expect(action).toContain(".foundry-local-mcp/logs");
+  });
+
   it("advises a shorter prompt where a chat fails without a reason", () => {
     expect(errorOf(400, "", CHAT).action).toMatch(/^Shorten the prompt/);
     expect(errorOf(400, "", OTHER).action).not.toContain("prompt");
