@@ -131,6 +131,18 @@ const sentAsText = (
 const hasSystemText = (request: ChatRequest, refused: Refused, quirks: ToolQuirks): boolean =>
   messagesFor(request, sentAsText(refused, quirks)).some(({ role }) => role === "system");
 
+/** Whether a model that refuses the role gets other messages: neighbours of one role are joined, too. */
+function isChangedWithoutSystem(
+  request: ChatRequest,
+  refused: Refused,
+  quirks: ToolQuirks,
+): boolean {
+  const messages = messagesFor(request, sentAsText(refused, quirks));
+  return (
+    hasSystemText(request, refused, quirks) || withoutSystem(messages).length < messages.length
+  );
+}
+
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
 function offeredTools(
   { tools, toolChoice }: ChatRequest,
@@ -234,8 +246,8 @@ export function refusalsIn(
 ): Refusable[] {
   if (!CODES.has(error.code) || error.detail === null) return [];
   const { text } = errorWordsOf(error.detail, "", "");
-  const isSystemSent = !refused.has("system") && hasSystemText(request, refused, quirks);
-  if (isSystemSent && SYSTEM.test(text)) return ["system"];
+  const mayJoin = !refused.has("system") && isChangedWithoutSystem(request, refused, quirks);
+  if (mayJoin && SYSTEM.test(text)) return ["system"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
   const isForced = isForcedCall(request, sent);

@@ -279,18 +279,21 @@ const refusedBy = new WeakMap<HttpTransport, Map<string, Refused>>();
  * an optional part of the request by name is asked again without it. If a stream does not begin, not
  * even with a status, the answer is requested in one piece. What was found is remembered for the model
  * at this endpoint. A refusal of one schema is remembered for this schema alone.
+ *
+ * @param once Left out until the first refusal, and not remembered.
  */
 export async function adaptedChat(
   transport: HttpTransport,
   request: ChatRequest,
   quirks: ChatQuirks,
   call: Call,
+  once: Refused = NOTHING,
 ): Promise<ChatStream> {
   const { id } = request.model;
   const known = refusedBy.get(transport)?.get(id) ?? NOTHING;
-  const refused = new Set(known);
+  const refused = new Set([...known, ...once]);
   const offer = request.schema && new SchemaOffer(transport, id, request.schema);
-  const foundHere = () => [...refused].filter((name) => !known.has(name));
+  const foundHere = () => [...refused].filter((name) => !known.has(name) && !once.has(name));
   let attempts = 0;
   let hasHung = false;
   for (let changes = 0; ; changes += 1) {
@@ -302,7 +305,7 @@ export async function adaptedChat(
       return {
         ...stream,
         attempts: attempts + stream.attempts,
-        warnings: warningsOf(refused, known, request, quirks),
+        warnings: warningsOf(refused, new Set([...known, ...once]), request, quirks),
       };
     } catch (thrown) {
       const error = toFoundryError(thrown);
@@ -319,6 +322,7 @@ export async function adaptedChat(
         throw error;
       }
       hasHung ||= isHanging;
+      for (const name of once) if (!known.has(name)) refused.delete(name);
       for (const name of found) {
         if (name === "schema") offer?.refused(error);
         else refused.add(name);

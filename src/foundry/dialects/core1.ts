@@ -5,7 +5,7 @@ import { type KnownModel, shortName } from "../models/index.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import { bodyOf, isForcedCall, type Refused } from "./chat-request.js";
-import { adaptedChat, openChat } from "./chat-stream.js";
+import { adaptedChat } from "./chat-stream.js";
 import type { Call, ChatRequest, ChatStream, Dialect } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { downloadAdvice } from "./failure-rules.js";
@@ -54,7 +54,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     }
     let reason: FoundryError;
     try {
-      return opened(await openChat(transport, request, QUIRKS, call, IN_ONE_PIECE));
+      return opened(await adaptedChat(transport, request, QUIRKS, call, IN_ONE_PIECE));
     } catch (thrown) {
       reason = counted(thrown);
       const hasSchema = isForcedCall(request, bodyOf(request, IN_ONE_PIECE, QUIRKS));
