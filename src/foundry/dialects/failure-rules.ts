@@ -55,7 +55,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /not support (?:the )?(?:chat|generate|completions?\b)|not a chat model|only supports? embedding|is an? (?:text[- ])?(?:embedding|re-?rank(?:er|ing)|speech|image)s? model|provide a chat template|(?:no|not have a) chat template|chat_template is not set/i,
+      /not support (?:the )?(?:chat|generate|completions?\b)|not a chat model|only supports? embedding|is an? (?:text[- ])?(?:embedding|re-?rank(?:er|ing)|speech|image)s? model|provide a chat template|(?:no|not have a) chat template|chat_template is not set|(?:empty|unsupported) chat template/i,
     except: "load",
     code: "MODEL_CANNOT_CHAT",
     message: (model, said) => `${model} is not a model for completions.${said}`,

@@ -140,6 +140,20 @@ describe("errorOfFailure", () => {
       "EP_UNAVAILABLE",
     ],
     [
+      "C1: no template",
+      500,
+      "Failed to handle OpenAI completion: Empty chat template.",
+      CHAT,
+      "MODEL_CANNOT_CHAT",
+    ],
+    [
+      "C2: a template that cannot be read",
+      500,
+      "Inference failed: Invalid or unsupported chat template.",
+      CHAT,
+      "MODEL_CANNOT_CHAT",
+    ],
+    [
       "C2: in use",
       500,
       "Unload failed: model_load_manager.cc:9 void fl::M::U() cannot unload model 'x': 1 session(s) still using it",
