@@ -58,7 +58,9 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     } catch (thrown) {
       reason = counted(thrown);
       const hasSchema = isForcedCall(request, bodyOf(request, IN_ONE_PIECE, QUIRKS));
-      if (!hasSchema || !MAY_BE_OF_SCHEMA.has(reason.code)) throw reason;
+      // With a part of the schema it may have been asked for a stream again.
+      const mayBeOfSchema = MAY_BE_OF_SCHEMA.has(reason.code) || SILENT_ENDS.has(reason.code);
+      if (!hasSchema || !mayBeOfSchema) throw reason;
     }
     try {
       // Its grammar does not know every keyword.
