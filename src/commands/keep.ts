@@ -1,10 +1,10 @@
 import { FoundryClient } from "../jobs/index.js";
 import { runKeeper, type SettingsSource } from "../keeper/index.js";
 import { silentLogger } from "../log.js";
-import { keepHeapSmall } from "../platform/index.js";
+import { keepHeapSmall, thisMachine } from "../platform/index.js";
 import { readSettings } from "../settings.js";
 import { clientOptions } from "./client-options.js";
-import { ownKeeperAddress } from "./keeping.js";
+import { FOLDER_OF_SETTINGS, ownKeeperAddress } from "./keeping.js";
 
 /** The keeper of this user: a server starts it, and it ends by itself. Its log has no reader. */
 export async function keep(): Promise<number> {
@@ -15,5 +15,8 @@ export async function keep(): Promise<number> {
   return 0;
 }
 
-const clientOf = (settings: SettingsSource): FoundryClient =>
-  new FoundryClient(clientOptions(readSettings([], settings), silentLogger));
+const clientOf = ({ [FOLDER_OF_SETTINGS]: folder, ...settings }: SettingsSource): FoundryClient =>
+  new FoundryClient(clientOptions(readSettings([], settings), silentLogger), {
+    ...thisMachine(),
+    folder,
+  });

@@ -13,19 +13,31 @@ export const ownKeeperAddress = (): KeeperAddress =>
 
 /** What a server keeps beyond its process, by its settings. */
 export function keepingOf(
-  { FOUNDRY_KEEP: keep = "auto" }: Settings,
+  settings: Settings,
   flags: readonly string[],
   { client, log }: { readonly client: FoundryClient; readonly log: Logger },
 ): Kept {
+  const { FOUNDRY_KEEP: keep = "auto" } = settings;
   if (keep === "never") return NOTHING_KEPT;
   return new Keeping({
     client,
     log,
     address: ownKeeperAddress(),
-    settings: passedSettings(flags, process.env),
+    settings: { ...passedSettings(flags, process.env), ...folderFor(settings) },
     keptMs: keep === "auto" ? undefined : keep * 1000,
     start: startKeeper,
   });
+}
+
+/** The member of the settings for the keeper that is the folder of the server. */
+export const FOLDER_OF_SETTINGS = "folder";
+
+/** The folder, where the client depends on it: the keeper runs in another one. */
+function folderFor({ FOUNDRY_EMBEDDED: embedded, FOUNDRY_CLI: cli }: Settings): {
+  readonly [FOLDER_OF_SETTINGS]?: string;
+} {
+  const isRelative = cli !== undefined && /[\\/]/.test(cli) && !path.isAbsolute(cli);
+  return embedded === true || isRelative ? { [FOLDER_OF_SETTINGS]: process.cwd() } : {};
 }
 
 /**

@@ -146,8 +146,13 @@ export const download = commandOf("download", async (client, name, options) => {
   return { text: `${text} ${model}`, warnings };
 });
 
+const ENDS_WITH_COMMAND =
+  "Foundry Local ran inside this command, so the model is not in memory any more. A server and `foundry-local-mcp ask` load it again.";
+
 export const load = commandOf("load", async (client, name, options) => {
-  const { model, status, elapsedMs, warnings } = await client.loadModel(name, options);
+  const { model, status, elapsedMs, warnings: tight } = await client.loadModel(name, options);
+  const { foundBy } = await client.healthCheck();
+  const warnings = [...tight, ...(foundBy === "embedded" ? [ENDS_WITH_COMMAND] : [])];
   const text =
     status === "loaded"
       ? `Loaded ${model} in ${formatDuration(elapsedMs)}`

@@ -12,6 +12,8 @@ export interface Machine {
   /** The system's variables, such as PATH; not our settings, which `settings.ts` reads. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly home: string;
+  /** What relative paths are relative to. Default: the folder of this process. */
+  readonly folder?: string | undefined;
   /** Default: asked of the system. */
   readonly memory?: (() => MemoryFigures) | undefined;
   /** Free space of the disk that a folder lies on, in MB. Default: asked of the system. */

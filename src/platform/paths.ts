@@ -37,12 +37,15 @@ export async function firstExecutable(
  * A path as people write it into settings, where no shell takes off quotes (`"C:\\…"` is what the
  * Explorer's "Copy as path" gives) or replaces `~` and, on Windows, `%USERPROFILE%`.
  */
-export function pathAsTyped(typed: string, { platform, home, environment }: Machine): string {
+export function pathAsTyped(
+  typed: string,
+  { platform, home, folder = "", environment }: Machine,
+): string {
   const onWindows = platform === "win32";
   const { join, resolve } = pathsOf(platform);
   const plain = withoutQuotes(typed);
   const text = onWindows ? withWindowsVariables(plain, environment) : plain;
-  return /^~[\\/]/.test(text) ? join(home, text.slice(2)) : resolve(text);
+  return /^~[\\/]/.test(text) ? join(home, text.slice(2)) : resolve(folder, text);
 }
 
 /** Without the quotes around the whole of it. */

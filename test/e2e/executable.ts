@@ -43,8 +43,10 @@ export class Executable {
   readonly ended: Promise<Exit>;
   protected readonly child: ChildProcess;
 
-  constructor(args: readonly string[], settings: Settings = {}) {
+  /** @param cwd The folder that a host starts it in. */
+  constructor(args: readonly string[], settings: Settings = {}, cwd?: string) {
     const child = spawn(process.execPath, [MAIN, ...args], {
+      cwd,
       env: environmentWith(settings),
       stdio: "pipe",
       // A process group of its own shows what it leaves behind.

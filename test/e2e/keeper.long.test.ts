@@ -7,6 +7,7 @@ import { startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { keeperHolds } from "../../src/keeper/index.js";
 import { isProcessAlive, keeperAddress, ownUid } from "../../src/platform/index.js";
+import { installEmbedded } from "../foundry/discovery/embedded-installation.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { run, type Settings } from "./executable.js";
 import { WireHost } from "./wire-host.js";
@@ -53,7 +54,10 @@ async function userWith(options: Parameters<typeof startSimulator>[0] = {}) {
   return { service, settings, address, keeperPids, chats };
 }
 
-type User = Awaited<ReturnType<typeof userWith>>;
+type User = Awaited<ReturnType<typeof userWith>> & {
+  /** That a host starts the server in. Default: this one. */
+  readonly folder?: string;
+};
 
 /** Windows has no groups of processes. */
 const ENDS =
@@ -64,12 +68,12 @@ type End = "end of input" | "kill -9" | "kill -9 of its group";
 
 /** One call in a server process of its own, which ends after it. */
 async function callAlone(
-  { settings }: User,
+  { settings, folder }: User,
   name: string,
   given: object,
   end: End = "end of input",
 ): Promise<{ text: string; result: Record<string, unknown> }> {
-  const host = await WireHost.start(settings);
+  const host = await WireHost.start(settings, [], folder);
   const call = host.call(name, given);
   const { result } = await host.when(name, () => host.answers(call)[0], 60_000);
   if (end === "kill -9") host.signal("SIGKILL");
@@ -112,6 +116,24 @@ describe("a promised completion", () => {
       completion_ids: [begun.result["completion_id"]],
     });
     expect(again.text).toContain("COMPLETION_NOT_FOUND");
+  });
+
+  it("is generated again by the SDK in the folder that its server was started in", async () => {
+    const { folder, remove } = await installEmbedded();
+    onTestFinished(remove);
+    const user = await userWith();
+    const { FOUNDRY_ENDPOINT: _, ...others } = user.settings;
+    const settings = {
+      ...others,
+      FOUNDRY_EMBEDDED: "true",
+      FOUNDRY_MODEL: "tiny:2",
+      STAND_IN_SDK: "slow answers",
+    };
+    const inFolder = { ...user, settings, folder };
+    const given = { prompt: "Hello", reply_within: 1 };
+    const begun = await callAlone(inFolder, "complete", given, "kill -9");
+    const state = await readToTheEnd(inFolder, begun.result["completion_id"]);
+    expect(state).toMatchObject({ status: "completed", model: "tiny:2" });
   });
 
   it.skipIf(process.platform !== "linux")("puts no key into the list of processes", async () => {

@@ -28,15 +28,19 @@ export class WireHost extends Executable {
   #lastId = 0;
 
   /** Starts the server for one test, and ends it with that test. Sends nothing. */
-  static open(settings: Settings = {}, args: readonly string[] = []): WireHost {
-    const host = new WireHost(args, settings);
+  static open(settings: Settings = {}, args: readonly string[] = [], cwd?: string): WireHost {
+    const host = new WireHost(args, settings, cwd);
     onTestFinished(() => host.destroy());
     return host;
   }
 
   /** Starts the server for one test, and makes the handshake of the older era. */
-  static async start(settings: Settings = {}, args: readonly string[] = []): Promise<WireHost> {
-    const host = WireHost.open(settings, args);
+  static async start(
+    settings: Settings = {},
+    args: readonly string[] = [],
+    cwd?: string,
+  ): Promise<WireHost> {
+    const host = WireHost.open(settings, args, cwd);
     const answer = await host.request("initialize", {
       protocolVersion: "2025-06-18",
       capabilities: {},

@@ -180,6 +180,16 @@ describe("a path typed by the user", () => {
     expect(pathAsTyped(typed, machine(platform, environment))).toBe(path);
   });
 
+  it("may be relative to the folder of another process", () => {
+    const inFolder = (platform: "linux" | "win32", folder: string) => ({
+      ...machine(platform),
+      folder,
+    });
+    const windows = inFolder("win32", "C:\\work");
+    expect(pathAsTyped("./bin/foundry", inFolder("linux", "/work"))).toBe("/work/bin/foundry");
+    expect(pathAsTyped("bin\\foundry.exe", windows)).toBe("C:\\work\\bin\\foundry.exe");
+  });
+
   it("is kept where it is absolute", () => {
     expect(pathAsTyped("/opt/foundry", machine("darwin"))).toBe("/opt/foundry");
     expect(pathAsTyped("D:\\foundry.exe", machine("win32"))).toBe("D:\\foundry.exe");

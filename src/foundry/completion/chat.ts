@@ -197,7 +197,8 @@ function shortening(
 ): Shortening | null {
   const most = believed(overflow.most);
   const limit = believed(overflow.limit);
-  const input = overflow.isLeast ? null : believed(overflow.input);
+  const counted = overflow.total === null ? overflow.input : overflow.total - maxTokens;
+  const input = overflow.isLeast ? null : believed(counted);
   const limited = (tokens: number, why: string): Shortening | null => {
     const warning = `The answer was limited to ${tokens} tokens, which is ${why}.`;
     return tokens < 1 || tokens >= maxTokens ? null : { maxTokens: tokens, warning };

@@ -1,4 +1,5 @@
 import { escapeRegExp, overlap } from "../../lib/index.js";
+import { BareChannelSplitter, isBare, mayBeBare } from "./bare-channels.js";
 import { HARMONY_STARTS, HarmonySplitter, type Piece } from "./harmony.js";
 import { EndMarkCutter, LeadCutter } from "./text-filters.js";
 
@@ -39,11 +40,6 @@ const OPENINGS: ReadonlyMap<string, Tags> = new Map([
 ]);
 const CLOSINGS: ReadonlyMap<string, Tags> = new Map(TAGS.map((tags) => [tags.close, tags]));
 
-/** The channels of gpt-oss where an engine has removed the tokens around their names. */
-const BARE_CHANNELS: Tags = { open: "analysis", close: "assistantfinal" };
-/** A capital letter follows, which no word goes on with. */
-const BARE_START = /^analysis\p{Lu}/u;
-
 const FENCE = "```";
 const FOUND = new RegExp(
   [FENCE, ...OPENINGS.keys(), ...CLOSINGS.keys()].map(escapeRegExp).join("|"),
@@ -53,7 +49,6 @@ const FENCES = /```/g;
 
 /** What may become a tag. What follows a closing one may decide whether it counts. */
 const HELD = [...OPENINGS.keys()];
-const HELD_FIRST = [...HARMONY_STARTS, `${BARE_CHANNELS.open}.`];
 const ORPHANS = [...CLOSINGS.keys()].map((close) => `${close}\r\n`);
 const HELD_WITH_ORPHANS = [...HELD, ...ORPHANS];
 const LONGEST_HELD = Math.max(...HELD_WITH_ORPHANS.map(({ length }) => length));
@@ -75,7 +70,8 @@ export class ThinkingSplitter {
   readonly #opening = new LeadCutter();
   /** Of the answer that comes next. */
   #lead = new LeadCutter();
-  #harmony: HarmonySplitter | null = null;
+  /** Of an answer in channels. */
+  #channels: HarmonySplitter | BareChannelSplitter | null = null;
   #pending = "";
   /** The tag that ends the thinking; `null` in an answer. */
   #close: string | null = null;
@@ -111,14 +107,14 @@ export class ThinkingSplitter {
   /** Takes the end of the text; returns what was held back. A tag left open stays thinking. */
   end(): Piece[] {
     const before = this.#split(this.#opening.end());
-    const rest: Piece[] = this.#harmony === null ? this.#pieces(true) : this.#harmony.end();
+    const rest: Piece[] = this.#channels === null ? this.#pieces(true) : this.#channels.end();
     const all = this.#withoutMarks([...before, ...rest]);
     const text = this.#marks.push(this.#lead.end()) + this.#marks.end();
     return text === "" ? all : [...all, { type: "text", text }];
   }
 
   #split(text: string): Piece[] {
-    if (this.#harmony !== null) return this.#harmony.push(text);
+    if (this.#channels !== null) return this.#channels.push(text);
     this.#pending += text;
     if (this.#isAtStart) {
       const words = this.#pending.trimStart();
@@ -126,21 +122,15 @@ export class ThinkingSplitter {
       this.#pending = words;
       if (words === "") return [];
       if (HARMONY_STARTS.some((start) => words.startsWith(start))) {
-        this.#harmony = new HarmonySplitter(this.#hasTools);
-        return this.#harmony.push(words);
+        this.#channels = new HarmonySplitter(this.#hasTools);
+      } else if (isBare(words, this.#hasTools)) {
+        this.#channels = new BareChannelSplitter(this.#hasTools);
       }
-      if (HELD_FIRST.some((start) => overlap(words, start) === words.length)) return [];
-      if (BARE_START.test(words)) this.#beginBareThinking();
+      if (this.#channels !== null) return this.#channels.push(words);
+      if (HARMONY_STARTS.some((start) => start.startsWith(words))) return [];
+      if (mayBeBare(words, this.#hasTools)) return [];
     }
     return this.#pieces(false);
-  }
-
-  #beginBareThinking(): void {
-    this.#pending = this.#pending.slice(BARE_CHANNELS.open.length);
-    this.#leading = "";
-    this.#close = BARE_CHANNELS.close;
-    this.#isAtStart = false;
-    this.#expectsOrphan = false;
   }
 
   #pieces(isEnd: boolean): Piece[] {

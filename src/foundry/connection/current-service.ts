@@ -73,7 +73,7 @@ export class CurrentService {
     this.#options = options;
     this.#machine = machine;
     // The folder that a host starts us in may be an untrusted project: only on request.
-    const directories = options.embedded === true ? ["."] : [];
+    const directories = options.embedded === true ? [machine.folder ?? "."] : [];
     this.#embedded = new EmbeddedService({ machine, log: options.log, directories });
     const { endpoint, cliPath, log, discovery } = options;
     this.#isFollowed = endpoint === undefined;

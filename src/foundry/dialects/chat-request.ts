@@ -152,6 +152,18 @@ const hasSystemText = (request: ChatRequest, refused: Refused, quirks: ToolQuirk
 const mustCall = ({ toolChoice }: Pick<ChatRequest, "toolChoice">): boolean =>
   toolChoice === "required" || typeof toolChoice === "object";
 
+/** Whether a model that refuses the role gets other messages: neighbours of one role are joined, too. */
+function isChangedWithoutSystem(
+  request: ChatRequest,
+  refused: Refused,
+  quirks: ToolQuirks,
+): boolean {
+  const messages = messagesFor(request, sentAsText(refused, quirks));
+  return (
+    hasSystemText(request, refused, quirks) || withoutSystem(messages).length < messages.length
+  );
+}
+
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
 function offeredTools(
   { tools, toolChoice }: ChatRequest,
@@ -228,8 +240,8 @@ export function refusalsIn(
   if (!CODES.has(error.code) || error.detail === null) return [];
   const { text } = errorWordsOf(error.detail, "", "");
   if (!refused.has("call_ids") && CALL_IDS.test(text)) return ["call_ids"];
-  const isSystemSent = !refused.has("system") && hasSystemText(request, refused, quirks);
-  if (isSystemSent && SYSTEM.test(text)) return ["system"];
+  const mayJoin = !refused.has("system") && isChangedWithoutSystem(request, refused, quirks);
+  if (mayJoin && SYSTEM.test(text)) return ["system"];
   const hasResults = request.messages.some(({ role }) => role === "tool");
   if (hasResults && !refused.has("tools") && NO_TOOL_ROLE.test(text)) return ["tools"];
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];

@@ -10,24 +10,13 @@ import {
   COUNTS_AFTER_END_MS,
   FoundryError,
   isCancellation,
-  MOST_MODELS_REMEMBERED,
-  RecentMap,
   toFoundryError,
 } from "../../lib/index.js";
 import { Allowance } from "./chat-chunk.js";
 import { brokenOff, EventReader, emptyStream, type ParsedEvent } from "./chat-events.js";
-import {
-  type BodyQuirks,
-  bodyOf,
-  isForcedCall,
-  type Refusable,
-  type Refused,
-  refusalsIn,
-  warningsOf,
-} from "./chat-request.js";
+import { type BodyQuirks, bodyOf, isForcedCall, type Refused, refusalsIn } from "./chat-request.js";
 import type { Call, ChatEvent, ChatRequest, ChatStream, RequestPath } from "./dialect.js";
 import { about, errorOfFailure } from "./failures.js";
-import { SchemaOffer } from "./json-schema.js";
 
 /** The differences between servers in the stream of an answer. */
 interface AnswerQuirks {
@@ -38,7 +27,7 @@ interface AnswerQuirks {
 }
 
 /** The differences between servers in a chat request. */
-interface ChatQuirks extends RequestPath, BodyQuirks, AnswerQuirks {
+export interface ChatQuirks extends RequestPath, BodyQuirks, AnswerQuirks {
   /** Its streams begin at once, so one that does not is no reason to request the answer in one piece. */
   readonly alwaysBeginsStreams?: boolean;
 }
@@ -269,81 +258,3 @@ async function nextOf(
 
 const itemOf = (result: IteratorResult<Item, unknown> | null): Item | null =>
   result === null || result.done === true ? null : result.value;
-
-/** How often one request is sent again in another shape. Each refusal names something new. */
-const MOST_CHANGES = 6;
-
-/** What each model behind an endpoint refuses: its template may, or the engine itself. */
-const refusedBy = new WeakMap<HttpTransport, Map<string, Refused>>();
-
-/**
- * Requests a chat as the engine accepts it, and resolves with its first token. An engine that refuses
- * an optional part of the request by name is asked again without it. If a stream does not begin, not
- * even with a status, the answer is requested in one piece. What was found is remembered for the model
- * at this endpoint. A refusal of one schema is remembered for this schema alone.
- */
-export async function adaptedChat(
-  transport: HttpTransport,
-  request: ChatRequest,
-  quirks: ChatQuirks,
-  call: Call,
-): Promise<ChatStream> {
-  const { id } = request.model;
-  const known = refusedBy.get(transport)?.get(id) ?? NOTHING;
-  const refused = new Set(known);
-  const offer = request.schema && new SchemaOffer(transport, id, request.schema);
-  let attempts = 0;
-  let hasHung = false;
-  // An engine that streams no calls of tools streams other answers.
-  const isOfTools = (name: Refusable) => name === "stream" && request.tools && !hasHung;
-  const foundHere = () => [...refused].filter((name) => !known.has(name) && !isOfTools(name));
-  for (let changes = 0; ; changes += 1) {
-    const sent = { ...request, schema: offer?.schema };
-    try {
-      const stream = await openChat(transport, sent, quirks, call, refused);
-      remember(transport, id, foundHere());
-      offer?.remember();
-      return {
-        ...stream,
-        attempts: attempts + stream.attempts,
-        warnings: warningsOf(refused, known, request, quirks),
-      };
-    } catch (thrown) {
-      const error = toFoundryError(thrown);
-      attempts += error.attempts;
-      error.attempts = attempts;
-      const isHanging =
-        isSilent(error) && !refused.has("stream") && quirks.alwaysBeginsStreams !== true;
-      const found = isHanging ? (["stream"] as const) : refusalsIn(error, sent, refused, quirks);
-      if (found.length === 0 || changes === MOST_CHANGES) {
-        // A slow model is no proof that its engine cannot stream.
-        if (!hasHung && !isHanging) remember(transport, id, [...foundHere(), ...found]);
-        // An answer in one piece takes longer than the limit, so the next one is streamed again.
-        if (known.has("stream") && isSilent(error)) forgetStream(transport, id);
-        throw error;
-      }
-      hasHung ||= isHanging;
-      for (const name of found) {
-        if (name === "schema") offer?.refused(error);
-        else refused.add(name);
-      }
-    }
-  }
-}
-
-/** The service sent nothing, not even a status. */
-const isSilent = ({ code, phase, status }: FoundryError): boolean =>
-  code === "TIMEOUT" && phase === "first_byte" && status === null;
-
-/** Adds what a request found to what is known now: parallel requests may have found or forgotten something. */
-function remember(transport: HttpTransport, model: string, found: Iterable<Refusable>): void {
-  const models = refusedBy.get(transport) ?? new RecentMap<string, Refused>(MOST_MODELS_REMEMBERED);
-  const all = new Set([...(models.get(model) ?? []), ...found]);
-  if (all.size > 0) refusedBy.set(transport, models.set(model, all));
-}
-
-function forgetStream(transport: HttpTransport, model: string): void {
-  const models = refusedBy.get(transport);
-  const others = [...(models?.get(model) ?? [])].filter((name) => name !== "stream");
-  models?.set(model, new Set(others));
-}

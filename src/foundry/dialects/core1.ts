@@ -2,10 +2,10 @@ import * as z from "zod";
 import type { HttpTransport } from "../../http/index.js";
 import { type ErrorCode, FoundryError, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
+import { adaptedChat } from "./adapted-chat.js";
 import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import { bodyOf, isForcedCall, type Refused } from "./chat-request.js";
-import { adaptedChat, openChat } from "./chat-stream.js";
 import type { Call, ChatRequest, ChatStream, Dialect } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { downloadAdvice } from "./failure-rules.js";
@@ -54,11 +54,13 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     }
     let reason: FoundryError;
     try {
-      return opened(await openChat(transport, request, QUIRKS, call, IN_ONE_PIECE));
+      return opened(await adaptedChat(transport, request, QUIRKS, call, IN_ONE_PIECE));
     } catch (thrown) {
       reason = counted(thrown);
       const hasSchema = isForcedCall(request, bodyOf(request, IN_ONE_PIECE, QUIRKS));
-      if (!hasSchema || !MAY_BE_OF_SCHEMA.has(reason.code)) throw reason;
+      // With a part of the schema it may have been asked for a stream again.
+      const mayBeOfSchema = MAY_BE_OF_SCHEMA.has(reason.code) || SILENT_ENDS.has(reason.code);
+      if (!hasSchema || !mayBeOfSchema) throw reason;
     }
     try {
       // Its grammar does not know every keyword.

@@ -8,10 +8,10 @@ import {
   type LoadedModel,
   parseModelId,
 } from "../models/index.js";
+import { adaptedChat } from "./adapted-chat.js";
 import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import type { BodyQuirks } from "./chat-request.js";
-import { adaptedChat } from "./chat-stream.js";
 import type { Abilities, Call, Dialect, RequestPath } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about } from "./failures.js";

@@ -37,8 +37,10 @@ export const CHOOSE_MODEL = "Choose one that `listModels` shows.";
 /** The first rule that matches decides. */
 export const RULES: readonly Rule[] = [
   {
-    // ONNX Runtime says the last of a model that was compiled for a provider it does not have (#260).
-    pattern: /which is not registered|DownloadAndRegisterEps|implementation for EPContext/i,
+    // ONNX Runtime says it of a model that was compiled for a provider it does not have (#260), and GenAI
+    // the last two below core 2.0.
+    pattern:
+      /which is not registered|DownloadAndRegisterEps|implementation for EPContext|execution provider is not supported in this build|interface not available: failed to load library/i,
     code: "EP_UNAVAILABLE",
     message: (model) => `${model} needs an execution provider that is not installed here.`,
     action: "Choose a variant for another device, such as the one that ends in -generic-cpu.",
@@ -53,16 +55,16 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /not support (?:the )?(?:chat|generate|completions?\b)|not a chat model|only supports? embedding|is an? (?:text[- ])?(?:embedding|re-?rank(?:er|ing)|speech|image)s? model|provide a chat template|(?:no|not have a) chat template|chat_template is not set/i,
+      /not support (?:the )?(?:chat|generate|completions?\b)|not a chat model|only supports? embedding|is an? (?:text[- ])?(?:embedding|re-?rank(?:er|ing)|speech|image)s? model|provide a chat template|(?:no|not have a) chat template|chat_template is not set|(?:empty|unsupported) chat template/i,
     except: "load",
     code: "MODEL_CANNOT_CHAT",
     message: (model, said) => `${model} is not a model for completions.${said}`,
     action: "Choose a model that can chat from `listModels`.",
   },
   {
-    // llama.cpp without its projector, vLLM, Ollama, LM Studio, mlx-lm, engines in Rust.
+    // Core 2, llama.cpp without its projector, vLLM, Ollama, LM Studio, mlx-lm, engines in Rust.
     pattern:
-      /image input is not supported|vision (?:add-on|model) is not loaded|only 'text' content type|unknown variant ['"`]image_url|not a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image/i,
+      /image input is not supported|vision (?:add-on|model) is not loaded|only 'text' content type|unknown variant ['"`]image_url|(?:not|requires) a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image/i,
     except: "load",
     code: "MODEL_CANNOT_SEE",
     message: (model, said) => `${model} takes no images.${said}`,
@@ -95,7 +97,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     // Of GenAI, about a model that is newer (#706). The legacy service loads a model for a chat, too.
-    pattern: /failed loading model|load failed:/i,
+    pattern: /failed loading model|\bload failed:/i,
     also: /unknown value|unsupported model_type/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
@@ -103,7 +105,8 @@ export const RULES: readonly Rule[] = [
       "The model is probably newer than the service: update Foundry Local, or choose another.",
   },
   {
-    pattern: /failed loading model/i,
+    // Behind "Load failed:", core 2 uses the words of the next rule, too.
+    pattern: /failed loading model|\bload failed:/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action:

@@ -216,7 +216,7 @@ const namesModel = (message: string, { doing, model }: Subject): boolean =>
   ).test(message);
 
 const LOAD_ADVICE =
-  "See the service's log (`foundry server logs`); another variant, a fresh download or a newer Foundry Local may help.";
+  "See the service's log (`foundry server logs`; with foundry-local-sdk, .foundry-local-mcp/logs in the home folder); another variant, a fresh download or a newer Foundry Local may help.";
 
 const OVERFLOW_ADVICE =
   "Shorten the prompt, ask for fewer `maxTokens`, or use a model with a longer context.";

@@ -1,7 +1,7 @@
 import type { HttpTransport } from "../../http/index.js";
 import { type ErrorCode, FoundryError } from "../../lib/index.js";
+import { adaptedChat } from "./adapted-chat.js";
 import { jsonOf, modelListSchema, parseAnswer } from "./answers.js";
-import { adaptedChat } from "./chat-stream.js";
 import { type Call, type Dialect, type ModelList, unsupported } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { notFoundry } from "./endpoint-errors.js";

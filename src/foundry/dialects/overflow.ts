@@ -6,6 +6,8 @@ export interface Overflow {
   /** `input` is a lower bound: vLLM stops counting where the prompt does not fit any more. */
   readonly isLeast: boolean;
   readonly output: number | null;
+  /** Of prompt and answer together, where only that is reported. */
+  readonly total: number | null;
   readonly limit: number | null;
   /** The longest answer that is allowed, where only the answer is too long. */
   readonly most: number | null;
@@ -16,8 +18,8 @@ const FIGURES: readonly RegExp[] = [
   // Foundry Local, core 1 and 2.
   /requires \d{1,12} total tokens \((?<input>\d{1,12}) input \+ (?<output>\d{1,12}) output\).{0,300}maximum context length of (?<limit>\d{1,12})/is,
   /input_ids size \((?<input>\d{1,12})\).{0,300}exceeds max length \((?<limit>\d{1,12})\)/is,
-  // All of its versions, of a text to embed.
-  /max_length \(\d{1,12}\) cannot be greater than model context_length \((?<limit>\d{1,12})\)/i,
+  // All of its versions, of a text to embed; up to 2.0 also of a chat, whose answer it counts in.
+  /max_length \((?<total>\d{1,12})\) cannot be greater than model context_length \((?<limit>\d{1,12})\)/i,
   // vLLM up to 0.9, OpenAI, llama-cpp-python, OpenRouter.
   /maximum context length is (?<limit>\d{1,12}) tokens.{0,300}\((?<input>\d{1,12}) (?:in the messages|in your prompt|of text input)[,;] (?<output>\d{1,12}) (?:in|for) the (?:completion|output)\)/is,
   // vLLM: "'max_tokens' is too large: 5000. This model's … and your request has 18 input tokens".
@@ -87,6 +89,7 @@ export function overflowIn(message: string): Overflow | undefined {
       input: figure("input"),
       isLeast: groups["least"] !== undefined,
       output: figure("output"),
+      total: figure("total"),
       limit: figure("limit"),
       most: figure("most"),
     };
@@ -98,6 +101,7 @@ const NO_FIGURES: Overflow = {
   input: null,
   isLeast: false,
   output: null,
+  total: null,
   limit: null,
   most: null,
 };

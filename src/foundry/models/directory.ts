@@ -152,7 +152,8 @@ function describe(
   const { disk } = sources;
   const parts = parseModelId(id);
   const facts = (family === "local" ? disk.local : disk.public).get(id);
-  const folder = disk.folders?.get(id);
+  // S before 0.7 lists bare names.
+  const folder = disk.folders?.get(parts.version === null ? `${id}:0` : id);
   const loaded = allLoaded?.has(modelKey({ family, id })) ?? null;
   const isSeen = disk.folders !== null && disk.isComplete;
   const onDisk = folder !== undefined ? true : isSeen ? false : null;
@@ -160,10 +161,7 @@ function describe(
   const downloaded = loaded === true || family === "local" ? true : (listed?.downloaded ?? onDisk);
   const known = <K extends keyof ModelDetails>(key: K) =>
     listed?.details?.[key] ?? facts?.[key] ?? null;
-  const enforced =
-    sources.contextLimit === "context_length"
-      ? (folder?.contextLength ?? folder?.maxLength)
-      : folder?.maxLength;
+  const enforced = folder === undefined ? null : enforcedBy(sources.contextLimit, folder);
   const aliasFromId = family === "local" ? aliasOfRegistered(id) : null;
   return {
     id,
@@ -188,4 +186,15 @@ function describe(
     vision: known("vision"),
     license: known("license"),
   };
+}
+
+/** Where `max_length` is the limit, the engine below refuses what exceeds `context_length`, too. */
+function enforcedBy(
+  limit: Sources["contextLimit"],
+  { maxLength, contextLength }: ModelFolder,
+): number | null {
+  if (limit === "context_length") return contextLength ?? maxLength;
+  return maxLength === null || contextLength === null
+    ? maxLength
+    : Math.min(maxLength, contextLength);
 }

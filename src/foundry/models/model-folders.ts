@@ -9,13 +9,14 @@ import {
   jsonFrom,
 } from "../../lib/index.js";
 import { inPool, LATE, readSmallFile } from "../../platform/index.js";
+import { parseModelId } from "./model.js";
 
 /**
  * Which models are downloaded, and the context each really gets, read from the folders of the model
  * cache: no route of C2 contains either (docs/foundry-local.md, section 6).
  */
 export interface ModelFolder {
-  /** The id that the folder gives itself. */
+  /** The id that the folder gives itself; without a version it is version 0, as for the services. */
   readonly id: string;
   /** `search.max_length` and `model.context_length` of its genai_config.json. */
   readonly maxLength: number | null;
@@ -76,7 +77,9 @@ async function readModelFolder(folder: Folder, walk: FolderWalk): Promise<ModelF
   // genai_config.json is beside it or one level below, depending on the program that wrote it.
   const configFolder = await folderWithConfig(folder, walk, 0);
   if (configFolder === null) return null;
-  return { id: named.data.Name, ...(await readContextLimits(configFolder)) };
+  const { Name: name } = named.data;
+  const id = parseModelId(name).version === null ? `${name}:0` : name;
+  return { id, ...(await readContextLimits(configFolder)) };
 }
 
 async function folderWithConfig(

@@ -356,6 +356,17 @@ describe("the length of an answer", () => {
     },
   );
 
+  it("is shortened by the total where the engine below core 2.0 counts the prompt and the answer together", async () => {
+    const simulator = await simulate({ version: "2.0.1", models: [loadedTalker] });
+    const message =
+      "Inference failed: onnx_chat_generator.cc:421 max_length (1039) cannot be greater than model context_length (512)";
+    simulator.addFault({ kind: "error-event", message, on: { path: CHAT }, times: 1 });
+    const { warnings } = await clientOf(simulator.url).complete({ prompt: "Hi", model: "talker" });
+    const lengths = askedOf(simulator, CHAT).map(({ body }) => body);
+    expect(lengths).toMatchObject([{ max_tokens: 1024 }, { max_tokens: 497 }]);
+    expect(warnings).toEqual([expect.stringContaining("limited to 497 tokens")]);
+  });
+
   it.each(["2.0.1", "2.2.1"])(
     "is not shortened with core %s if the caller set it: the request is refused once",
     async (version) => {

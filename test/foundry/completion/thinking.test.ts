@@ -220,6 +220,17 @@ const CASES: readonly Case[] = [
     text: "It is 4!",
   },
   {
+    what: "channels whose tokens are gone, with blanks before the answer",
+    whole: "analysisHm.assistantfinal\n\nIt is 4!",
+    reasoning: "Hm.",
+    text: "It is 4!",
+  },
+  {
+    what: "a channel whose tokens are gone, and nothing behind it",
+    whole: "analysisAn assistant to help. An assistant",
+    reasoning: "An assistant to help. An assistant",
+  },
+  {
     what: "a word that is no channel",
     whole: "analysis is a word",
     text: "analysis is a word",

@@ -465,6 +465,38 @@ describe("tool calls of an engine", () => {
   });
 
   it.each([
+    ["analysisI look.assistantcommentary to=functions.get_weather json", "I look."],
+    ["analysisI look.assistantcommentary to=functions.get_weatherjson", "I look."],
+    ["analysisI look.assistant to=functions.get_weathercommentary json", "I look."],
+    ["commentary to=functions.get_weather json", null],
+    [" to=functions.get_weathercommentary json", null],
+  ])("may be in channels whose tokens are gone: %s", async (header, reasoning) => {
+    const pieces = [...`${header}{"city":"Oslo"}`];
+    for (const contents of [pieces, [pieces.join("")]]) {
+      const { url } = await chatEngine(() =>
+        events(...contents.map((content) => delta({ content })), delta({}, "stop")),
+      );
+
+      const answer = await clientOf(url).complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+
+      expect(answer).toMatchObject({ text: "", reasoning, toolCalls: [CALL], warnings: [] });
+    }
+  });
+
+  it.each(["commentary to=function", "to=functions.get_weather is how it calls", "assistant to="])(
+    "are not begun by an ordinary text: %s",
+    async (text) => {
+      const { url } = await chatEngine(() =>
+        events(...[...text].map((content) => delta({ content })), delta({}, "stop")),
+      );
+
+      const answer = await clientOf(url).complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+
+      expect(answer).toMatchObject({ text, reasoning: null, finishReason: "stop" });
+    },
+  );
+
+  it.each([
     ["Ollama", 400, "registry.ollama.ai/library/gemma3:1b does not support tools"],
     ["llama.cpp", 500, "tools param requires --jinja flag"],
     [

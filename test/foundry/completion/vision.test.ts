@@ -85,6 +85,18 @@ const foundry = [
   ["C2 2.2.1", { dialect: "C2" }],
 ] as const;
 
+describe("images for a model of the user's own, whose task is in no catalog,", () => {
+  it.each([
+    ["2.0.1", "onnx_chat_generator.cc:266 image or audio input requires a multimodal model"],
+    ["2.2.1", "session.cc:189 IMAGE input is not supported by model task 'chat-completion'"],
+  ])("are MODEL_CANNOT_SEE where core %s refuses them", async (version, message) => {
+    const simulator = await simulate({ version, models: [SEER] });
+    simulator.addFault({ kind: "error-event", message, on: { path: "/v1/responses" } });
+    const asking = clientOf(simulator.url).complete({ messages: MESSAGES, model: SEER.id });
+    await expect(asking).rejects.toMatchObject({ code: "MODEL_CANNOT_SEE" });
+  });
+});
+
 describe.each(foundry)("images on %s", (_name, options) => {
   it("are sent to the route that supports them", async () => {
     const models = [{ ...SEER, script: { text: "A cat and a dog." } }];

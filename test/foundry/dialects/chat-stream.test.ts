@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { adaptedChat, openChat } from "../../../src/foundry/dialects/chat-stream.js";
+import { adaptedChat } from "../../../src/foundry/dialects/adapted-chat.js";
+import { openChat } from "../../../src/foundry/dialects/chat-stream.js";
 import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
 import { HttpTransport } from "../../../src/http/index.js";
 import { deferred } from "../../../src/lib/index.js";

@@ -130,6 +130,64 @@ describe("on core 1.x", () => {
     ]);
   });
 
+  it("a model whose template refuses the role system gets its text in front of the prompt", async () => {
+    const simulator = await core1([A]);
+    const message =
+      "Failed to handle OpenAI completion: System role not supported at row 1, column 59:\n{% if messages[0]['role'] == 'system' %}";
+    const on = { path: CHAT };
+    simulator.addFault({ kind: "close-after", events: 0, on, times: 1 });
+    simulator.addFault({
+      kind: "status",
+      status: 500,
+      body: JSON.stringify({ error: { message, type: "server_error", code: null } }),
+      contentType: "application/json",
+      on,
+      times: 1,
+    });
+    const client = clientOf(simulator.url);
+    const request = { prompt: "Hi", system: "Be brief.", model: "a" };
+    const first = await client.complete(request);
+    const second = await client.complete(request);
+    expect(first).toMatchObject({ text: "Hello there.", attempts: 3 });
+    expect(first.warnings).toEqual([expect.stringContaining("refuses the role system")]);
+    expect(second).toMatchObject({ text: "Hello there.", attempts: 1 });
+    const joined = { stream: true, messages: [{ role: "user", content: "Be brief.\n\nHi" }] };
+    expect(askedOf(simulator, CHAT).map(({ body }) => body)).toMatchObject([
+      { stream: true, messages: [{ role: "system" }, { role: "user" }] },
+      { messages: [{ role: "system" }, { role: "user" }] },
+      joined,
+      joined,
+    ]);
+  });
+
+  it("a schema of which a part is refused, too, is left to the prompt", async () => {
+    const simulator = await core1([{ ...A, script: { text: '{"a":"x"}' } }]);
+    const on = { path: CHAT };
+    const message =
+      'Failed to handle OpenAI completion: Error creating grammar: Unimplemented keys: ["pattern"]';
+    const body = JSON.stringify({ error: { message, type: "server_error", code: null } });
+    simulator.addFault({ kind: "close-after", events: 0, on, times: 1 });
+    simulator.addFault({ kind: "status", status: 500, body, on, times: 1 });
+    simulator.addFault({ kind: "close-after", events: 0, on, times: 1 });
+    const schema = {
+      type: "object",
+      properties: { a: { type: "string", pattern: "^x" } },
+      required: ["a"],
+    };
+    const { data, method } = await clientOf(simulator.url).complete({
+      prompt: "Hi",
+      model: "a",
+      schema,
+    });
+    expect({ data, method }).toEqual({ data: { a: "x" }, method: "instructed" });
+    expect(askedOf(simulator, CHAT).map(({ body: sent }) => "tools" in Object(sent))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
   it("a stream that ends before its first event is explained by a request without streaming", async () => {
     const simulator = await farCore1({ ...A, contextLength: 512 });
     const client = clientOf(simulator.url, { retry: { retries: 0 } });

@@ -124,6 +124,34 @@ describe("errorOfFailure", () => {
       "EP_UNAVAILABLE",
     ],
     [
+      "C2 2.0: no execution provider",
+      500,
+      `Load failed: genai_model_instance.cc:58 ${SIGNATURE} failed to load model x:1: QNN execution provider is not supported in this build. `,
+      LOAD,
+      "EP_UNAVAILABLE",
+    ],
+    [
+      "C2 2.0: no CUDA",
+      500,
+      `Load failed: genai_model_instance.cc:58 ${SIGNATURE} failed to load model x:1: Cuda interface not available: Failed to load library: /opt/libonnxruntime-genai-cuda.so: cannot open shared object file: No such file or directory`,
+      LOAD,
+      "EP_UNAVAILABLE",
+    ],
+    [
+      "C1: no template",
+      500,
+      "Failed to handle OpenAI completion: Empty chat template.",
+      CHAT,
+      "MODEL_CANNOT_CHAT",
+    ],
+    [
+      "C2: a template that cannot be read",
+      500,
+      "Inference failed: Invalid or unsupported chat template.",
+      CHAT,
+      "MODEL_CANNOT_CHAT",
+    ],
+    [
       "C2: in use",
       500,
       "Unload failed: model_load_manager.cc:9 void fl::M::U() cannot unload model 'x': 1 session(s) still using it",
@@ -295,6 +323,19 @@ describe("errorOfFailure", () => {
       code: "LOAD_FAILED",
       action: expect.stringContaining("update Foundry Local"),
     });
+  });
+
+  it("advises a fresh download where a file of a model is missing", () => {
+    const words =
+      "Load failed: failed to load model x:1: Load model from /m/model.onnx failed:Load model /m/model.onnx failed. File doesn't exist";
+    expect(errorOf(500, words, LOAD).action).toContain("a fresh download");
+  });
+
+  it("says where the reason of a load is that fails without a word, as on core 1.x", () => {
+    const { action } = errorOf(500, "", LOAD);
+    expect(action).toContain("`foundry server logs`");
+    // The command line is not there where the core runs in our own child process.
+    expect(action).toContain(".foundry-local-mcp/logs");
   });
 
   it("advises a shorter prompt where a chat fails without a reason", () => {
@@ -469,6 +510,7 @@ describe("overflowOf", () => {
       input: 18,
       isLeast: false,
       output: 1024,
+      total: null,
       limit: 512,
       most: null,
     });

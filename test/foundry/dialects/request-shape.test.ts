@@ -299,6 +299,24 @@ describe("a system text", () => {
     },
   );
 
+  it("need not be there for neighbours of one role to be joined where they are refused", async () => {
+    const { url, chats } = await chatEngine((body) =>
+      chats.length === 1
+        ? json(
+            { error: "Conversation roles must alternate user/assistant/user/assistant/..." },
+            400,
+          )
+        : hello(body),
+    );
+    const { messages } = request;
+    const { text, warnings } = await clientOf(url).complete({ model: "m", messages });
+    expect({ text, warnings }).toEqual({ text: "Hello", warnings: [] });
+    expect(chats[1]?.["messages"]).toEqual([
+      ...messages.slice(0, 2),
+      { role: "user", content: "One.\n\nTwo." },
+    ]);
+  });
+
   it("is the first message where an answer would be", async () => {
     const { url, chats } = await chatEngine((body) =>
       JSON.stringify(body).includes('"system"')

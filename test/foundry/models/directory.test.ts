@@ -147,13 +147,15 @@ describe("mergeModels", () => {
   });
 
   it.each([
-    ["context_length", 32_768],
-    ["max_length", 4096],
+    ["context_length", { maxLength: 4096, contextLength: 32_768 }, 32_768],
+    ["context_length", { maxLength: 4096, contextLength: 512 }, 512],
+    ["max_length", { maxLength: 4096, contextLength: 32_768 }, 4096],
+    ["max_length", { maxLength: 4096, contextLength: 512 }, 512],
   ] as const)(
-    "returns the context limit of a service that enforces %s",
-    async (contextLimit, enforced) => {
+    "returns the context limit of a service that enforces %s, of %o",
+    async (contextLimit, { maxLength, contextLength }, enforced) => {
       await write("foundry.modelinfo.json", { models: [{ id: "a:1", contextLength: 131_072 }] });
-      await download("a:1", 4096, 32_768);
+      await download("a:1", maxLength, contextLength);
       const disk = await readDiskFacts(cache, silentLogger);
       const [model] = mergeModels(sources({ listed: [listed("a:1")], disk, contextLimit }));
       expect(model?.contextLength).toBe(enforced);
@@ -269,6 +271,22 @@ describe("mergeModels", () => {
         ["cloud-generic-cpu:1", false],
       ]);
     });
+  });
+
+  it("takes a folder whose name has no version for version 0, as the services do", async () => {
+    await download("own-talker", 512, 512);
+    const disk = await readDiskFacts(cache, silentLogger);
+    const own = { id: "own-talker:0", downloaded: true, contextLength: 512 };
+    const core1 = {
+      listed: [listed("own-talker", { downloaded: true })],
+      listsOnlyDownloaded: true,
+    };
+    expect(mergeModels(sources({ ...core1, disk }))).toMatchObject([own]);
+    expect(mergeModels(sources({ listed: [listed("own-talker:0")], disk }))).toMatchObject([own]);
+    const bare = listed("own-talker", { downloaded: true });
+    expect(mergeModels(sources({ listed: [bare], disk }))).toMatchObject([
+      { ...own, id: "own-talker" },
+    ]);
   });
 
   it("keeps the names of S before 0.7, which have no version", async () => {

@@ -7,9 +7,9 @@ import {
   toFoundryError,
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
+import { adaptedChat } from "../adapted-chat.js";
 import { idListSchema, jsonOf, parseAnswer, tokenCountSchema } from "../answers.js";
 import { wireMessage } from "../chat-messages.js";
-import { adaptedChat } from "../chat-stream.js";
 import type { Call, Dialect } from "../dialect.js";
 import { about, errorOfFailure } from "../failures.js";
 import { getterOf } from "../get-requests.js";

@@ -74,7 +74,10 @@ class Manager {
 
   /** The real SDK listens when it returns; this one returns a promise. */
   async startWebService(): Promise<void> {
-    this.#simulator = await startSimulator({ models: MODELS.map((id) => ({ id })) });
+    this.#simulator = await startSimulator({
+      models: MODELS.map((id) => ({ id })),
+      firstTokenMs: failing === "slow answers" ? 3000 : 0,
+    });
     print(`listening at ${this.#simulator.url} in ${process.pid}`);
     if (failing === "hang") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
     if (failing !== "listens nowhere") this.#urls = [`${this.#simulator.url}/`];
