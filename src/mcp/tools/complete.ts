@@ -156,7 +156,7 @@ async function writtenAnswer(
     return {
       text: "",
       notes: [
-        `The answer is kept. Call complete again with another write_to, or get_completion with completion_ids ["${id}"].`,
+        `The answer is kept. Repeat this call with another write_to, or call get_completion with completion_ids ["${id}"].`,
       ],
       result: beginning.result,
       failure: toFoundryError(thrown),
@@ -164,8 +164,9 @@ async function writtenAnswer(
   }
 }
 
+// A tool of a route has another name and another model than complete.
 const REPEAT =
-  "Nothing is written yet. Call complete again with the same arguments, without join: it goes on with this completion, and writes the file at its end.";
+  "Nothing is written yet. Repeat this call with the same arguments, without join: it goes on with this completion, and writes the file at its end.";
 const NOT_WRITTEN = "Nothing was written to write_to, since this is no whole answer.";
 
 /** Whether the model ended its answer itself, as far as the service says. */
