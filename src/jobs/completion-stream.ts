@@ -14,6 +14,8 @@ export interface Gate {
   turn(): Promise<void>;
   /** Whether the completion waits for another turn after a failure before which nothing was sent. */
   mayWait(failure: FoundryError): boolean;
+  /** There is a service, or there was. */
+  met(): void;
   /** The service answers. */
   reached(): void;
 }
