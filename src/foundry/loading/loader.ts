@@ -190,9 +190,10 @@ export class ModelLoader {
     signal?: AbortSignal,
     { force, onStatus, ...request }: LoadRequest = {},
   ): Promise<LoadOutcome> {
-    const task = this.#tasks.get(modelKey(resolved.model), (own) =>
-      this.#loadInTurn(resolved, request, own),
-    );
+    const { model } = resolved;
+    // A load that began before the model was downloaded is about to fail.
+    const key = `${modelKey(model)} ${model.downloaded}`;
+    const task = this.#tasks.get(key, (own) => this.#loadInTurn(resolved, request, own));
     if (force === true) this.#forced.add(task);
     return task.wait({ signal, onUpdate: onStatus });
   }
