@@ -60,7 +60,7 @@ export const askDocuments = defineTool({
     });
     context.identify(begun.id);
     const { state, value: excerpt } = await waitedFor(begun, withinMs, context, (state) =>
-      answeredWhole(state, kept),
+      answeredWhole(state, context),
     );
     const { text: answer, ...rest } = resultOf(state, excerpt);
     const answered = answerWith(state, excerpt, { answer, sources: null, ...rest }, skippedNotes);

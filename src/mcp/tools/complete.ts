@@ -103,7 +103,7 @@ export const complete = defineTool({
     });
     context.identify(begun.id);
     const { state, value: own } = await waitedFor(begun, withinMs, context, (state) =>
-      file === null ? answerOf(state, kept) : writtenAnswer(state, file, context),
+      file === null ? answerOf(state, context) : writtenAnswer(state, file, context),
     );
     const answer = {
       ...own,
@@ -118,10 +118,10 @@ export const complete = defineTool({
 /** All of the answer that fits one result. */
 async function answerOf(
   state: CompletionState,
-  kept: ToolContext["kept"],
+  context: ToolContext,
   notes: readonly string[] = [],
 ): Promise<Answer> {
-  const excerpt = await answeredWhole(state, kept);
+  const excerpt = await answeredWhole(state, context);
   return answerWith(state, excerpt, resultOf(state, excerpt), notes);
 }
 
@@ -129,17 +129,18 @@ async function answerOf(
 async function writtenAnswer(
   state: CompletionState,
   file: NewFile,
-  { client, kept, files }: ToolContext,
+  context: ToolContext,
 ): Promise<Answer> {
+  const { client, kept, files } = context;
   const { id } = state;
   const beginning = beginningOf(state);
   if (!hasEnded(state)) {
-    await answeredWhole(state, kept);
+    await answeredWhole(state, context);
     // The repeated call joins it, also after its end.
     client.completions.detach(id);
     return { ...beginning, next: `Not finished: ${howFar(state)}. ${REPEAT}` };
   }
-  if (!isWhole(state)) return answerOf(state, kept, [NOT_WRITTEN]);
+  if (!isWhole(state)) return answerOf(state, context, [NOT_WRITTEN]);
   try {
     const { path } = await files.write(file, state.text);
     await kept.answered({ promised: [], delivered: [id] });
