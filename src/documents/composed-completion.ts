@@ -159,7 +159,8 @@ export class ComposedCompletion implements OpenedCompletion {
       for await (const event of stream) {
         // The model is loaded: the step goes on.
         if (event.type === "status" && event.status === "running" && step !== null) this.step(step);
-        if (event.type !== "status") this.#parts.gate?.reached();
+        if (event.type === "status") this.#parts.gate?.met();
+        else this.#parts.gate?.reached();
       }
     } finally {
       const asked = stream.snapshot();

@@ -122,6 +122,7 @@ export class BatchItems {
     return {
       turn: () => this.#turn(item),
       mayWait: (failure) => this.#mayWait(failure),
+      met: () => this.met(),
       reached: () => this.noteService(item),
     };
   }
@@ -132,6 +133,13 @@ export class BatchItems {
     if (code === null || !SHOW_NOTHING.has(code)) {
       this.noteService(code !== null && DIED.has(code) ? null : item);
     }
+    this.feed();
+  }
+
+  /** There is a service, or there was. */
+  met(): void {
+    this.noteService(null);
+    // The number of places may be known only now.
     this.feed();
   }
 

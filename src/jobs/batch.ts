@@ -250,11 +250,7 @@ export class Batch {
       this.#items.noteService(item);
     }
     if (type === "ended") this.#end(item);
-    if (type === "status") {
-      this.#items.noteService(null);
-      // The number of places may be known only now.
-      this.#items.feed();
-    }
+    if (type === "status") this.#items.met();
     if (type === "status" || type === "ended") this.#listeners.notify();
   }
 

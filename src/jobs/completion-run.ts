@@ -138,6 +138,8 @@ export class CompletionRun {
   /** How many of the claims are of detached calls. The next call takes them over. */
   #detachedClaims = 0;
   #isDetached = false;
+  /** Another text took the place of one that calls may have read, and was not returned from its beginning yet. */
+  isReplaced = false;
   /** How often a call has read or joined it. */
   asked = 0;
 
@@ -307,6 +309,8 @@ export class CompletionRun {
       for await (const event of stream) {
         // The step before this event is over.
         this.#news = null;
+        const { type } = event;
+        if (type === "text_was_reasoning" || type === "text_dropped") this.isReplaced = true;
         this.#listeners.notify(event);
       }
     } catch (thrown) {

@@ -14,6 +14,8 @@ export interface Gate {
   turn(): Promise<void>;
   /** Whether the completion waits for another turn after a failure before which nothing was sent. */
   mayWait(failure: FoundryError): boolean;
+  /** There is a service, or there was. */
+  met(): void;
   /** The service answers. */
   reached(): void;
 }
@@ -85,7 +87,7 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
       }
       // The place in the queue is free again: the reader may start another completion now.
       const completed = completion.complete();
-      this.#parts.cache?.keep(completion.snapshot());
+      this.#parts.cache?.keep(completion.snapshot(), completion.callWarnings);
       yield completed;
     } catch (thrown) {
       const failure = toFoundryError(thrown);
@@ -99,7 +101,7 @@ export class CompletionStream implements AsyncIterable<CompletionEvent> {
   async *#attempt(): AsyncGenerator<CompletionEvent, void> {
     const { completion, queue, caller, isBatch, onPlace, cache } = this.#parts;
     const { model, service, generationsAtOnce, run } = await completion.prepare();
-    const stored = (await cache?.find(model, service, this.snapshot().warnings)) ?? null;
+    const stored = (await cache?.find(model, service)) ?? null;
     if (stored !== null) {
       yield* completion.restore(stored);
       return;

@@ -219,6 +219,17 @@ export class Completions {
     return this.#find(id).read();
   }
 
+  /** @internal Whether an offset that a call was given is one into another text, which turned out to be thinking. */
+  isReplaced(id: string): boolean {
+    return this.#store.get(id)?.isReplaced ?? false;
+  }
+
+  /** @internal A call returns the text: from its beginning, where it was replaced. */
+  noteReturned(id: string): void {
+    const run = this.#store.get(id);
+    if (run !== null) run.isReplaced = false;
+  }
+
   /** All that run or are kept, the newest first. */
   list(): CompletionState[] {
     return this.#store.all().map((run) => run.state());
@@ -261,10 +272,7 @@ export class Completions {
   }
 
   /**
-   * A call does not want a completion any more. Stops it, unless another call requested it or waits for
-   * it.
-   *
-   * @returns whether it was stopped.
+   * A call does not want a completion any more. Stops it, unless another call does. Returns whether it was stopped.
    */
   abandon(id: string): boolean {
     return this.#store.get(id)?.abandon(false) ?? false;

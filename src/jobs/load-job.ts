@@ -171,6 +171,8 @@ export class LoadRun {
   readonly wish: LoadWish;
   /** Resolves when the load has ended, whether it succeeded or not. */
   readonly ended: Promise<void>;
+  /** An equal request succeeded, and no call got its outcome. @internal */
+  isRepeat = false;
   readonly #resolution: LoadWork;
   #job: LoadWork | null = null;
   #waits: Waits = { now: 0, begun: 0 };

@@ -67,6 +67,7 @@ export class Loads {
     const run = new LoadRun(model, wish, this.#context, (resolved, start) =>
       this.#jobOf(resolved, wish, start),
     );
+    run.isRepeat = before !== undefined;
     this.#runs.set(key, run);
     return run;
   }

@@ -144,7 +144,6 @@ export class CacheSlot {
   readonly #request: string;
   #key: string | null = null;
   #model: string | null = null;
-  #ownWarnings: readonly string[] = [];
 
   constructor(answers: Answers, now: () => number, request: string) {
     this.#answers = answers;
@@ -155,27 +154,21 @@ export class CacheSlot {
   /**
    * @param model Exact id.
    * @param service The kind and version of the service.
-   * @param ownWarnings About this call and not the answer, such as why this model was chosen: they are not kept.
    */
-  async find(
-    model: string,
-    service: string,
-    ownWarnings: readonly string[],
-  ): Promise<StoredAnswer | null> {
+  async find(model: string, service: string): Promise<StoredAnswer | null> {
     this.#model = model;
-    this.#ownWarnings = ownWarnings;
     this.#key = JSON.stringify([this.#request, model, service]);
     const entry = await this.#answers.get(this.#key);
     if (entry === undefined) return null;
     return { ...entry.answer, ageMs: Math.max(0, Math.round(this.#now() - entry.at)) };
   }
 
-  /** Keeps an answer, if it is whole. */
-  keep(completion: Completion): void {
+  /** Keeps an answer, if it is whole, without the warnings that are about the call alone. */
+  keep(completion: Completion, callWarnings: readonly string[]): void {
     // While it waited, its name may have come to stand for another model.
     if (this.#key === null || completion.model !== this.#model || !isWhole(completion)) return;
     const { text, reasoning, finishReason, usage, method } = completion;
-    const warnings = completion.warnings.filter((words) => !this.#ownWarnings.includes(words));
+    const warnings = completion.warnings.filter((words) => !callWarnings.includes(words));
     const answer = { text, reasoning, finishReason, usage, warnings, method };
     this.#answers.set(this.#key, { answer, at: this.#now() });
   }

@@ -239,6 +239,7 @@ describe("a request about long texts", () => {
         turns += 1;
       },
       mayWait: () => turns === 1,
+      met: () => {},
       reached: () => {},
     };
     const failing: Script = ({ text }) => {
@@ -274,6 +275,25 @@ describe("a request about long texts", () => {
 
     const texted = [...batch.ready()].map(({ state }) => state.text);
     expect(texted).toEqual(["The secret is amber."]);
+  });
+
+  it("waits in a batch for a service that was gone before its first token", async () => {
+    const service = await simulate({ models: modelOf(finder) });
+    const answerAgain = service.addFault({ kind: "hang", on: { path: CHATS } });
+    const client = clientOf(service.url, { retry: { retries: 0 } });
+    const texts = [textOf("log.txt", linesWith("The secret is amber.", 1500, 2000))];
+    const open = answerLong(client, { request: REQUEST, texts });
+    const batch = client.batches.start([open, open]);
+
+    await service.waitFor(() => askedOf(service, CHATS).length > 0);
+    await service.stop();
+    await expect.poll(() => batch.outage?.code).toBeDefined();
+    answerAgain();
+    await service.start();
+    await expect.poll(() => batch.hasEnded).toBe(true);
+
+    const texted = [...batch.ready()].map(({ state }) => state.text);
+    expect(texted).toEqual(["The secret is amber.", "The secret is amber."]);
   });
 
   it("leaves room for the answer in the context, whatever max_tokens is", async () => {

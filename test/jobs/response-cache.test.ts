@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Completion, CompletionRequest } from "../../src/foundry/index.js";
 import { ResponseCache, type ResponseCacheOptions } from "../../src/jobs/response-cache.js";
-import { clientOf, simulate } from "../foundry/fixtures.js";
+import { clientOf, roomyMachine, simulate } from "../foundry/fixtures.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { FOREVER, MODEL, talker } from "./fixtures.js";
 
@@ -99,7 +99,7 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
         expect(slot !== null).toBe(isRepeatable(request));
         if (slot === null) continue;
         const key = JSON.stringify([Object.entries(request).sort(), service]);
-        const found = await slot.find(MODEL, service, []);
+        const found = await slot.find(MODEL, service);
         const expected = stored.get(key);
         if (found !== null) {
           if (expected === undefined) throw new Error("found, though nothing was stored");
@@ -110,7 +110,7 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
         if (isWhole(completion) && completion.model === MODEL) {
           stored.set(key, { answer: completion, at: time });
         }
-        slot.keep(completion);
+        slot.keep(completion, []);
         const { entries, bytes } = await cache.size();
         expect(entries).toBeLessThanOrEqual(limits.entries);
         expect(bytes).toBeLessThanOrEqual(limits.mostBytes);
@@ -135,20 +135,20 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
     const cache = await cacheWith({ entries: 10 });
     const slotOf = async (more: Partial<CompletionRequest>) => {
       const slot = cache.slotOf({ prompt: "a", seed: 7, ...more });
-      return { found: await slot?.find(MODEL, SERVICE, []), slot };
+      return { found: await slot?.find(MODEL, SERVICE), slot };
     };
-    (await slotOf(one)).slot?.keep(completionOf({}));
+    (await slotOf(one)).slot?.keep(completionOf({}), []);
     expect((await slotOf(other)).found).toBeNull();
     expect((await slotOf(one)).found).toMatchObject({ text: "Hello." });
   });
 
   it("returns no answer of another model or of another version of the service", async () => {
     const slot = (await cacheWith({ entries: 10 })).slotOf({ prompt: "a", seed: 7 });
-    await slot?.find(MODEL, SERVICE, []);
-    slot?.keep(completionOf({}));
-    expect(await slot?.find("other:1", SERVICE, [])).toBeNull();
-    expect(await slot?.find(MODEL, "core-2 2.2", [])).toBeNull();
-    expect(await slot?.find(MODEL, SERVICE, [])).not.toBeNull();
+    await slot?.find(MODEL, SERVICE);
+    slot?.keep(completionOf({}), []);
+    expect(await slot?.find("other:1", SERVICE)).toBeNull();
+    expect(await slot?.find(MODEL, "core-2 2.2")).toBeNull();
+    expect(await slot?.find(MODEL, SERVICE)).not.toBeNull();
   });
 
   it("evicts the answer that was used least recently", async () => {
@@ -157,8 +157,8 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
       const found = cache.slotOf({ prompt, temperature: 0 });
       if (found === null) throw new Error("no slot");
       return {
-        found: await found.find(MODEL, SERVICE, []),
-        keep: (text: string) => found.keep(completionOf({ text })),
+        found: await found.find(MODEL, SERVICE),
+        keep: (text: string) => found.keep(completionOf({ text }), []),
       };
     };
     (await slot("a")).keep("A");
@@ -174,8 +174,8 @@ describe.each(PLACES)("the cache of answers $place", ({ folderOf, numRuns }) => 
   it("stores no answer that is larger than its limit of bytes", async () => {
     const cache = await cacheWith({ entries: 10, mostBytes: 1000 });
     const slot = cache.slotOf({ prompt: "a", seed: 1 });
-    await slot?.find(MODEL, SERVICE, []);
-    slot?.keep(completionOf({ text: "x".repeat(1000) }));
+    await slot?.find(MODEL, SERVICE);
+    slot?.keep(completionOf({ text: "x".repeat(1000) }), []);
     expect((await cache.size()).entries).toBe(0);
   });
 });
@@ -269,6 +269,16 @@ describe("a client with a cache", () => {
       warnings: [],
     });
     expect(await client.complete(ASKED)).toMatchObject({ cached: true, warnings });
+  });
+
+  it("stores no warning about the load of the model, which the next call does not need", async () => {
+    const service = await simulate({ models: [{ id: MODEL, sizeMb: 900 }] });
+    const memory = () => ({ totalMb: 2000, freeMb: 1000, isExact: true });
+    const client = clientOf(service.url, { cache: 10 }, { ...roomyMachine(), memory });
+    const request = { ...ASKED, model: MODEL };
+    const { warnings } = await client.complete(request);
+    expect(warnings).toEqual([expect.stringContaining("Memory is tight")]);
+    expect(await client.complete(request)).toMatchObject({ cached: true, warnings: [] });
   });
 
   it.each([

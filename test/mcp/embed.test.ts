@@ -37,6 +37,19 @@ describe("embed", () => {
     expect(text).toMatch(/^0\.\d{3} \[0\] the cat sat on the mat\n0\.\d{3} \[2\] a cat/);
   });
 
+  it("reports progress also while the first texts are embedded by a loaded model", async () => {
+    const [, embedder] = MODELS;
+    const { url } = await simulatedService({ models: [{ ...embedder, loaded: true }] });
+    const { host } = await connectedHost({ endpoint: url });
+    const messages: string[] = [];
+
+    await host.callTool({ name: "embed", arguments: { texts: TEXTS, query: "cat" } }, undefined, {
+      onprogress: ({ message = "" }) => void messages.push(message),
+    });
+
+    expect(messages).toContain("Embedding the texts…");
+  });
+
   it("returns only the beginning of a long text", async () => {
     const embed = await embedding();
 

@@ -148,18 +148,35 @@ describe("get_completion", () => {
     expect(textOf(await get(host))).toContain(", 1 character: A");
   });
 
-  it("returns to the beginning where the text that was read turned out to be thinking", async () => {
-    // A model whose template opens the thinking sends only the end tag.
-    const thought = "I have to think about this for a while. ".repeat(10);
-    const text = `${thought}\n</think>\n\nIt is blue.`;
-    const { host, foundry } = await runningCompletion({ text });
-    const id = await started(host);
-    await expect.poll(() => foundry.completions.get(id).text.length).toBeGreaterThan(20);
-    const answer = await get(host, { completion_ids: [id], from: 20 });
-    const note =
-      "The text returned earlier was the model's thinking. This is the answer from its beginning.";
-    expect(textOf(answer)).toBe(`It is blue.\n\nNote: ${note}`);
-    expect(structured(answer)).toMatchObject({ notes: [note], completions: [{}] });
+  it.each([
+    ["shorter", "It is blue."],
+    ["longer", `It is blue${", and blue".repeat(9)}.`],
+  ])(
+    "returns to the beginning where the text that was read turned out to be thinking, of a %s answer",
+    async (_length, said) => {
+      // A model whose template opens the thinking sends only the end tag.
+      const thought = "I have to think about this for a while. ".repeat(10);
+      const text = `${thought}\n</think>\n\n${said}`;
+      const { host, foundry } = await runningCompletion({ text });
+      const id = await started(host);
+      await expect.poll(() => foundry.completions.get(id).text.length).toBeGreaterThan(20);
+      const answer = await get(host, { completion_ids: [id], from: 20 });
+      const note =
+        "The text returned earlier was the model's thinking. This is the answer from its beginning.";
+      expect(textOf(answer)).toBe(`${said}\n\nNote: ${note}`);
+      expect(structured(answer)).toMatchObject({ notes: [note], completions: [{}] });
+      // From now on, offsets are those of the answer.
+      const rest = await get(host, { completion_ids: [id], from: 6 });
+      expect(structured(rest)).toMatchObject({ notes: [], completions: [{ from: 6 }] });
+    },
+  );
+
+  it("continues where the text that was thinking was not returned", async () => {
+    const said = `It is blue${", and blue".repeat(9)}.`;
+    const { host } = await runningCompletion({ text: `I think.\n</think>\n\n${said}` });
+    const id = await started(host, { reply_within: 60 });
+    const answer = await get(host, { completion_ids: [id], from: 6 });
+    expect(textOf(answer)).toBe(said.slice(6));
   });
 
   it.each([

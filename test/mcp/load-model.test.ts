@@ -32,6 +32,18 @@ describe("load_model", () => {
     expect(textOf(again)).toBe("talker-generic-cpu:1 was already loaded.");
   });
 
+  it("ends also for calls that do not wait", async () => {
+    const service = await simulatedService({ models: [talker] });
+    const { host } = await connectedHost({ endpoint: service.url });
+    const status = async (): Promise<unknown> =>
+      Reflect.get(
+        structured(await host.callTool(call({ model: "talker", reply_within: 0 }))),
+        "status",
+      );
+    expect(await status()).toBe("loading");
+    await expect.poll(status).toBe("loaded");
+  });
+
   it("returns within reply_within with the state, and continues to wait when called again", async () => {
     const modelCachePath = await cacheFolder();
     const models = [{ ...talker, loadMs: 2000 }];

@@ -23,7 +23,8 @@ export class CompletionProgress {
   /** Warnings about the request. They hold for every attempt. */
   readonly #requestWarnings: readonly string[];
   #warnings: readonly string[];
-  #warningsBeforeAnswer: readonly string[] = [];
+  /** About the call and not its answer, such as why this model was chosen, or that memory was tight. */
+  callWarnings: readonly string[] = [];
   #status: CompletionStatus = "queued";
   #model: string | null = null;
   #finishReason: FinishReason | null = null;
@@ -151,8 +152,8 @@ export class CompletionProgress {
   opened(stream: Pick<ChatStream, "isConstrained" | "warnings">, hidesThinking: boolean): void {
     this.#isConstrained = stream.isConstrained;
     this.#hidesThinking = hidesThinking;
+    this.callWarnings = this.#warnings;
     this.warn(...stream.warnings);
-    this.#warningsBeforeAnswer = this.#warnings;
   }
 
   warn(...warnings: readonly string[]): void {
@@ -225,7 +226,7 @@ export class CompletionProgress {
   answersAgain(): void {
     this.#earlierUsage = this.snapshot().usage;
     this.#earlierAttempts = this.#attempts ?? 0;
-    this.#warnings = this.#warningsBeforeAnswer;
+    this.#warnings = this.callWarnings;
     this.#usage = null;
     this.#refusedInputTokens = null;
     this.#pieces = 0;

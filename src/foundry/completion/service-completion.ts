@@ -96,6 +96,11 @@ export class ServiceCompletion {
     return this.#stored === null ? own : withStored(own, this.#stored);
   }
 
+  /** About the call and not its answer. */
+  get callWarnings(): readonly string[] {
+    return this.#progress.callWarnings;
+  }
+
   /** Ends the completion: aborted by the caller, by its reader's leaving, and with the client. */
   get signal(): AbortSignal {
     const { closing, signal } = this.#parts;

@@ -180,11 +180,13 @@ export class ModelLoader {
     signal?: AbortSignal,
     { force, onStatus, ...request }: LoadRequest = {},
   ): Promise<LoadOutcome> {
-    const { id } = resolved.model;
-    const task = this.#tasks.get(modelKey(resolved.model), (own) => {
+    const { model } = resolved;
+    // A load that began before the model was downloaded is about to fail.
+    const key = `${modelKey(model)} ${model.downloaded}`;
+    const task = this.#tasks.get(key, (own) => {
       const onWait = (before: string): void => own.update(waitingFor(before));
-      return this.#serial.run(id, own.signal, onWait, () => {
-        own.update({ step: "loading", message: `Loading ${id}`, percent: null });
+      return this.#serial.run(model.id, own.signal, onWait, () => {
+        own.update({ step: "loading", message: `Loading ${model.id}`, percent: null });
         return this.#load(resolved, request, own);
       });
     });

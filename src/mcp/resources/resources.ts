@@ -73,6 +73,7 @@ export function resourceHandlers({ client, secrets, kept }: Backend, options: Up
         const { id, part } = await meant(uri);
         const state = stateOf(completions, id, uri);
         if (part === "text") {
+          completions.noteReturned(id);
           kept.answeredRegenerated(id);
           if (hasEnded(state)) await kept.answered({ promised: [], delivered: [id] });
         }

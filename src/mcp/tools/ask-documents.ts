@@ -62,7 +62,7 @@ export const askDocuments = defineTool({
     });
     context.identify(begun.id);
     const { state, value: excerpt } = await waitedFor(begun, leftMs(), context, (state) =>
-      answeredWhole(state, kept),
+      answeredWhole(state, context),
     );
     const { text: answer, ...rest } = resultOf(state, excerpt);
     const answered = answerWith(state, excerpt, { answer, sources: null, ...rest }, skippedNotes);

@@ -19,7 +19,7 @@ export const cancelCompletion = defineTool({
     await kept.find([id]);
     const hadEnded = hasEnded(client.completions.get(id));
     const { state, deviceBusy } = await client.completions.cancel(id);
-    const excerpt = await answeredWhole(state, kept);
+    const excerpt = await answeredWhole(state, { client, kept });
     const words = hadEnded ? endedWords(state) : cancelledWords(state, deviceBusy);
     const label = hadEnded ? "Its text:" : "The text so far:";
     const said = textOf(state, excerpt);

@@ -195,7 +195,7 @@ async function answered(
   warnings: readonly string[],
   deviceBusy?: boolean | null,
 ): Promise<Answer> {
-  const { kept, signal, progress } = context;
+  const { client, kept, signal, progress } = context;
   const parts = fittingParts(batch);
   for (const { index } of parts) batch.take(index);
   const answer = answerOf(batch, parts, warnings, deviceBusy);
@@ -207,6 +207,7 @@ async function answered(
     });
     for (const { index, state } of parts) {
       batch.returned(index);
+      client.completions.noteReturned(state.id);
       kept.answeredRegenerated(state.id);
     }
     return answer;

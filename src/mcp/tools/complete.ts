@@ -105,7 +105,7 @@ export const complete = defineTool({
     });
     context.identify(begun.id);
     const { state, value: own } = await waitedFor(begun, leftMs(), context, (state) =>
-      file === null ? answerOf(state, kept) : writtenAnswer(state, file, context),
+      file === null ? answerOf(state, context) : writtenAnswer(state, file, context),
     );
     const answer = {
       ...own,
@@ -120,10 +120,10 @@ export const complete = defineTool({
 /** All of the answer that fits one result. */
 async function answerOf(
   state: CompletionState,
-  kept: ToolContext["kept"],
+  context: ToolContext,
   notes: readonly string[] = [],
 ): Promise<Answer> {
-  const excerpt = await answeredWhole(state, kept);
+  const excerpt = await answeredWhole(state, context);
   return answerWith(state, excerpt, resultOf(state, excerpt), notes);
 }
 
@@ -131,17 +131,18 @@ async function answerOf(
 async function writtenAnswer(
   state: CompletionState,
   file: NewFile,
-  { client, kept, files }: ToolContext,
+  context: ToolContext,
 ): Promise<Answer> {
+  const { client, kept, files } = context;
   const { id } = state;
   const beginning = beginningOf(state);
   if (!hasEnded(state)) {
-    await answeredWhole(state, kept);
+    await answeredWhole(state, context);
     // The repeated call joins it, also after its end.
     client.completions.detach(id);
     return { ...beginning, next: `Not finished: ${howFar(state)}. ${REPEAT}` };
   }
-  if (!isWhole(state)) return answerOf(state, kept, [NOT_WRITTEN]);
+  if (!isWhole(state)) return answerOf(state, context, [NOT_WRITTEN]);
   try {
     const { path } = await files.write(file, state.text);
     await kept.answered({ promised: [], delivered: [id] });
@@ -158,7 +159,7 @@ async function writtenAnswer(
     return {
       text: "",
       notes: [
-        `The answer is kept. Call complete again with another write_to, or get_completion with completion_ids ["${id}"].`,
+        `The answer is kept. Repeat this call with another write_to, or call get_completion with completion_ids ["${id}"].`,
       ],
       result: beginning.result,
       failure: toFoundryError(thrown),
@@ -166,8 +167,9 @@ async function writtenAnswer(
   }
 }
 
+// A tool of a route has another name and another model than complete.
 const REPEAT =
-  "Nothing is written yet. Call complete again with the same arguments, without join: it goes on with this completion, and writes the file at its end.";
+  "Nothing is written yet. Repeat this call with the same arguments, without join: it goes on with this completion, and writes the file at its end.";
 const NOT_WRITTEN = "Nothing was written to write_to, since this is no whole answer.";
 
 /** Whether the model ended its answer itself, as far as the service says. */

@@ -11,6 +11,7 @@ import { filesArgument, LONGEST_TEXT, linesOf, listOf, readFiles, refuse } from 
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
 const DEFAULT_LIMIT = 10;
+const EMBEDDING = "Embedding the texts";
 /** Of a ranked text, so much is repeated: the caller has the whole. */
 const LONGEST_EXCERPT = 200;
 
@@ -65,7 +66,8 @@ export const embedTool = defineTool({
     const read = files?.files.filter(({ text }) => text.trim() !== "") ?? [];
     const texts = [...own, ...read.map(({ text }) => text)];
     assertCount(texts.length);
-    const onStatus = (news: StatusUpdate): void => progress.news(news, "Embedding the texts");
+    progress.waiting(EMBEDDING);
+    const onStatus = (news: StatusUpdate): void => progress.news(news, EMBEDDING);
     const options = { model, signal, trace, onStatus };
     const notes = files?.notes ?? [];
     if (query === undefined) return { ...vectorsAnswer(await client.embed(texts, options)), notes };

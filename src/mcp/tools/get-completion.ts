@@ -98,18 +98,21 @@ async function one(
   withinMs: number,
   { client, signal, progress, kept }: ToolContext,
 ): Promise<Answer> {
-  const before = client.completions.get(id);
+  const { completions } = client;
+  const before = completions.get(id);
   // Reject an invalid offset before waiting.
-  if (!kept.isRegenerated(id)) offsetIn(before, from);
+  if (!kept.isRegenerated(id) && !completions.isReplaced(id)) offsetIn(before, from);
   reportState(before, progress);
-  const state = await client.completions.wait(id, {
+  const state = await completions.wait(id, {
     withinMs,
     signal,
     onEvent: (event) => reportEvent(event, progress),
   });
   // Of an answer that was generated again, a warning says so.
   const isRegenerated = kept.isRegenerated(id);
-  const excerpt = partOf(state, isRegenerated ? 0 : offsetIn(state, from), LONGEST_TEXT);
+  const isReplaced = isRegenerated || completions.isReplaced(id);
+  const excerpt = partOf(state, isReplaced ? 0 : offsetIn(state, from), LONGEST_TEXT);
+  completions.noteReturned(id);
   kept.answeredRegenerated(id);
   const restarted = !isRegenerated && excerpt.from < from - 1 ? [WAS_THINKING] : [];
   await kept.answered(deliveryOf([{ state, excerpt }]));
@@ -155,7 +158,10 @@ async function several(
   progress.waiting(`Waiting for ${counted(found.length, "completion")}`);
   const states = await Promise.all(found.map((id) => completions.wait(id, { withinMs, signal })));
   // Each is returned from its beginning.
-  for (const id of found) kept.answeredRegenerated(id);
+  for (const id of found) {
+    completions.noteReturned(id);
+    kept.answeredRegenerated(id);
+  }
   const parts = shared(states);
   await kept.answered(deliveryOf(parts));
   const errors = missing.map(({ id, error }) => ({

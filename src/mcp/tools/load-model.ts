@@ -15,6 +15,8 @@ import {
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 /** Kept of the time of a call to ask the service whether the model is loaded. It answers at once if so. */
 const LOOK_UP_MS = 2000;
+/** A repeated call waits for so long at least, or one that does not wait would never see that the model is loaded. */
+const LEAST_MS = 1000;
 const STATUSES = ["loaded", "already_loaded", "loading", "downloading"] as const;
 
 export const loadModel = defineTool({
@@ -78,8 +80,10 @@ async function loaded(
   const { loads } = client;
   throwIfAborted(signal);
   const load = loads.start(model, { ...wish, trace });
+  const waitMs = load.isRepeat ? Math.max(LEAST_MS, withinMs) : withinMs;
   try {
-    const state = await loads.wait(load, { withinMs, signal, onStatus: statusReporter(progress) });
+    const onStatus = statusReporter(progress);
+    const state = await loads.wait(load, { withinMs: waitMs, signal, onStatus });
     await kept.answeredLoad(model, wish, load);
     return state;
   } catch (thrown) {

@@ -161,6 +161,19 @@ describe("loading a model", () => {
     });
   });
 
+  it("after a download joins no load that began before it and fails", async () => {
+    const { id } = talker;
+    const simulator = await simulate({ dialect: "S", models: [{ id, downloaded: false }] });
+    // The download ends in this time.
+    simulator.addFault({ kind: "hang", ms: 3000, times: 1, on: { path: "/openai/load/*" } });
+    const client = clientOf(simulator.url);
+    const early = client.complete({ prompt: "Hi", model: id }).catch(({ code }) => code);
+    await simulator.waitFor(() => askedOf(simulator, "/openai/load/").length === 1);
+    const late = client.loadModel(id, { download: true });
+    expect(await early).toBe("MODEL_NOT_CACHED");
+    expect(await late).toMatchObject({ model: id, status: "loaded" });
+  });
+
   it("for a device uses the variant for that device", async () => {
     const simulator = await simulate({
       models: [

@@ -1,10 +1,10 @@
 import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../../jobs/index.js";
-import type { Answered, Kept } from "../../../keeper/index.js";
+import type { Answered } from "../../../keeper/index.js";
 import { counted, type FoundryError, LONGEST_REASONING, truncate } from "../../../lib/index.js";
 import { endAdvice } from "../../end-advice.js";
 import { completionUri } from "../../resources/index.js";
-import type { ToolAnswer } from "../../tool.js";
+import type { ToolAnswer, ToolContext } from "../../tool.js";
 
 /** A result longer than this is of no use to a host. */
 export const LONGEST_TEXT = 60_000;
@@ -129,8 +129,12 @@ export const partOf = (state: CompletionState, from: number, longest: number): E
 export const wholeOf = (state: CompletionState): Excerpt => partOf(state, 0, LONGEST_TEXT);
 
 /** Reports to the keeper that this text is being returned from its beginning, then returns it. */
-export async function answeredWhole(state: CompletionState, kept: Kept): Promise<Excerpt> {
+export async function answeredWhole(
+  state: CompletionState,
+  { client, kept }: Pick<ToolContext, "client" | "kept">,
+): Promise<Excerpt> {
   const excerpt = wholeOf(state);
+  client.completions.noteReturned(state.id);
   kept.answeredRegenerated(state.id);
   await kept.answered(deliveryOf([{ state, excerpt }]));
   return excerpt;
