@@ -75,7 +75,15 @@ describe("an entry in JSON", () => {
     ],
     [
       '{\n  "mcpServers": {\n    "b": {"command": "b"}, // mine\n  },\n}\n',
-      `{\n  "mcpServers": {\n    "b": {"command": "b"},\n    "foundry-local": ${ENTRY}, // mine\n  },\n}\n`,
+      `{\n  "mcpServers": {\n    "b": {"command": "b"}, // mine\n    "foundry-local": ${ENTRY},\n  },\n}\n`,
+    ],
+    [
+      '{\n  "mcpServers": {\n    "b": {"command": "b"} /* mine */\n  }\n}\n',
+      `{\n  "mcpServers": {\n    "b": {"command": "b"}, /* mine */\n    "foundry-local": ${ENTRY}\n  }\n}\n`,
+    ],
+    [
+      '{\n  "mcpServers": { // mine\n  }\n}\n',
+      `{\n  "mcpServers": { // mine\n    "foundry-local": ${ENTRY}\n  }\n}\n`,
     ],
   ])("is added to %j beside the other entries", (before, after) => {
     expect(added(before, DESKTOP)).toBe(after);

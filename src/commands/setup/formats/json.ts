@@ -108,23 +108,34 @@ function insertion(
   const inner = last === undefined ? `${outer}${indent}` : lineIndent(text, last.offset);
   const member = `${JSON.stringify(name)}: ${JSON.stringify(value, null, indent)}`;
   const onOwnLine = `\n${inner}${member.replaceAll("\n", `\n${inner}`)}`;
+  const end = object.offset + object.length - 1;
   if (last === undefined) {
     const from = object.offset + 1;
-    const end = object.offset + object.length - 1;
-    const isBlank = text.slice(from, end).trim() === "";
-    return isBlank
-      ? [{ from, to: end, text: `${onOwnLine}\n${outer}` }]
-      : [{ from, to: from, text: onOwnLine }];
+    if (text.slice(from, end).trim() === "") {
+      return [{ from, to: end, text: `${onOwnLine}\n${outer}` }];
+    }
+    const behind = behindComment(text, from);
+    return [{ from: behind, to: behind, text: onOwnLine }];
   }
   const lastEnd = last.offset + last.length;
-  const comma = commaAfter(text, lastEnd, object.offset + object.length);
-  if (comma !== null) {
-    return [{ from: comma + 1, to: comma + 1, text: `${onOwnLine},` }];
-  }
+  const comma = commaAfter(text, lastEnd, end);
+  const behind = behindComment(text, comma === null ? lastEnd : comma + 1);
+  if (comma !== null) return [{ from: behind, to: behind, text: `${onOwnLine},` }];
   // `{"a": 1}` in one line gets the line break that its closing brace lacks.
-  const rest = text.slice(lastEnd, object.offset + object.length - 1);
-  const isOneLine = !rest.includes("\n");
-  return [{ from: lastEnd, to: lastEnd, text: `,${onOwnLine}${isOneLine ? `\n${outer}` : ""}` }];
+  const isOneLine = !text.slice(lastEnd, end).includes("\n");
+  return [
+    { from: behind, to: behind, text: `${onOwnLine}${isOneLine ? `\n${outer}` : ""}` },
+    { from: lastEnd, to: lastEnd, text: "," },
+  ];
+}
+
+/** A comment that ends its line belongs to what is before it there. */
+const LINE_END_COMMENT = /[^\S\r\n]*(?:\/\/[^\r\n]*|\/\*(?:(?!\*\/).)*\*\/)(?=[^\S\r\n]*\r?\n)/y;
+
+/** The offset behind such a comment, or the same offset where there is none. */
+function behindComment(text: string, offset: number): number {
+  LINE_END_COMMENT.lastIndex = offset;
+  return LINE_END_COMMENT.test(text) ? LINE_END_COMMENT.lastIndex : offset;
 }
 
 /** Takes a member out with its comma, and keeps all comments around it. */
