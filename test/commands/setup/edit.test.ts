@@ -135,6 +135,15 @@ describe("an entry in JSON", () => {
     expect(edit).toMatchObject({ text: before.replace('"old"', '"new"'), isNew: false });
   });
 
+  it("keeps the comments among its variables, also where one is added", () => {
+    const before =
+      '{"mcpServers": {"foundry-local": {"command": "/o/dist/main.js", "env": {\n  // the small one\n  "A": "a", // alias\n  "B": "b" // why\n}}}}';
+    const env = { A: "a", B: "c", C: "d" };
+    const edit = withServer(before, DESKTOP, (old) => ({ ...Object(old), env }));
+    const after = before.replace('"b" // why', '"c", // why\n  "C": "d"');
+    expect(edit).toMatchObject({ text: after });
+  });
+
   it("is found by the program it starts, whatever its name", () => {
     const text =
       '{"mcpServers": {"mine": {"command": "npx", "args": ["-y", "foundry-local-mcp"]}}}';

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   findNodeAtLocation,
   getNodeValue,
+  type JSONPath,
   type Node,
   type ParseError,
   type ParseErrorCode,
@@ -9,6 +10,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
+import { isMembers } from "../../../lib/index.js";
 import { CannotEdit, type Format, type Place, type Splice, spliced } from "./format.js";
 
 const OPTIONS = { allowTrailingComma: true, disallowComments: false, allowEmptyContent: true };
@@ -41,15 +43,7 @@ export const json: Format = {
     if (memberOf(holder, name) === undefined) {
       return spliced(text, insertion(text, holder, name, entry, indent));
     }
-    // Member by member, so that comments in the entry stay.
-    return Object.entries(entry).reduce((whole, [member, value]) => {
-      const tree = parseTree(whole, [], OPTIONS);
-      const own = tree === undefined ? undefined : findNodeAtLocation(tree, [container, name]);
-      if (own?.type !== "object") throw new CannotEdit(`its "${name}" is not an object`);
-      const old = memberOf(own, member);
-      if (old === undefined) return spliced(whole, insertion(whole, own, member, value, indent));
-      return merged(whole, old, value, indent);
-    }, text);
+    return withMembers(text, [container, name], entry, indent);
   },
 
   remove(text, { container, name }) {
@@ -63,6 +57,20 @@ export const json: Format = {
   snippet: ({ container, name }: Place, entry) =>
     JSON.stringify({ [container]: { [name]: entry } }, null, 2),
 };
+
+/** An object member by member, so that comments in it stay. */
+function withMembers(text: string, path: JSONPath, object: object, indent: string): string {
+  return Object.entries(object).reduce((whole, [name, value]) => {
+    const tree = parseTree(whole, [], OPTIONS);
+    const own = tree === undefined ? undefined : findNodeAtLocation(tree, path);
+    if (own?.type !== "object") throw new CannotEdit(`its "${path.at(-1)}" is not an object`);
+    const old = memberOf(own, name);
+    if (old === undefined) return spliced(whole, insertion(whole, own, name, value, indent));
+    return old.type === "object" && isMembers(value)
+      ? withMembers(whole, [...path, name], value, indent)
+      : merged(whole, old, value, indent);
+  }, text);
+}
 
 /** A list of the same length element by element, so that comments in it stay. */
 function merged(text: string, old: Node, value: unknown, indent: string): string {
