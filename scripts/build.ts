@@ -148,8 +148,8 @@ const options = {
   },
   // Dependencies in CommonJS ask for Node's own modules with `require`, which modules do not have.
   banner: {
-    // A bundle of another program in CommonJS has no URL; for these modules any place does.
-    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url ?? process.execPath);',
+    // Bundlers of other programs follow `createRequire`, as webpack does, and then find none of these modules.
+    js: "const require = (name) => process.getBuiltinModule(name);",
   },
 } as const satisfies BuildOptions;
 

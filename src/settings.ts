@@ -1,3 +1,4 @@
+import path from "node:path";
 import { parseArgs } from "node:util";
 import leven from "leven";
 import { FoundryError } from "./lib/index.js";
@@ -54,6 +55,12 @@ function writtenValue(flag: unknown, variable: string | undefined): string {
   return /^\$\{[^{}]*\}$/.test(raw) ? "" : raw;
 }
 
+/** A relative path of a program is made absolute: a host, and the keeper, start in another folder. */
+const inAnyFolder = (name: SettingName, raw: string): string =>
+  name === "FOUNDRY_CLI" && /^[^~%"'].*[\\/]/.test(raw) && !path.isAbsolute(raw)
+    ? path.resolve(raw)
+    : raw;
+
 interface Mistake {
   readonly name: SettingName;
   readonly source: string;
@@ -102,7 +109,7 @@ function rawSettings(
   return SETTING_NAMES.map((name) => {
     const flag = given[flagOf(name)];
     const isFlag = typeof flag === "string";
-    return { name, raw: writtenValue(flag, environment[name]), isFlag };
+    return { name, raw: inAnyFolder(name, writtenValue(flag, environment[name])), isFlag };
   });
 }
 

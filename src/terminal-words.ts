@@ -16,6 +16,8 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
     /call `loadModel` with model "([^"]+)" and download true(?:, or run `[^`]*`)?\. It may be gigabytes, so ask the user first\./g,
     "run `foundry-local-mcp download $1`. It may be gigabytes.",
   ],
+  // `ask` has no flag for it.
+  [/, ask for less, or set reasoning to off if the model thinks\./g, ", or ask for less."],
   [/`loadModel` with force: true tries it anyway/g, "`--force` tries it anyway"],
   [/name a model in `complete`/g, "name a model with `--model`"],
   [/name (a model|one) in the call/g, "name $1 with `--model`"],

@@ -1,9 +1,12 @@
+import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   describeSettings,
   misspelledSettings,
+  passedSettings,
   readSettings,
   settingsInForce,
+  settingsOfFlags,
   withoutSecrets,
   withoutSettings,
 } from "../src/settings.js";
@@ -328,6 +331,25 @@ describe("readSettings", () => {
       }),
     );
   });
+});
+
+describe("a relative path of the command line", () => {
+  it.each(["./simulated/foundry", "simulated/foundry", "../foundry"])(
+    "is absolute in the entry of a host and for the keeper: %s",
+    (cli) => {
+      const absolute = resolve(cli);
+
+      expect(settingsOfFlags(["--cli", cli])).toMatchObject([{ flag: "--cli", raw: absolute }]);
+      expect(passedSettings([], { FOUNDRY_CLI: cli })).toEqual({ FOUNDRY_CLI: absolute });
+    },
+  );
+
+  it.each(["foundry", "~/bin/foundry", "%LOCALAPPDATA%\\foundry.exe", '"/opt/a b/foundry"'])(
+    "is none in %s",
+    (cli) => {
+      expect(readSettings(["--cli", cli], {}).FOUNDRY_CLI).toBe(cli);
+    },
+  );
 });
 
 describe("misspelledSettings", () => {

@@ -10,6 +10,10 @@ it.each([
   ["Set the option `endpoint` to it.", "Set FOUNDRY_ENDPOINT to it."],
   ["Raise `maxTokens`, or ask for less.", "Raise `--max-tokens`, or ask for less."],
   [
+    "Raise `maxTokens`, ask for less, or set reasoning to off if the model thinks.",
+    "Raise `--max-tokens`, or ask for less.",
+  ],
+  [
     "Free memory; `loadModel` with force: true tries it anyway.",
     "Free memory; `--force` tries it anyway.",
   ],

@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import * as z from "zod";
 import { FOUND_BY_WORDS, type FoundBy, type Health } from "../foundry/index.js";
 import type { FoundryClient } from "../jobs/index.js";
-import { formatDuration, inSnakeCase, VERSION } from "../lib/index.js";
+import { formatDuration, inSnakeCase, VERSION, withoutAnsi } from "../lib/index.js";
 import { terminalWords } from "../terminal-words.js";
 import { readArguments } from "./arguments.js";
 import { type ClientCommand, clientCommand } from "./client-command.js";
@@ -279,7 +279,8 @@ class LiveScreen {
         text += piece;
       },
     });
-    this.#output.write(frameOf(text, this.#output.rows || DEFAULT_ROWS));
+    const { rows } = this.#output;
+    this.#output.write(frameOf(text, rows || DEFAULT_ROWS, widthOf({ isTTY, columns })));
   }
 
   close(): void {
@@ -288,10 +289,18 @@ class LiveScreen {
   }
 }
 
-/** One drawing of the screen, in at most so many rows. */
-export function frameOf(text: string, rows: number): string {
+/** One drawing of the screen, in at most so many rows. A line that is longer than the screen takes several. */
+export function frameOf(text: string, rows: number, columns: number): string {
   const lines = text.replace(/\n+$/, "").split("\n");
-  const cut = lines.length - rows;
-  const shown = cut > 0 ? [...lines.slice(0, rows - 1), `  ${cut + 1} more lines`] : lines;
+  const ends: number[] = [];
+  for (const line of lines) {
+    const height = Math.max(1, Math.ceil(withoutAnsi(line).length / columns));
+    ends.push((ends.at(-1) ?? 0) + height);
+  }
+  const isWhole = (ends.at(-1) ?? 0) <= rows;
+  const fitting = ends.filter((end) => end < rows).length;
+  const shown = isWhole
+    ? lines
+    : [...lines.slice(0, fitting), `  ${lines.length - fitting} more lines`];
   return `${HOME}${shown.map((line) => line + CLEAR_LINE_END).join("\r\n")}${CLEAR_BELOW}`;
 }

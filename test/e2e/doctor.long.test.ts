@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { type DoctorReport, doctorReportSchema } from "../../src/commands/doctor/report.js";
 import { Executable, MAIN, run, type Settings } from "./executable.js";
@@ -315,6 +315,25 @@ test("doctor --fix repairs only host entries that start a missing file", async (
   expect(JSON.parse(await readFile(file, "utf8"))).toEqual({
     mcpServers: { other, local },
   });
+});
+
+test("doctor says which hosts have the server switched off", async () => {
+  const machine = await FoundryMachine.start(C1);
+  const own = { command: process.execPath, args: [MAIN] };
+  const entries = {
+    ".codeium/windsurf/mcp_config.json": { ...own, disabled: true },
+    ".cursor/mcp.json": own,
+  };
+  for (const [name, entry] of Object.entries(entries)) {
+    const file = join(machine.home, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, JSON.stringify({ mcpServers: { "foundry-local": entry } }));
+  }
+
+  const { stdout } = await doctorOn(machine, {}, ["--no-completion"]);
+
+  expect(stdout).toMatch(/^ {2}Windsurf +has this server switched off in its settings$/m);
+  expect(stdout).toMatch(/^ {2}Cursor +starts this server$/m);
 });
 
 test("doctor --fix reports a file that it cannot change, and leaves it unchanged", async () => {

@@ -176,6 +176,21 @@ test("setup writes settings into the entry, keys as variables, and keeps them la
   });
 });
 
+test("setup says which settings are variables of the terminal, which a host does not get", async () => {
+  const home = await newHome();
+  await mkdir(join(home.path, ".cursor"));
+  const settings = { ...home.settings, FOUNDRY_ENDPOINT: "http://127.0.0.1:9", FOUNDRY_MODEL: "m" };
+  const flags = ["setup", "--yes", "--no-check", "--model", "m"];
+
+  const added = await run(flags, settings);
+  const removed = await run([...flags, "--remove"], settings);
+
+  const [, names] = /variables of this terminal: ([\w, ]+)\. Only flags/.exec(added.stdout) ?? [];
+  expect(names?.split(", ")).toContain("FOUNDRY_ENDPOINT");
+  expect(names).not.toContain("FOUNDRY_MODEL");
+  expect(removed.stdout).not.toContain("variables of this terminal");
+});
+
 test.for([
   ["wrong JSON", '{"mcpServers": {', "is not valid JSON"],
   ["UTF-16", "\ufeff{}", "is in UTF-16"],

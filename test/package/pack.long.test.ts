@@ -274,6 +274,14 @@ process.stdout.write(JSON.stringify({ text, isOurs: failure instanceof FoundryEr
     expect(used.filter((path) => /main|serve|handlers|demo|doctor|simulat/.test(path))).toEqual([]);
   });
 
+  test("imports no module in a way that webpack takes over: it follows createRequire", async () => {
+    const library = files.filter((path) => /^dist\/(?:chunks\/.*|index|simulator)\.js$/.test(path));
+    const texts = await Promise.all(library.map((path) => readFile(join(root, path), "utf8")));
+
+    expect(library).toContain("dist/index.js");
+    expect(library.filter((_, at) => texts[at]?.includes("createRequire"))).toEqual([]);
+  });
+
   test.for(["esm", "cjs"] as const)(
     "completes in a bundle of another program, %s",
     async (format) => {

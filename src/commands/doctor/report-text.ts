@@ -82,6 +82,7 @@ function showModels({ models }: DoctorReport, screen: Screen): void {
 
 const HOST_WORDS = {
   set_up: "starts this server",
+  switched_off: "has this server switched off in its settings",
   not_set_up: "does not start it: `foundry-local-mcp setup` adds it",
   broken: "starts a file that does not exist: see below",
   unreadable: "cannot be read: see below",

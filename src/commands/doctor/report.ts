@@ -81,7 +81,7 @@ export const doctorReportSchema = z.object({
       z.object({
         name: z.string(),
         file: z.string(),
-        status: z.enum(["set_up", "not_set_up", "broken", "unreadable"]),
+        status: z.enum(["set_up", "switched_off", "not_set_up", "broken", "unreadable"]),
       }),
     )
     .describe("MCP hosts of this user, and whether they start this server"),

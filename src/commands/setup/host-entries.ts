@@ -11,7 +11,7 @@ import { commandLine, mainFileIn, mergedEntry, programOf } from "./server-comman
 export interface HostEntry {
   readonly host: HostKind;
   readonly file: string;
-  readonly status: "set_up" | "not_set_up" | "broken" | "unreadable";
+  readonly status: "set_up" | "switched_off" | "not_set_up" | "broken" | "unreadable";
   /** Of `broken`: the file that it starts and that is not there. Of `unreadable`: why. */
   readonly detail: string | null;
 }
@@ -29,7 +29,9 @@ async function entryOf(host: HostKind, machine: Machine): Promise<HostEntry> {
     const entry = serverIn((await readConfigFile(file)).text, host);
     if (entry === null) return { host, file, status: "not_set_up", detail: null };
     const detail = await missingIn(entry);
-    return { host, file, status: detail === null ? "set_up" : "broken", detail };
+    const { enabled, disabled } = entry;
+    const own = enabled === false || disabled === true ? "switched_off" : "set_up";
+    return { host, file, status: detail === null ? own : "broken", detail };
   } catch (error) {
     return { host, file, status: "unreadable", detail: reasonOf(error) };
   }

@@ -86,6 +86,15 @@ export function flagsIn(entry: unknown): string[] {
   return at === -1 ? [] : words.slice(at + 1);
 }
 
+/** What stands between Node and the file of this server in an entry, such as `--use-system-ca`. */
+function nodeOptionsIn(entry: unknown): string[] {
+  const words = commandLine(entry);
+  const at = programIn(words, isMain);
+  if (!isMain(words[at] ?? "")) return [];
+  const node = words.slice(0, at).findLastIndex((word) => !isOption(word));
+  return /node[^\\/]*$/i.test(words[node] ?? "") ? words.slice(node + 1, at) : [];
+}
+
 /** Flags without those of some names; a flag ends where the next one begins. */
 function flagsWithout(flags: readonly string[], names: readonly string[]): string[] {
   let isKept = true;
@@ -97,7 +106,7 @@ function flagsWithout(flags: readonly string[], names: readonly string[]): strin
 
 /**
  * The entry for a host: what is there already, with our members in their place. Flags of the user stay
- * unless the same are given.
+ * unless the same are given, and so do options of Node.
  */
 export function mergedEntry(
   host: HostKind,
@@ -111,9 +120,10 @@ export function mergedEntry(
   } = { flags: [], env: {}, names: [] },
 ): Entry {
   const flags = [...flagsWithout(flagsIn(before), given.names), ...given.flags];
+  const options = program.args.some(isMain) ? nodeOptionsIn(before) : [];
   const wanted = host.entry({
     command: program.command,
-    args: [...program.args, ...flags],
+    args: [...options, ...program.args, ...flags],
     env: given.env,
   });
   if (typeof before !== "object" || before === null) return wanted;

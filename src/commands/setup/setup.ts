@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { thisMachine } from "../../platform/index.js";
-import { isSecret, readSettings, settingsOfFlags } from "../../settings.js";
+import { isSecret, readSettings, settingsInForce, settingsOfFlags } from "../../settings.js";
 import { misuse, readArguments } from "../arguments.js";
 import { EXIT } from "../command-line.js";
 import { printHelp, type Screen, terminalScreen, wrapped } from "../terminal.js";
@@ -126,6 +126,15 @@ async function hostsChanged(
     ),
   );
   for (const plan of plans) show(plan, screen, own.remove);
+  const unwritten = settingsInForce(flags, process.env).filter(
+    ({ source }) => source === "environment",
+  );
+  if (!own.remove && unwritten.length > 0) {
+    const names = unwritten.map(({ name }) => name).join(", ");
+    screen.say(
+      `Most hosts do not get the variables of this terminal: ${names}. Only flags are written.`,
+    );
+  }
   const open = plans.filter(({ action }) => action !== "nothing" && action !== "refused");
   const refused = plans.some(({ action }) => action === "refused");
   const code = refused ? EXIT.failed : EXIT.done;

@@ -115,15 +115,25 @@ describe("the view of monitor", () => {
 
 describe("a frame of the screen", () => {
   it("clears the rest of each line and all below", () => {
-    expect(frameOf("a\nb\n", 24)).toBe("\u001b[Ha\u001b[K\r\nb\u001b[K\u001b[J");
+    expect(frameOf("a\nb\n", 24, 80)).toBe("\u001b[Ha\u001b[K\r\nb\u001b[K\u001b[J");
   });
 
   it("has at most as many lines as the screen, and counts the omitted ones", () => {
-    const frame = frameOf("1\n2\n3\n4\n5", 3);
+    const frame = frameOf("1\n2\n3\n4\n5", 3, 80);
     expect(frame.split("\r\n")).toEqual([
       "\u001b[H1\u001b[K",
       "2\u001b[K",
       "  3 more lines\u001b[K\u001b[J",
+    ]);
+  });
+
+  it("counts the rows that long lines take, so that its beginning stays on the screen", () => {
+    const long = "\u001b[32mabcdefghijk\u001b[0m";
+    expect(frameOf(`1\n${long}\n3`, 4, 10).split("\r\n")).toHaveLength(3);
+    expect(frameOf(`1\n${long}\n3\n4`, 4, 10).split("\r\n")).toEqual([
+      "\u001b[H1\u001b[K",
+      `${long}\u001b[K`,
+      "  2 more lines\u001b[K\u001b[J",
     ]);
   });
 });

@@ -75,7 +75,15 @@ describe("an entry in JSON", () => {
     ],
     [
       '{\n  "mcpServers": {\n    "b": {"command": "b"}, // mine\n  },\n}\n',
-      `{\n  "mcpServers": {\n    "b": {"command": "b"},\n    "foundry-local": ${ENTRY}, // mine\n  },\n}\n`,
+      `{\n  "mcpServers": {\n    "b": {"command": "b"}, // mine\n    "foundry-local": ${ENTRY},\n  },\n}\n`,
+    ],
+    [
+      '{\n  "mcpServers": {\n    "b": {"command": "b"} /* mine */\n  }\n}\n',
+      `{\n  "mcpServers": {\n    "b": {"command": "b"}, /* mine */\n    "foundry-local": ${ENTRY}\n  }\n}\n`,
+    ],
+    [
+      '{\n  "mcpServers": { // mine\n  }\n}\n',
+      `{\n  "mcpServers": { // mine\n    "foundry-local": ${ENTRY}\n  }\n}\n`,
     ],
   ])("is added to %j beside the other entries", (before, after) => {
     expect(added(before, DESKTOP)).toBe(after);
@@ -125,6 +133,15 @@ describe("an entry in JSON", () => {
       '{\n  "mcpServers": {\n    "mine": {\n      // old\n      "command": "old", // path\n      "args": ["/old/foundry-local-mcp/dist/main.js"],\n      "disabled": true\n    }\n  }\n}\n';
     const edit = withServer(before, DESKTOP, (old) => ({ ...Object(old), command: "new" }));
     expect(edit).toMatchObject({ text: before.replace('"old"', '"new"'), isNew: false });
+  });
+
+  it("keeps the comments among its variables, also where one is added", () => {
+    const before =
+      '{"mcpServers": {"foundry-local": {"command": "/o/dist/main.js", "env": {\n  // the small one\n  "A": "a", // alias\n  "B": "b" // why\n}}}}';
+    const env = { A: "a", B: "c", C: "d" };
+    const edit = withServer(before, DESKTOP, (old) => ({ ...Object(old), env }));
+    const after = before.replace('"b" // why', '"c", // why\n  "C": "d"');
+    expect(edit).toMatchObject({ text: after });
   });
 
   it("is found by the program it starts, whatever its name", () => {

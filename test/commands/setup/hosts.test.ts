@@ -244,6 +244,28 @@ describe("the command that a host starts", () => {
     ).toMatchObject({ args: ["/new/dist/main.js", "--model", "x"], env: { A: "1", K: "2" } });
   });
 
+  it.each([
+    ["node", ["--use-system-ca", "/old/dist/main.js"], ["--use-system-ca"]],
+    ["/opt/node-22/bin/node22", ["--a=b", "--c", "/old/dist/main.js"], ["--a=b", "--c"]],
+    ["cmd", ["/c", "node", "--use-system-ca", "C:\\old\\dist\\main.js"], ["--use-system-ca"]],
+    ["cmd", ["/c", "npx", "-y", "foundry-local-mcp"], []],
+    ["/opt/bun", ["--smol", "/old/dist/main.js"], []],
+  ])("keeps the options of Node in %s %j", (command, args, options) => {
+    const [host] = HOSTS;
+    if (host === undefined) throw new Error("no host");
+    const program = { command: "node", args: ["/new/dist/main.js"] };
+    const npx = { command: "npx", args: ["-y", "foundry-local-mcp"] };
+    const before = { command, args: [...args, "--model", "m"] };
+    const flags = ["--model", "m"];
+
+    expect(mergedEntry(host, before, program)["args"]).toEqual([
+      ...options,
+      "/new/dist/main.js",
+      ...flags,
+    ]);
+    expect(mergedEntry(host, before, npx)["args"]).toEqual([...npx.args, ...flags]);
+  });
+
   it("keeps earlier flags, except those given again and those that would outrank a new variable", () => {
     const [host] = HOSTS;
     if (host === undefined) throw new Error("no host");

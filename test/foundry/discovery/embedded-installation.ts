@@ -47,7 +47,7 @@ async function bundle(entry: string, outfile: string): Promise<void> {
     format: "esm",
     logLevel: "silent",
     banner: {
-      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+      js: "const require = (name) => process.getBuiltinModule(name);",
     },
   });
 }

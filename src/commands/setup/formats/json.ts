@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   findNodeAtLocation,
   getNodeValue,
+  type JSONPath,
   type Node,
   type ParseError,
   type ParseErrorCode,
@@ -9,6 +10,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
+import { isMembers } from "../../../lib/index.js";
 import { CannotEdit, type Format, type Splice, spliced } from "./format.js";
 
 const OPTIONS = { allowTrailingComma: true, disallowComments: false, allowEmptyContent: true };
@@ -41,15 +43,7 @@ export const json: Format = {
     if (memberOf(holder, name) === undefined) {
       return spliced(text, insertion(text, holder, name, entry, indent));
     }
-    // Member by member, so that comments in the entry stay.
-    return Object.entries(entry).reduce((whole, [member, value]) => {
-      const tree = parseTree(whole, [], OPTIONS);
-      const own = tree === undefined ? undefined : findNodeAtLocation(tree, [container, name]);
-      if (own?.type !== "object") throw new CannotEdit(`its "${name}" is not an object`);
-      const old = memberOf(own, member);
-      if (old === undefined) return spliced(whole, insertion(whole, own, member, value, indent));
-      return merged(whole, old, value, indent);
-    }, text);
+    return withMembers(text, [container, name], entry, indent);
   },
 
   remove(text, { container, name }) {
@@ -60,6 +54,20 @@ export const json: Format = {
     return spliced(text, removal(text, holder, property));
   },
 };
+
+/** An object member by member, so that comments in it stay. */
+function withMembers(text: string, path: JSONPath, object: object, indent: string): string {
+  return Object.entries(object).reduce((whole, [name, value]) => {
+    const tree = parseTree(whole, [], OPTIONS);
+    const own = tree === undefined ? undefined : findNodeAtLocation(tree, path);
+    if (own?.type !== "object") throw new CannotEdit(`its "${path.at(-1)}" is not an object`);
+    const old = memberOf(own, name);
+    if (old === undefined) return spliced(whole, insertion(whole, own, name, value, indent));
+    return old.type === "object" && isMembers(value)
+      ? withMembers(whole, [...path, name], value, indent)
+      : merged(whole, old, value, indent);
+  }, text);
+}
 
 /** A list of the same length element by element, so that comments in it stay. */
 function merged(text: string, old: Node, value: unknown, indent: string): string {
@@ -105,23 +113,34 @@ function insertion(
   const inner = last === undefined ? `${outer}${indent}` : lineIndent(text, last.offset);
   const member = `${JSON.stringify(name)}: ${JSON.stringify(value, null, indent)}`;
   const onOwnLine = `\n${inner}${member.replaceAll("\n", `\n${inner}`)}`;
+  const end = object.offset + object.length - 1;
   if (last === undefined) {
     const from = object.offset + 1;
-    const end = object.offset + object.length - 1;
-    const isBlank = text.slice(from, end).trim() === "";
-    return isBlank
-      ? [{ from, to: end, text: `${onOwnLine}\n${outer}` }]
-      : [{ from, to: from, text: onOwnLine }];
+    if (text.slice(from, end).trim() === "") {
+      return [{ from, to: end, text: `${onOwnLine}\n${outer}` }];
+    }
+    const behind = behindComment(text, from);
+    return [{ from: behind, to: behind, text: onOwnLine }];
   }
   const lastEnd = last.offset + last.length;
-  const comma = commaAfter(text, lastEnd, object.offset + object.length);
-  if (comma !== null) {
-    return [{ from: comma + 1, to: comma + 1, text: `${onOwnLine},` }];
-  }
+  const comma = commaAfter(text, lastEnd, end);
+  const behind = behindComment(text, comma === null ? lastEnd : comma + 1);
+  if (comma !== null) return [{ from: behind, to: behind, text: `${onOwnLine},` }];
   // `{"a": 1}` in one line gets the line break that its closing brace lacks.
-  const rest = text.slice(lastEnd, object.offset + object.length - 1);
-  const isOneLine = !rest.includes("\n");
-  return [{ from: lastEnd, to: lastEnd, text: `,${onOwnLine}${isOneLine ? `\n${outer}` : ""}` }];
+  const isOneLine = !text.slice(lastEnd, end).includes("\n");
+  return [
+    { from: behind, to: behind, text: `${onOwnLine}${isOneLine ? `\n${outer}` : ""}` },
+    { from: lastEnd, to: lastEnd, text: "," },
+  ];
+}
+
+/** A comment that ends its line belongs to what is before it there. */
+const LINE_END_COMMENT = /[^\S\r\n]*(?:\/\/[^\r\n]*|\/\*(?:(?!\*\/).)*\*\/)(?=[^\S\r\n]*\r?\n)/y;
+
+/** The offset behind such a comment, or the same offset where there is none. */
+function behindComment(text: string, offset: number): number {
+  LINE_END_COMMENT.lastIndex = offset;
+  return LINE_END_COMMENT.test(text) ? LINE_END_COMMENT.lastIndex : offset;
 }
 
 /** Takes a member out with its comma, and keeps all comments around it. */
