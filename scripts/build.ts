@@ -148,8 +148,9 @@ const options = {
   },
   // Dependencies in CommonJS ask for Node's own modules with `require`, which modules do not have.
   banner: {
-    // Bundlers of other programs follow `createRequire`, as webpack does, and then find none of these modules.
-    js: "const require = (name) => process.getBuiltinModule(name);",
+    // Where webpack bundles this, it follows an imported `createRequire`, and then finds none of these modules.
+    // Node 21 and 22.0 to 22.2 have no `getBuiltinModule`.
+    js: 'import * as __module from "node:module"; const require = process.getBuiltinModule ?? __module.createRequire(import.meta.url ?? process.execPath);',
   },
 } as const satisfies BuildOptions;
 
