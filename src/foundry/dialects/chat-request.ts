@@ -11,7 +11,6 @@ import {
 } from "./chat-messages.js";
 import type { ChatRequest } from "./dialect.js";
 import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-schema.js";
-
 import {
   ACCEPTED,
   CALL_IDS,
