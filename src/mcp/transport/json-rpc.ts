@@ -147,9 +147,9 @@ export function readingOf(sent: unknown): Reading {
   const withId = withIdSchema.safeParse(given).data;
   // A response answers an id of ours: the host may have a request of its own with the same one.
   const isResponse =
-    withId !== undefined && !("method" in withId) && ("result" in withId || "error" in withId);
+    isMembers(sent) && !("method" in sent) && ("result" in sent || "error" in sent);
   const id = isResponse ? undefined : withId?.id;
-  const own = isResponse ? RequestIdSchema.safeParse(withId.id).data : undefined;
+  const own = isResponse ? RequestIdSchema.safeParse(withId?.id).data : undefined;
   if (own !== undefined) return { message: answerOf({ ...UNREADABLE, id: own }) };
   const envelope = envelopeSchema.safeParse(given);
   if (!envelope.success) return noMessage(envelope.error.issues[0]?.message, id);

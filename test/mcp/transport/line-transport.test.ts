@@ -413,6 +413,8 @@ describe("a message with null for what it does not have", () => {
 
 describe("a response that cannot be read", () => {
   it.each([
+    ["a result that is null", '"result":null'],
+    ["an error that is null", '"error":null'],
     ["a result that is a number", '"result":5'],
     ["an error without a code", '"error":{}'],
     ["an error that is a text", '"error":"no"'],
