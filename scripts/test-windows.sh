@@ -107,11 +107,39 @@ if [ $# -eq 0 ]; then
 fi
 # wine's Node cannot write to the pipes of Linux: it gets files. wine 8 now and then answers the start of
 # a program or the connection to a pipe with an error that Node does not know, "spawn UNKNOWN" or
-# "connect UNKNOWN"; only a test that failed for this is run again.
+# "connect UNKNOWN"; only a test that failed for this is run again. Where its server crashes, all tests are.
 cd "$TREE"
-in_wine wine "$NODE" node_modules/vitest/vitest.mjs run "${PROJECTS[@]}" --no-color \
-  --testTimeout=90000 --hookTimeout=90000 --maxWorkers=2 \
-  --retry.count=2 --retry.condition='(spawn|connect) UNKNOWN' "$@" >"$HOLD/out.txt" 2>"$HOLD/err.txt" && code=0 || code=$?
+CRASHED=3
+run_tests() {
+  : >"$HOLD/err.txt"
+  in_wine wine "$NODE" node_modules/vitest/vitest.mjs run "${PROJECTS[@]}" --no-color \
+    --testTimeout=90000 --hookTimeout=90000 --maxWorkers=2 \
+    --retry.count=2 --retry.condition='(spawn|connect) UNKNOWN' "$@" >"$HOLD/out.txt" 2>"$HOLD/err.txt" &
+  local tests=$!
+  while kill -0 "$tests" 2>/dev/null; do
+    # The programs of a crashed server wait forever.
+    if grep -q '^wineserver crashed' "$HOLD/err.txt"; then
+      end_programs
+      return "$CRASHED"
+    fi
+    sleep 2
+  done
+  wait "$tests"
+}
+
+# Those of this wine, which no server ends any more.
+end_programs() {
+  local each
+  for each in /proc/[0-9]*; do
+    if grep -qsz "^WINEPREFIX=$HOLD/prefix\$" "$each/environ"; then kill -9 "${each#/proc/}" || true; fi
+  done 2>/dev/null
+}
+
+run_tests "$@" && code=0 || code=$?
+if [ "$code" = "$CRASHED" ]; then
+  echo "wineserver crashed: the tests run once more" >&2
+  run_tests "$@" && code=0 || code=$?
+fi
 cat "$HOLD/out.txt"
 tail -c 20000 "$HOLD/err.txt" >&2
 in_wine wineserver -k || true
