@@ -111,28 +111,28 @@ fi
 cd "$TREE"
 CRASHED=3
 run_tests() {
-  : >"$HOLD/err.txt"
   in_wine wine "$NODE" node_modules/vitest/vitest.mjs run "${PROJECTS[@]}" --no-color \
     --testTimeout=90000 --hookTimeout=90000 --maxWorkers=2 \
     --retry.count=2 --retry.condition='(spawn|connect) UNKNOWN' "$@" >"$HOLD/out.txt" 2>"$HOLD/err.txt" &
-  local tests=$!
-  while kill -0 "$tests" 2>/dev/null; do
-    # The programs of a crashed server wait forever.
-    if grep -q '^wineserver crashed' "$HOLD/err.txt"; then
-      end_programs
+  local tests=$! has_begun=
+  while sleep 2 && kill -0 "$tests" 2>/dev/null; do
+    if [[ $(programs_of_wine) == *" wineserver"* ]]; then
+      has_begun=yes
+    elif [ -n "$has_begun" ]; then
+      # The programs of a crashed server wait forever.
+      programs_of_wine | while read -r pid _; do kill -9 "$pid" || true; done
       return "$CRASHED"
     fi
-    sleep 2
   done
   wait "$tests"
 }
 
-# Those of this wine, which no server ends any more.
-end_programs() {
+# The ids and names of the processes in this wine.
+programs_of_wine() {
   local each
-  for each in /proc/[0-9]*; do
-    if grep -qsz "^WINEPREFIX=$HOLD/prefix\$" "$each/environ"; then kill -9 "${each#/proc/}" || true; fi
-  done 2>/dev/null
+  for each in $(grep -lsz "^WINEPREFIX=$HOLD/prefix\$" /proc/[0-9]*/environ); do
+    echo "$(basename "$(dirname "$each")") $(cat "$(dirname "$each")/comm" 2>/dev/null)"
+  done
 }
 
 run_tests "$@" && code=0 || code=$?
