@@ -83,7 +83,8 @@ for source in test/windows/*.c; do
   x86_64-w64-mingw32-gcc -O1 -municode -o "$TREE/${source%.c}.exe" "$source"
 done
 
-# The test files of the list: for each the longest line that fits decides.
+# The test files of the list: for each the longest line that fits decides. A file without a line, or a
+# line without a file, is an error.
 listed_files() {
   git ls-files --cached --others --exclude-standard 'test/*.test.ts' 'packages/*/test/*.test.ts' | grep -v '^test/real/' | awk '
     NR == FNR {
@@ -96,24 +97,31 @@ listed_files() {
     {
       best = ""
       for (path in sign) if (index($0, path) == 1 && length(path) > length(best)) best = path
-      if (best == "") print $0 " is in no line of the list" > "/dev/stderr"
-      else if (sign[best] == "+") { print; runs += 1 }
+      if (best == "") fail($0 " is in no line of the list")
+      decides[best] = 1
+      if (sign[best] == "+") { print; runs += 1 }
     }
-    END { print "Windows: " runs " of " FNR " test files" > "/dev/stderr" }' "$LIST" -
+    END {
+      for (path in sign) if (!(path in decides)) fail("the line of " path " fits no test file")
+      print "Windows: " runs " of " FNR " test files" > "/dev/stderr"
+      exit code
+    }
+    function fail(why) { print why > "/dev/stderr"; code = 1 }' "$LIST" -
 }
 if [ $# -eq 0 ]; then
-  mapfile -t files < <(listed_files)
+  files=$(listed_files)
+  mapfile -t files <<<"$files"
   set -- "${files[@]}"
 fi
 # wine's Node cannot write to the pipes of Linux: it gets files. wine 8 now and then answers the start of
 # a program or the connection to a pipe with an error that Node does not know, "spawn UNKNOWN" or
-# "connect UNKNOWN"; only a test that failed for this is run again. Where its server crashes, all tests are.
+# "connect UNKNOWN"; only a test that failed for this is run again. Where its server crashes, the files that had not passed are.
 cd "$TREE"
 CRASHED=3
 run_tests() {
   in_wine wine "$NODE" node_modules/vitest/vitest.mjs run "${PROJECTS[@]}" --no-color \
     --testTimeout=90000 --hookTimeout=90000 --maxWorkers=2 \
-    --retry.count=2 --retry.condition='(spawn|connect) UNKNOWN' "$@" >"$HOLD/out.txt" 2>"$HOLD/err.txt" &
+    --retry.count=2 --retry.condition='(spawn|connect) UNKNOWN' "$@" >>"$HOLD/out.txt" 2>>"$HOLD/err.txt" &
   local tests=$! has_begun=
   while sleep 2 && kill -0 "$tests" 2>/dev/null; do
     if [[ $(programs_of_wine) == *" wineserver"* ]]; then
@@ -135,11 +143,27 @@ programs_of_wine() {
   done
 }
 
-run_tests "$@" && code=0 || code=$?
-if [ "$code" = "$CRASHED" ]; then
-  echo "wineserver crashed: the tests run once more" >&2
+# The arguments of this script without the test files that have passed.
+arguments_left() {
+  local passed each
+  passed=$(sed -n 's/^ ✓ |[a-z0-9]*| \([^ ]*\) (.*/\1/p' "$HOLD/out.txt")
+  for each in "$@"; do
+    grep -qxF -- "$each" <<<"$passed" || echo "$each"
+  done
+}
+
+rm -f "$HOLD/out.txt" "$HOLD/err.txt"
+for _ in 1 2 3; do
   run_tests "$@" && code=0 || code=$?
-fi
+  [ "$code" = "$CRASHED" ] || break
+  mapfile -t left < <(arguments_left "$@")
+  set -- "${left[@]}"
+  echo "wineserver crashed: $# of the test files are left" >&2
+  if [ $# = 0 ]; then
+    code=0
+    break
+  fi
+done
 cat "$HOLD/out.txt"
 tail -c 20000 "$HOLD/err.txt" >&2
 in_wine wineserver -k || true
