@@ -34,8 +34,12 @@ export class Calls {
     const prompt = `number ${this.#prompts}`;
     const said = await this.#call("complete", { prompt, model: SAYS, max_tokens: 200 });
     const whole = answerTo(prompt);
+    // On a loaded machine the call may be answered before the completion ends.
+    const isUnfinished = !said.isError && said.result["next_from"] !== undefined;
     if (said.isError) {
       expect(["failed", "interrupted"]).toContain(said.result["status"] ?? "failed");
+    }
+    if (said.isError || isUnfinished) {
       expect(whole.startsWith(String(said.result["text"] ?? ""))).toBe(true);
     } else {
       expect(said.text).toBe(whole);
@@ -66,7 +70,7 @@ export class Calls {
 
   /** The service is back, and everything works: health reports its address, and a completion is complete. */
   async settled(): Promise<void> {
-    const until = performance.now() + 5000;
+    const until = performance.now() + LONGEST_CALL_MS;
     for (;;) {
       const { result } = await this.#call("health_check");
       if (result["endpoint"] === this.life.url) {
@@ -80,7 +84,7 @@ export class Calls {
     }
     const { isError, text } = await this.#call("complete", { prompt: "now", model: SAYS });
     expect({ isError, text }).toEqual({ isError: false, text: answerTo("now") });
-    await expect.poll(() => this.#listed(), { timeout: 60_000 }).toEqual([SAYS, LOADS]);
+    await expect.poll(() => this.#listed(), { timeout: LONGEST_CALL_MS }).toEqual([SAYS, LOADS]);
   }
 
   /** Which of the models are listed as downloaded: none where the list fails. */
