@@ -1,33 +1,16 @@
 import { getEventListeners } from "node:events";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
 import { deadPort } from "../ports.js";
 import {
-  events,
+  dataOf,
   get,
   httpServer,
   post,
-  refused,
   signalled,
+  streamOf,
   tcpServer,
   transportTo,
 } from "./servers.js";
-
-const streamOf = (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
-  method: "POST",
-  path: "/",
-  body: {},
-  limits: {},
-  toError: refused,
-  read: events(() => true),
-  ...more,
-});
-
-async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
-  const all: string[] = [];
-  for await (const { data } of stream) all.push(data);
-  return all;
-}
 
 const SSE = { "Content-Type": "text/event-stream" };
 const CANCELLED = { code: "CANCELLED", message: "The call was cancelled." };

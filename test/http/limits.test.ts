@@ -2,34 +2,17 @@ import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
 import { standStill } from "../stand-still.js";
 import {
-  events,
+  dataOf,
   get,
   httpServer,
   post,
-  refused,
   signalled,
   tcpServer,
+  tokenStreamOf,
   transportTo,
 } from "./servers.js";
-
-const streamOf = (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
-  method: "POST",
-  path: "/",
-  body: {},
-  limits: {},
-  toError: refused,
-  read: events(({ data }) => data.includes("token")),
-  ...more,
-});
-
-async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
-  const all: string[] = [];
-  for await (const { data } of stream) all.push(data);
-  return all;
-}
 
 const SSE = { "Content-Type": "text/event-stream" };
 
@@ -70,7 +53,9 @@ describe("a timeout of a process that stood still", () => {
       response.writeHead(200, SSE).write("data: token 1\n\n");
       more = () => void response.end("data: token 2\n\n");
     });
-    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 1000 } }));
+    const stream = await transportTo(baseUrl).stream(
+      tokenStreamOf({ limits: { silenceMs: 1000 } }),
+    );
     const read: string[] = [];
     for await (const { data } of stream) {
       read.push(data);
@@ -149,7 +134,7 @@ describe("the timeout for the first byte", () => {
       response.writeHead(200, SSE).flushHeaders();
       await drip(response, 20, Array(100).fill(": keep-alive\n\n"));
     });
-    const asked = transportTo(baseUrl).stream(streamOf({ limits: { firstByteMs: 1000 } }));
+    const asked = transportTo(baseUrl).stream(tokenStreamOf({ limits: { firstByteMs: 1000 } }));
     await expect(asked).rejects.toMatchObject({
       code: "TIMEOUT",
       phase: "first_byte",
@@ -208,7 +193,7 @@ describe("the stall timeout", () => {
       response.write("data: token\n\n");
       await drip(response, 20, Array(100).fill(": keep-alive\n\n"));
     });
-    const spec = streamOf({ limits: { firstByteMs: 20_000, silenceMs: 1000 } });
+    const spec = tokenStreamOf({ limits: { firstByteMs: 20_000, silenceMs: 1000 } });
     const stream = await transportTo(baseUrl).stream(spec);
     const read: string[] = [];
     const reading = (async () => {
@@ -235,8 +220,8 @@ describe("the stall timeout", () => {
     const error = { code: "TIMEOUT", phase: "silence" };
     const limits = { silenceMs: 1000 };
     const transport = transportTo(baseUrl);
-    const before = expect(transport.stream(streamOf({ limits }))).rejects.toMatchObject(error);
-    const started = await transport.stream(streamOf({ limits, path: "/started" }));
+    const before = expect(transport.stream(tokenStreamOf({ limits }))).rejects.toMatchObject(error);
+    const started = await transport.stream(tokenStreamOf({ limits, path: "/started" }));
     await expect(dataOf(started)).rejects.toMatchObject(error);
     await before;
   });
@@ -244,7 +229,7 @@ describe("the stall timeout", () => {
   it("expires also where empty events arrive without a pause, and other calls continue", async () => {
     const { baseUrl } = await floodOf("data: {}\n\n".repeat(5000));
     const began = performance.now();
-    const asked = transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 1000 } }));
+    const asked = transportTo(baseUrl).stream(tokenStreamOf({ limits: { silenceMs: 1000 } }));
     let turns = 0;
     const timer = setInterval(() => (turns += 1), 10);
     await expect(asked).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence" });
@@ -255,7 +240,7 @@ describe("the stall timeout", () => {
 
   it("does not limit the size of a stream of comments", async () => {
     const { baseUrl, sockets } = await floodOf(`: ${"x".repeat(100_000)}\n\n`);
-    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+    await expect(transportTo(baseUrl).stream(tokenStreamOf())).rejects.toMatchObject({
       code: "RESPONSE_TOO_LARGE",
     });
     await vi.waitFor(() => expect(sockets.size).toBe(0));
@@ -265,7 +250,7 @@ describe("the stall timeout", () => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(200, SSE).write("data: role\n\n");
     });
-    const asked = transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 40 } }));
+    const asked = transportTo(baseUrl).stream(tokenStreamOf({ limits: { silenceMs: 40 } }));
     await expect(asked).rejects.toMatchObject({ code: "TIMEOUT", phase: "silence", attempts: 1 });
   });
 
@@ -276,7 +261,9 @@ describe("the stall timeout", () => {
       await drip(response, 3000, ["data: token 3\n\n"]);
       response.end();
     });
-    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { silenceMs: 1500 } }));
+    const stream = await transportTo(baseUrl).stream(
+      tokenStreamOf({ limits: { silenceMs: 1500 } }),
+    );
     const read: string[] = [];
     for await (const { data } of stream) {
       read.push(data);
@@ -304,7 +291,7 @@ describe("the timeout for the whole call", () => {
     const { baseUrl, sockets } = await httpServer((_request, response) => {
       response.writeHead(200, SSE).write("data: token\n\n");
     });
-    const stream = await transportTo(baseUrl).stream(streamOf({ limits: { wholeMs: 1500 } }));
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf({ limits: { wholeMs: 1500 } }));
     await expect.poll(() => sockets.size).toBe(0);
     await expect(dataOf(stream)).rejects.toMatchObject({ code: "TIMEOUT", phase: "whole" });
   });

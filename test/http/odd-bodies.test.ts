@@ -1,26 +1,9 @@
 import { brotliCompressSync, createGzip, deflateRawSync, deflateSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
-import { events, get, httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
+import { dataOf, get, httpServer, signalled, streamOf, tcpServer, transportTo } from "./servers.js";
 
 const STREAM = 'data: {"a":"Grüße"}\n\n: ping\n\ndata: {"b":2}\n\ndata: [DONE]\n\n';
 const EVENTS = ['{"a":"Grüße"}', '{"b":2}', "[DONE]"];
-
-const streamOf = (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
-  method: "POST",
-  path: "/v1/chat/completions",
-  body: { stream: true },
-  limits: {},
-  toError: refused,
-  read: events(() => true),
-  ...more,
-});
-
-async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
-  const all: string[] = [];
-  for await (const { data } of stream) all.push(data);
-  return all;
-}
 
 /** A server whose answer comes in pieces of this size, each in a packet of its own. */
 function inPieces(headers: Record<string, string>, body: Uint8Array, size: number) {

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from "
 import { onTestFinished } from "vitest";
 import { HttpTransport } from "../../src/http/index.js";
 import type {
+  EventStream,
   HttpFailure,
   ReadEvent,
   StreamEvent,
@@ -99,6 +100,25 @@ export const post = (path = "/", more: Partial<Spec> = {}): Spec => ({
   toError: refused,
   ...more,
 });
+
+const streamWhere =
+  (isPart: (event: StreamEvent) => boolean) =>
+  (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
+    ...post(),
+    read: events(isPart),
+    ...more,
+  });
+
+/** A stream whose events all bring a part of the answer. */
+export const streamOf = streamWhere(() => true);
+/** Only those with the word token do. */
+export const tokenStreamOf = streamWhere(({ data }) => data.includes("token"));
+
+export async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
+  const all: string[] = [];
+  for await (const { data } of stream) all.push(data);
+  return all;
+}
 
 export async function bodyOf(request: IncomingMessage): Promise<string> {
   const chunks: string[] = [];

@@ -1,26 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { describe, expect, it, vi } from "vitest";
-import type { EventStream, StreamEvent, StreamSpec } from "../../src/http/types.js";
+import type { StreamEvent } from "../../src/http/types.js";
 import { FoundryError } from "../../src/lib/errors.js";
 import { deadPort } from "../ports.js";
-import { events, httpServer, refused, signalled, tcpServer, transportTo } from "./servers.js";
-
-const streamOf = (more: Partial<StreamSpec<StreamEvent>> = {}): StreamSpec<StreamEvent> => ({
-  method: "POST",
-  path: "/v1/chat/completions",
-  body: { stream: true },
-  limits: {},
-  toError: refused,
-  read: events(({ data }) => data.includes("token")),
-  ...more,
-});
-
-async function dataOf(stream: EventStream<StreamEvent>): Promise<string[]> {
-  const all: string[] = [];
-  for await (const { data } of stream) all.push(data);
-  return all;
-}
+import {
+  dataOf,
+  events,
+  httpServer,
+  signalled,
+  tcpServer,
+  tokenStreamOf,
+  transportTo,
+} from "./servers.js";
 
 /** A server of events. It sends C2's duplicate headers, which break some clients. */
 function eventServer(
@@ -46,7 +38,7 @@ describe("a stream", () => {
       response.write('data: {"role":"assistant"}\n\n: keep-alive\n\nevent: x\ndata: token 1\n\n');
       response.end("data: token 2\n\ndata: [DONE]\n\n");
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     const events: StreamEvent[] = [];
     for await (const event of stream) events.push(event);
     expect(events).toEqual([
@@ -65,9 +57,9 @@ describe("a stream", () => {
       await more.promise;
       response.end("data: token 2\n\n");
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     const asked: string[] = [];
-    const { read } = streamOf();
+    const { read } = tokenStreamOf();
     expect(read({ data: "token", event: null }).isPart).toBe(true);
     more.fire();
     for await (const { data } of stream) asked.push(data);
@@ -79,7 +71,7 @@ describe("a stream", () => {
       response.end("data: a\n\ndata: token\n\ndata: b\n\n");
     });
     const read = vi.fn(events(({ data }) => data === "token"));
-    await dataOf(await transportTo(baseUrl).stream(streamOf({ read })));
+    await dataOf(await transportTo(baseUrl).stream(tokenStreamOf({ read })));
     expect(read.mock.calls.map(([{ data }]) => data)).toEqual(["a", "token", "b"]);
   });
 
@@ -88,7 +80,7 @@ describe("a stream", () => {
       const many = Array.from({ length: 5000 }, (_, index) => `data: ${index}\n\n`);
       response.end(`${many.join("")}data: token\n\ndata: after\n\n`);
     });
-    const read = await dataOf(await transportTo(baseUrl).stream(streamOf()));
+    const read = await dataOf(await transportTo(baseUrl).stream(tokenStreamOf()));
     expect(read.length).toBeLessThan(100);
     expect(read.slice(-3)).toEqual(["4999", "token", "after"]);
   });
@@ -97,7 +89,7 @@ describe("a stream", () => {
     const { baseUrl } = await eventServer((response) => {
       response.end('data: {"finish_reason":"stop"}\n\ndata: [DONE]');
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     expect(await dataOf(stream)).toEqual(['{"finish_reason":"stop"}', "[DONE]"]);
   });
 
@@ -106,7 +98,7 @@ describe("a stream", () => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(200, { "Content-Type": "application/json" }).end(body);
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     expect(await dataOf(stream)).toEqual([body]);
   });
 
@@ -122,7 +114,7 @@ describe("a stream", () => {
       count += 1;
       response.writeHead(200, { "Content-Type": type }).end(body);
     });
-    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+    await expect(transportTo(baseUrl).stream(tokenStreamOf())).rejects.toMatchObject({
       code: "INVALID_RESPONSE",
       message: `${baseUrl} answered with ${what} where a stream of events was expected.`,
       retryable: false,
@@ -136,7 +128,7 @@ describe("a stream", () => {
       response.writeHead(400, { "Content-Type": "application/json" });
       response.end('{"error":{"message":"Model not loaded: x"}}');
     });
-    await expect(transportTo(baseUrl).stream(streamOf())).rejects.toMatchObject({
+    await expect(transportTo(baseUrl).stream(tokenStreamOf())).rejects.toMatchObject({
       code: "SERVICE_ERROR",
       message: expect.stringContaining("Model not loaded: x"),
     });
@@ -146,7 +138,7 @@ describe("a stream", () => {
     const { baseUrl, sockets } = await eventServer((response) => {
       response.write(`data: token\n\ndata: ${"x".repeat(2000)}\n\n`);
     });
-    const stream = await transportTo(baseUrl).stream(streamOf({ maxBodyBytes: 1000 }));
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf({ maxBodyBytes: 1000 }));
     await expect(dataOf(stream)).rejects.toMatchObject({ code: "RESPONSE_TOO_LARGE" });
     await expect.poll(() => sockets.size).toBe(0);
   });
@@ -163,7 +155,7 @@ describe("a stream", () => {
       }
       response.end();
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(written).toBeLessThan(total);
     expect(await dataOf(stream)).toHaveLength(total);
@@ -178,7 +170,7 @@ describe("a stream before its start", () => {
       if (count < 3) response.socket?.resetAndDestroy();
       else response.writeHead(200, { "Content-Type": "text/event-stream" }).end("data: token\n\n");
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     expect(await dataOf(stream)).toEqual(["token"]);
     expect(stream.attempts).toBe(3);
   });
@@ -195,7 +187,7 @@ describe("a stream before its start", () => {
       cut();
       return false;
     });
-    await expect(transportTo(baseUrl).stream(streamOf({ read }))).rejects.toMatchObject({
+    await expect(transportTo(baseUrl).stream(tokenStreamOf({ read }))).rejects.toMatchObject({
       code: "STREAM_INTERRUPTED",
       retryable: true,
       attempts: 1,
@@ -206,7 +198,7 @@ describe("a stream before its start", () => {
 
   it("is retried only after a retryable error inside it", async () => {
     const failing = (retryable: boolean) =>
-      streamOf({
+      tokenStreamOf({
         read: events(({ data }) => {
           if (!data.startsWith('{"error"')) return true;
           throw new FoundryError("INFERENCE_FAILED", "no", { action: "none", retryable });
@@ -231,7 +223,7 @@ describe("a stream before its start", () => {
     const read = () => {
       throw new TypeError("undefined is not a function");
     };
-    await expect(transportTo(baseUrl).stream(streamOf({ read }))).rejects.toMatchObject({
+    await expect(transportTo(baseUrl).stream(tokenStreamOf({ read }))).rejects.toMatchObject({
       code: "INTERNAL",
       attempts: 1,
     });
@@ -254,7 +246,7 @@ describe("a stream after its start", () => {
         response.write("data: token 1\n\ndata: token 2\n\n");
         socket = response.socket;
       });
-      const stream = await transportTo(baseUrl).stream(streamOf());
+      const stream = await transportTo(baseUrl).stream(tokenStreamOf());
       const read: string[] = [];
       const reading = (async () => {
         for await (const { data } of stream) {
@@ -279,7 +271,7 @@ describe("a stream after its start", () => {
       response.write("data: token 1\n\ndata: token 2\n\n");
       cut = () => response.socket?.resetAndDestroy();
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     cut();
     await new Promise((resolve) => setTimeout(resolve, 60));
     const read: string[] = [];
@@ -296,7 +288,7 @@ describe("a stream after its start", () => {
       response.write("data: token\n\n");
       cut = () => response.socket?.resetAndDestroy();
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     cut();
     await expect(dataOf(stream)).rejects.toThrow();
     expect(await dataOf(stream)).toEqual([]);
@@ -312,7 +304,7 @@ describe("a stream after its start", () => {
         setTimeout(() => socket.end(), 10);
       });
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     const read: string[] = [];
     const reading = (async () => {
       for await (const { data } of stream) read.push(data);
@@ -333,7 +325,7 @@ describe("leaving a stream", () => {
         gone.fire();
       });
     });
-    return { stream: await transportTo(baseUrl).stream(streamOf()), gone };
+    return { stream: await transportTo(baseUrl).stream(tokenStreamOf()), gone };
   }
 
   it("by breaking out of the loop closes the connection", async () => {
@@ -362,7 +354,7 @@ describe("leaving a stream", () => {
     const { baseUrl, sockets } = await eventServer((response) => {
       response.write("data: token\n\n");
     });
-    const stream = await transportTo(baseUrl).stream(streamOf());
+    const stream = await transportTo(baseUrl).stream(tokenStreamOf());
     const iterator = stream[Symbol.asyncIterator]();
     await iterator.next();
     const waiting = iterator.next();
@@ -375,7 +367,7 @@ describe("leaving a stream", () => {
 describe("a stream from an address where nothing listens", () => {
   it("fails with SERVICE_UNREACHABLE after all its attempts", async () => {
     const transport = transportTo(`http://127.0.0.1:${await deadPort()}`);
-    await expect(transport.stream(streamOf())).rejects.toMatchObject({
+    await expect(transport.stream(tokenStreamOf())).rejects.toMatchObject({
       code: "SERVICE_UNREACHABLE",
       attempts: 4,
     });
@@ -386,7 +378,7 @@ describe("a stream that its reader leaves", () => {
   it("does not count as a connection that the endpoint dropped", async () => {
     const { baseUrl } = await eventServer((response) => response.write("data: token\n\n"));
     const transport = transportTo(baseUrl);
-    const stream = await transport.stream(streamOf());
+    const stream = await transport.stream(tokenStreamOf());
     for await (const _event of stream) break;
     await vi.waitFor(() => expect(transport.isIdle).toBe(true));
     await new Promise(setImmediate);
