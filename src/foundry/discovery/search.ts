@@ -64,13 +64,13 @@ async function startInstalled(
       const started = await start({ ...context, cli, limitMs });
       const situation: Situation =
         started.trouble === "dead"
-          ? { kind: "dead_listener", cli, willRestart: true }
+          ? { kind: "dead_listener", cli, willStart: true }
           : afterCommand(started, cli, "start");
       return { started, situation };
     }
     case "dead": {
       if (!autostart || !mayStart) {
-        return notStarted({ kind: "dead_listener", cli, willRestart: autostart });
+        return notStarted({ kind: "dead_listener", cli, willStart: autostart });
       }
       const started = await revive({ ...context, cli, limitMs });
       // It was just restarted, so another restart is not advised.
@@ -170,18 +170,8 @@ function failure(
 }
 
 function startOf(situation: Situation): "failed" | "next" | null {
-  switch (situation.kind) {
-    case "start_failed":
-    case "start_late":
-    case "embedded_failed":
-      return "failed";
-    case "not_running":
-      return situation.willStart ? "next" : null;
-    case "dead_listener":
-      return situation.willRestart ? "next" : null;
-    case "embedded_later":
-      return "next";
-    default:
-      return null;
-  }
+  if ("willStart" in situation) return situation.willStart ? "next" : null;
+  if (situation.kind === "embedded_later") return "next";
+  const hasFailed = ["start_failed", "start_late", "embedded_failed"].includes(situation.kind);
+  return hasFailed ? "failed" : null;
 }
