@@ -27,7 +27,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
 
   const loadedModels = async (call: Call) => {
     const answer = await get("/models/loaded", call);
-    const { ids } = parseAnswer(answer, idListSchema, "/models/loaded");
+    const { data: ids } = parseAnswer(answer, idListSchema, "/models/loaded");
     return ids.map((id) => ({ id, family: "public" as const }));
   };
 

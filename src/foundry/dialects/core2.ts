@@ -90,7 +90,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     for (const family of families.filter((each) => asked.includes(each))) {
       const path = `${prefixOf(family)}/models/loaded`;
       const answer = await get(path, call);
-      const { ids } = parseAnswer(answer, idListSchema, path);
+      const { data: ids } = parseAnswer(answer, idListSchema, path);
       for (const id of ids) loaded.push({ id, family });
     }
     return loaded;
