@@ -1,5 +1,6 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { ErrorCode, FoundryError } from "../../lib/index.js";
+import type { JsonSchema } from "../structured/index.js";
 import { ANSWER_TOOL, parametersOf, type ToolDefinition } from "../tools/index.js";
 import {
   messagesFor,
@@ -10,7 +11,7 @@ import {
   withShortIds,
 } from "./chat-messages.js";
 import type { ChatRequest } from "./dialect.js";
-import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-schema.js";
+import { callParameters, forcedTools, isAboutSchema } from "./json-schema.js";
 import {
   ACCEPTED,
   CALL_IDS,
@@ -195,7 +196,7 @@ const forcedParameters = (
   { schema, tools }: ChatRequest,
   refused: Refused,
   { schemaForm }: BodyQuirks,
-): Schema | null =>
+): JsonSchema | null =>
   schemaForm !== "call" || schema === undefined || tools !== undefined || refused.has("tools")
     ? null
     : callParameters(schema);
@@ -204,13 +205,13 @@ const forcedParameters = (
 export const isForcedCall = ({ tools }: ChatRequest, body: object): boolean =>
   tools === undefined && "tools" in body;
 
-const answerTool = (parameters: Schema) => ({
+const answerTool = (parameters: JsonSchema) => ({
   type: "function",
   function: { name: ANSWER_TOOL, description: "Gives the answer.", parameters },
 });
 
 /** Not `strict`, which forbids most schemas in the OpenAI API. */
-const formatOf = (schema: Schema, form: "named" | "bare") => ({
+const formatOf = (schema: JsonSchema, form: "named" | "bare") => ({
   type: "json_schema",
   json_schema: form === "named" ? { name: "answer", schema } : schema,
 });

@@ -1,6 +1,7 @@
 import type { RequestSpec } from "../../http/index.js";
 import { FoundryError, type Trace } from "../../lib/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
+import type { JsonSchema } from "../structured/index.js";
 import type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "../tools/index.js";
 
 /**
@@ -67,7 +68,7 @@ export interface ChatRequest {
   /** Tokens that the model may think. Sent where engines are known to hold a model to it. */
   readonly reasoningBudget?: number | undefined;
   /** Sent where the service can hold its answer to a JSON Schema. */
-  readonly schema?: Readonly<Record<string, unknown>> | undefined;
+  readonly schema?: JsonSchema | undefined;
   /** A schema is not sent beside tools. */
   readonly tools?: readonly ToolDefinition[] | undefined;
   readonly toolChoice?: ToolChoice | undefined;
