@@ -10,7 +10,7 @@ import {
   withoutSystem,
   withShortIds,
 } from "./chat-messages.js";
-import type { ChatRequest } from "./dialect.js";
+import type { ChatMessage, ChatRequest } from "./dialect.js";
 import { callParameters, forcedTools, isAboutSchema } from "./json-schema.js";
 import {
   ACCEPTED,
@@ -145,10 +145,6 @@ const sentAsText = (
   return { tools, results: tools || dropsToolResults };
 };
 
-/** Whether there is a system text, be it one that describes tools. */
-const hasSystemText = (request: ChatRequest, refused: Refused, quirks: ToolQuirks): boolean =>
-  messagesFor(request, sentAsText(refused, quirks)).some(({ role }) => role === "system");
-
 const mustCall = ({ toolChoice }: Pick<ChatRequest, "toolChoice">): boolean =>
   toolChoice === "required" || typeof toolChoice === "object";
 
@@ -159,10 +155,11 @@ function isChangedWithoutSystem(
   quirks: ToolQuirks,
 ): boolean {
   const messages = messagesFor(request, sentAsText(refused, quirks));
-  return (
-    hasSystemText(request, refused, quirks) || withoutSystem(messages).length < messages.length
-  );
+  return hasSystemText(messages) || withoutSystem(messages).length < messages.length;
 }
+
+const hasSystemText = (messages: readonly ChatMessage[]): boolean =>
+  messages.some(({ role }) => role === "system");
 
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
 function offeredTools(
@@ -323,7 +320,7 @@ export function warningsOf(
       "This engine refuses a budget for reasoning, so the request was sent without it.",
     );
   }
-  if (refused.has("system") && hasSystemText(request, refused, quirks)) {
+  if (refused.has("system") && hasSystemText(messagesFor(request, asText))) {
     warnings.push(
       "This model refuses the role system, so the system text was sent in front of the first user message.",
     );
