@@ -32,7 +32,6 @@ import type {
   RequestSpec,
   RetryOptions,
   StreamSpec,
-  TextSpec,
   TransportOptions,
 } from "./types.js";
 import { checkedHeaders, tracedRequest, type WireRequest } from "./wire-request.js";
@@ -63,7 +62,7 @@ interface Answer {
  * @example
  * const transport = new HttpTransport({ baseUrl: "http://127.0.0.1:5273" });
  * const { body } = await transport.request({
- *   method: "GET", path: "/v1/models", limits: {}, anyStatus: true,
+ *   method: "GET", path: "/v1/models", limits: {}, toError: null,
  * });
  */
 export class HttpTransport {
@@ -160,7 +159,7 @@ export class HttpTransport {
    * anywhere but within a character. What breaks off after that is thrown while they are read. Leaving
    * the loop early destroys the connection. The length has no limit.
    */
-  async text(spec: TextSpec): Promise<AsyncIterable<string>> {
+  async text(spec: RequestSpec): Promise<AsyncIterable<string>> {
     return this.#begun(this.#open(spec, false), undefined, async (call, { exchange }) =>
       readPieces(exchange, silenceWatch(call, exchange)),
     );
@@ -247,7 +246,7 @@ export class HttpTransport {
     const head = await exchange.head;
     const { spec } = call;
     const isFine = head.status >= 200 && head.status < 300;
-    if (isFine || spec.anyStatus === true) return { exchange, head };
+    if (isFine || spec.toError === null) return { exchange, head };
     throw spec.toError(await refusal(call, attempt, { exchange, head }, this));
   }
 

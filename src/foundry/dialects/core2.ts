@@ -218,7 +218,7 @@ export async function probeCore2Version(
     path: "/catalogs/local/v1/responses",
     ...call,
     headLimitBytes: HEAD_LIMIT_BYTES,
-    anyStatus: true,
+    toError: null,
   });
   if (answer.status === 200) {
     parseAnswer(answer, responseListSchema, "/catalogs/local/v1/responses");
