@@ -46,7 +46,7 @@ const CORE_2_0: Core2Version = {
 const CORE_2_1: Core2Version = {
   version: "2.1 or later",
   hasLocalFamily: true,
-  can: { stopsOnDisconnect: true, hidesThinking: false, contextLimit: "context_length" },
+  can: { stopsOnDisconnect: true, contextLimit: "context_length" },
   body: { schemaForm: "bare", takesTemplateArguments: true },
 };
 
@@ -102,14 +102,10 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     version: version.version,
     can: {
       isFoundryLocal: true,
-      isOldGeneration: false,
-      fixedPortNarrowsList: false,
       load: true,
-      listsOnlyDownloaded: false,
       unloadInUse: "refused",
       generationsAtOnce: 4,
       listsWaitForLoads: true,
-      forceUnload: false,
       images: true,
       ...version.can,
     },

@@ -20,7 +20,7 @@ export async function unloadModel(
 ): Promise<"unloaded" | "not_loaded"> {
   const dialect = await service.dialect(signal);
   const { unloadInUse, forceUnload } = dialect.can;
-  const isForced = force && forceUnload;
+  const isForced = force && forceUnload === true;
   try {
     // Where it is not known, our own completions would be the ones to break.
     if (unloadInUse !== "refused" && !isForced) {

@@ -247,7 +247,7 @@ export class ModelLists {
         listed,
         loaded,
         disk,
-        listsOnlyDownloaded: dialect.can.listsOnlyDownloaded,
+        listsOnlyDownloaded: dialect.can.listsOnlyDownloaded === true,
         contextLimit: dialect.can.contextLimit,
         learnedContext: this.#learnedContext,
       }),

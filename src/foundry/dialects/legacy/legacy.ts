@@ -78,9 +78,7 @@ export function serviceDialect(
     can: {
       isFoundryLocal: true,
       isOldGeneration: true,
-      fixedPortNarrowsList: false,
       load: true,
-      listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: null,
       generationsAtOnce: 1,
@@ -88,7 +86,6 @@ export function serviceDialect(
       contextLimit: "max_length",
       forceUnload: true,
       images: false,
-      hidesThinking: false,
     },
 
     async status(call) {
