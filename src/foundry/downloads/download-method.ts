@@ -127,7 +127,7 @@ const embeddedMethod = (
     try {
       await untilAborted(work, ended);
     } catch (error) {
-      throw stall.isStalled && !signal.aborted ? stalled(model, limits.stallMs, last) : error;
+      throw stall.signal.aborted && !signal.aborted ? stalled(model, limits.stallMs, last) : error;
     } finally {
       stall.stop();
     }
