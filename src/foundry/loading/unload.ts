@@ -1,4 +1,5 @@
-import { FoundryError, pause, type Trace, toFoundryError } from "../../lib/index.js";
+import { FoundryError, pause, toFoundryError } from "../../lib/index.js";
+import type { UnloadOptions } from "../calls.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 
@@ -15,8 +16,7 @@ const LONGEST_REST_MS = 15_000;
 export async function unloadModel(
   service: Service,
   model: KnownModel,
-  signal?: AbortSignal,
-  { force = false, trace }: { readonly force?: boolean; readonly trace?: Trace | undefined } = {},
+  { signal, trace, force = false }: Pick<UnloadOptions, "signal" | "trace" | "force">,
 ): Promise<"unloaded" | "not_loaded"> {
   const dialect = await service.dialect(signal);
   const { unloadInUse, forceUnload } = dialect.can;
