@@ -135,25 +135,16 @@ export const isNothing = ({ is }: Probed): boolean => is === "nothing";
 
 const isConclusive = ({ is }: Probed): boolean => is !== "silent" && is !== "unreached";
 
-/** The probes of one search: an address from two sources is probed once. */
-export class Probes {
-  readonly #known = new Map<
-    string,
-    { readonly wholeMs: number; readonly probed: Promise<Probed> }
-  >();
-
-  constructor(
-    readonly signal: AbortSignal,
-    readonly log: Logger | undefined,
-  ) {}
-
-  of(url: string, wholeMs: number): Promise<Probed> {
-    const known = this.#known.get(url);
+/** Makes the probe of one search: an address from two sources is probed once. */
+export function sharedProbe(limits: Omit<ProbeLimits, "wholeMs">) {
+  const all = new Map<string, { readonly wholeMs: number; readonly probed: Promise<Probed> }>();
+  return (url: string, wholeMs: number): Promise<Probed> => {
+    const known = all.get(url);
     if (known !== undefined && known.wholeMs >= wholeMs) return known.probed;
-    const ask = () => probe(url, { wholeMs, signal: this.signal, log: this.log });
+    const ask = () => probe(url, { ...limits, wholeMs });
     // The earlier probe had a shorter limit: its result is reused only if it is conclusive.
     const probed = known?.probed.then((before) => (isConclusive(before) ? before : ask())) ?? ask();
-    this.#known.set(url, { wholeMs, probed });
+    all.set(url, { wholeMs, probed });
     return probed;
-  }
+  };
 }
