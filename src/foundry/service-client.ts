@@ -208,12 +208,11 @@ export class ServiceClient {
   async unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
     parseArguments(modelArgument, { model });
     checkOptions(unloadOptions, options);
-    const { device, force = false } = options;
+    const { device, force } = options;
     return this.#with(options, "unload", async ({ loader, service }, call) => {
       const { model: resolved } = await loader.resolveModel(model, { ...call, device });
-      const { signal, trace, onModel } = call;
-      onModel(resolved.id);
-      const status = await unloadModel(service, resolved, signal, { force, trace });
+      call.onModel(resolved.id);
+      const status = await unloadModel(service, resolved, { ...call, force });
       return { model: resolved.id, status };
     });
   }

@@ -63,10 +63,12 @@ function frameworkMessage(text: string): string | null {
   return message || (/^description=(.+)/m.exec(text)?.[1] ?? null);
 }
 
+/** Whether a text begins as JSON does, and not as `[json.exception.type_error.302] type must be …`. */
+export const beginsAsJson = (text: string): boolean => /^\s*(?:\{|\[\s*(?:[[{"]|$))/.test(text);
+
 /** The message of a JSON whose end never came. */
 function cutJsonMessage(text: string): string | null {
-  // `[json.exception.type_error.302] type must be …` is text that begins with a bracket.
-  if (!/^\s*(?:\{|\[\s*(?:[[{"]|$))/.test(text)) return null;
+  if (!beginsAsJson(text)) return null;
   const raw = /"(?:message|error|detail|title)"\s*:\s*"((?:[^"\\]|\\.)*)/.exec(text)?.[1];
   if (raw === undefined) return pythonMessage(text) ?? "an answer that was cut off";
   try {

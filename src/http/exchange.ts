@@ -119,7 +119,6 @@ export class Exchange implements AsyncIterable<Uint8Array> {
 
   /** Ends it at once and destroys the socket. What has come can still be read. */
   abort(error: FoundryError): void {
-    if (this.#isOver) return;
     this.#fail(() => error);
   }
 

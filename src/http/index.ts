@@ -1,6 +1,7 @@
 export { redirectTarget, retryAfterMsOf } from "./answer-headers.js";
 export { normalizeEndpoint } from "./endpoint.js";
 export {
+  beginsAsJson,
   type ErrorWords,
   errorTextOf,
   errorWordsOf,

@@ -32,7 +32,6 @@ import type {
   RequestSpec,
   RetryOptions,
   StreamSpec,
-  TextSpec,
   TransportOptions,
 } from "./types.js";
 import { checkedHeaders, tracedRequest, type WireRequest } from "./wire-request.js";
@@ -63,7 +62,7 @@ interface Answer {
  * @example
  * const transport = new HttpTransport({ baseUrl: "http://127.0.0.1:5273" });
  * const { body } = await transport.request({
- *   method: "GET", path: "/v1/models", limits: {}, anyStatus: true,
+ *   method: "GET", path: "/v1/models", limits: {}, toError: null,
  * });
  */
 export class HttpTransport {
@@ -160,7 +159,7 @@ export class HttpTransport {
    * anywhere but within a character. What breaks off after that is thrown while they are read. Leaving
    * the loop early destroys the connection. The length has no limit.
    */
-  async text(spec: TextSpec): Promise<AsyncIterable<string>> {
+  async text(spec: RequestSpec): Promise<AsyncIterable<string>> {
     return this.#begun(this.#open(spec, false), undefined, async (call, { exchange }) =>
       readPieces(exchange, silenceWatch(call, exchange)),
     );
@@ -243,22 +242,21 @@ export class HttpTransport {
 
   /** Resolves when an answer that is no refusal has begun. */
   async #answered(call: Call, attempt: Attempt): Promise<Answer> {
-    const exchange = await this.#send(call, attempt);
-    const head = await exchange.head;
-    const { spec } = call;
-    const isFine = head.status >= 200 && head.status < 300;
-    if (isFine || spec.anyStatus === true) return { exchange, head };
-    throw spec.toError(await refusal(call, attempt, { exchange, head }, this));
+    const answer = await this.#send(call, attempt);
+    const { status } = answer.head;
+    const { toError } = call.spec;
+    if ((status >= 200 && status < 300) || toError === null) return answer;
+    throw toError(await refusal(call, attempt, answer, this));
   }
 
   /** Resolves when the answer has begun. Redirects within the endpoint are followed. */
-  async #send(call: Call, attempt: Attempt): Promise<Exchange> {
+  async #send(call: Call, attempt: Attempt): Promise<Answer> {
     let { request } = call;
     for (let redirects = 0; ; redirects += 1) {
-      const exchange = await this.#sendOnce({ ...call, request }, attempt, redirects === 0);
-      const path = redirectedPath(this.#endpoint, request.path, await exchange.head);
-      if (path === null || redirects === MOST_REDIRECTS) return exchange;
-      exchange.leave();
+      const answer = await this.#sendOnce({ ...call, request }, attempt, redirects === 0);
+      const path = redirectedPath(this.#endpoint, request.path, answer.head);
+      if (path === null || redirects === MOST_REDIRECTS) return answer;
+      answer.exchange.leave();
       request = { ...request, path };
     }
   }
@@ -267,7 +265,7 @@ export class HttpTransport {
     { spec, request, scope, isStream }: Call,
     attempt: Attempt,
     isFirst: boolean,
-  ): Promise<Exchange> {
+  ): Promise<Answer> {
     const isGuarded = spec.retry !== false;
     if (isGuarded) this.#circuit.throwIfOpen();
     // Before the circuit and all limits: how long it waits for its turn is our own doing.
@@ -290,8 +288,7 @@ export class HttpTransport {
     const send = () =>
       new Exchange({ lease, request, limits, scope, isStream, traffic, onHead, baseUrl });
     const exchange = isGuarded ? await this.#circuit.pass(send) : send();
-    await exchange.head;
-    return exchange;
+    return { exchange, head: await exchange.head };
   }
 }
 

@@ -20,16 +20,16 @@ export interface HttpFailure {
   /** What the body says went wrong, by {@link errorWordsOf}: one line, never markup. */
   readonly message: string;
   /** The types and codes in the body. */
-  readonly kinds?: readonly string[];
+  readonly kinds: readonly string[];
   /** The body, as far as it was read. For the log. */
   readonly body: string;
   /** Why the body is not whole, where it broke off or fell silent. */
-  readonly brokeOff?: FoundryError | null;
+  readonly brokeOff: FoundryError | null;
   /** Parsed `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | null;
 }
 
-interface Request {
+export interface RequestSpec {
   readonly method: "GET" | "POST";
   /** Sent unchanged: the dialect encodes it, since C2 does not decode. Begins with `/`. */
   readonly path: string;
@@ -45,26 +45,13 @@ interface Request {
   readonly headLimitBytes?: number | undefined;
   /** Largest body, or event of a stream, that is read, in bytes. Default: 8 MiB for a GET, else 32 MiB. */
   readonly maxBodyBytes?: number;
-}
-
-/** What becomes of an answer that is not 2xx. */
-interface Refusable {
-  /** Makes its error: only the dialect knows what the service means by a status. */
-  readonly toError: (failure: HttpFailure) => FoundryError;
-  readonly anyStatus?: false;
-}
-
-/** For probes. */
-interface AnyStatus {
   /**
-   * Hand back answers of any status instead of throwing. One that says that the service is busy
-   * (408, 429, 502 to 504, 529) is handed back only after the retries.
+   * Makes the error of an answer that is not 2xx: only the dialect knows what the service means by a status.
+   * `null`, for probes: answers of any status are handed back. One that says that the service is busy (408,
+   * 429, 502 to 504, 529) is handed back only after the retries.
    */
-  readonly anyStatus: true;
-  readonly toError?: never;
+  readonly toError: ((failure: HttpFailure) => FoundryError) | null;
 }
-
-export type RequestSpec = Request & (Refusable | AnyStatus);
 
 export interface HttpAnswer {
   readonly status: number;
@@ -92,7 +79,7 @@ export interface ReadEvent<T> {
   readonly isPart: boolean;
 }
 
-export interface StreamSpec<T> extends Request, Refusable {
+export interface StreamSpec<T> extends RequestSpec {
   /**
    * Reads an event, once. The first part of the answer must not be lost: until then a failure is
    * retried, afterwards never. Only a part ends a silence. May throw a `FoundryError` for an error
@@ -109,9 +96,6 @@ export interface EventStream<T> extends AsyncIterable<T> {
   /** The id of the request in the service's log, for errors that are found in its events. */
   readonly requestId: string | null;
 }
-
-/** For answers that come piece by piece over a long time without being events. */
-export type TextSpec = Request & Refusable;
 
 export interface RetryOptions {
   /** Retries after the first attempt. Default 3. */

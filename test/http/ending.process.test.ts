@@ -23,7 +23,7 @@ describe("a process", () => {
     const { baseUrl } = await httpServer((_request, response) => response.end("x"));
     const program = `
       const transport = new HttpTransport({ baseUrl });
-      console.log((await transport.request({ method: "GET", path: "/", limits: {}, anyStatus: true })).body);`;
+      console.log((await transport.request({ method: "GET", path: "/", limits: {}, toError: null })).body);`;
     expect(await run(baseUrl, program)).toBe("x");
   });
 
@@ -35,7 +35,7 @@ describe("a process", () => {
       const retry = { maxPauseMs: 60_000 };
       const transport = new HttpTransport({ baseUrl, retry });
       const limits = { firstByteMs: 60_000, silenceMs: 60_000, wholeMs: 60_000 };
-      const call = (path) => transport.request({ method: "GET", path, limits, anyStatus: true });
+      const call = (path) => transport.request({ method: "GET", path, limits, toError: null });
       const calls = [call("/busy"), call("/silent")];
       setTimeout(() => transport.close(), 500).unref();
       const ended = await Promise.allSettled(calls);

@@ -8,7 +8,7 @@ import { silentLogger } from "../../src/log.js";
 import { deadPort } from "../ports.js";
 import { bodyOf, get, httpServer, post, refused, tcpServer, transportTo } from "./servers.js";
 
-const PROBE = { method: "GET", path: "/", limits: {}, anyStatus: true } as const;
+const PROBE = { method: "GET", path: "/", limits: {}, toError: null } as const;
 
 /** Answers one request per connection with these bytes, then closes it. */
 function raw(answer: string | Uint8Array) {
@@ -187,7 +187,7 @@ describe("an answer that is not 2xx", () => {
     });
   });
 
-  it("is returned unchanged with `anyStatus`", async () => {
+  it("is returned unchanged without `toError`", async () => {
     const { baseUrl } = await httpServer((_request, response) => {
       response.writeHead(500).end("failed");
     });
@@ -199,7 +199,7 @@ describe("an answer that is not 2xx", () => {
   });
 
   it.each([408, 429, 502, 503, 504])(
-    "of %i is retried with `anyStatus`, and the last one is returned",
+    "of %i is retried without `toError`, and the last one is returned",
     async (status) => {
       let count = 0;
       const { baseUrl } = await httpServer((request, response) => {
@@ -219,7 +219,7 @@ describe("an answer that is not 2xx", () => {
     },
   );
 
-  it("is retried after its Retry-After, with `anyStatus`", async () => {
+  it("is retried after its Retry-After, without `toError`", async () => {
     const at: number[] = [];
     const { baseUrl } = await httpServer((_request, response) => {
       at.push(performance.now());

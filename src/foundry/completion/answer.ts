@@ -59,14 +59,14 @@ export async function* receive(
   }
 
   let hasCall = false;
-  /** Returns the text that was held back as the beginning of a call. */
-  function endCalls(reader: CallReader | ForcedCall, isWhole: boolean): string {
+  /** Keeps the calls that a reader found; returns them, and the text that was held back as the beginning of one. */
+  function endCalls(reader: CallReader | ForcedCall, isWhole: boolean) {
     const found = reader.end(isWhole);
     progress.warn(...found.warnings);
     progress.called(found.calls);
     // Of a call that could not be read, there is a warning.
     hasCall = found.calls.length + found.warnings.length > 0;
-    return found.text;
+    return found;
   }
 
   let isAbandoned = false;
@@ -128,7 +128,7 @@ export async function* receive(
   if (calls !== null) {
     const isWhole = !cutter.isCut && progress.isWhole;
     // After a stop string the cutter takes nothing.
-    yield* addText(cutter.push(endCalls(calls, isWhole)));
+    yield* addText(cutter.push(endCalls(calls, isWhole).text));
   }
   yield* addText(cutter.end());
   if (cutter.isCut) {
@@ -139,10 +139,7 @@ export async function* receive(
       // Some models call a tool before they end their thinking.
       const reader = new CallReader(toolbox);
       reader.pushText(progress.onlyReasoning);
-      const found = reader.end(true);
-      progress.warn(...found.warnings);
-      progress.called(found.calls);
-      if (found.calls.length > 0) return;
+      if (endCalls(reader, true).calls.length > 0) return;
     }
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
     yield { type: "text", text: progress.reasoningWasText() };

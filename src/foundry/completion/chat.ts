@@ -131,7 +131,7 @@ async function* open(
         sends += attempts;
       });
       progress.attempted(sends + stream.attempts);
-      progress.opened(stream, dialect.can.hidesThinking);
+      progress.opened(stream, dialect.can.hidesThinking === true);
       progress.warn(...shorter.slice(-1).map(({ warning }) => warning));
       isOpened = true;
       return { stream, use };

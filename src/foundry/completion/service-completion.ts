@@ -71,7 +71,8 @@ export class ServiceCompletion {
   readonly #order: ModelOrder;
   readonly #leaving = new AbortController();
   readonly #attempts = noAttempts();
-  #mayHaveBeenSent = false;
+  /** Whether the service may have received the prompt, so that sending it again would run it twice. */
+  mayHaveBeenSent = false;
   /** The service was asked once at most for the tokens of the prompt. */
   #isCounted = false;
   #stallTimeoutMs = 0;
@@ -106,11 +107,6 @@ export class ServiceCompletion {
     const { closing, signal } = this.#parts;
     this.#joined ??= joinedSignal(closing, this.#leaving.signal, signal);
     return this.#joined.signal;
-  }
-
-  /** Whether the service may have received the prompt, so that sending it again would run it twice. */
-  get mayHaveBeenSent(): boolean {
-    return this.#mayHaveBeenSent;
   }
 
   /** Whether its reader has left, so that a cancellation has no receiver. */
@@ -201,7 +197,7 @@ export class ServiceCompletion {
     const progress = this.#progress;
     const failure = toFoundryError(thrown);
     const connection = this.#connection;
-    if (progress.wasAsked && !failure.neverSent) this.#mayHaveBeenSent = true;
+    if (progress.wasAsked && !failure.neverSent) this.mayHaveBeenSent = true;
     if (connection === null) return failure;
     return this.#afterDeath(failure) ?? (await this.#explained(failure, connection));
   }

@@ -8,20 +8,16 @@
 export class StopCutter {
   readonly #searches: readonly Search[];
   #pending = "";
-  #isCut = false;
+  /** Whether a stop string was met; nothing comes after it. */
+  isCut = false;
 
   constructor(stops: readonly string[]) {
     this.#searches = stops.map((stop) => new Search(stop));
   }
 
-  /** Whether a stop string was met; nothing comes after it. */
-  get isCut(): boolean {
-    return this.#isCut;
-  }
-
   /** Takes the next stretch of text; returns what is certainly before any stop string. */
   push(text: string): string {
-    if (this.#isCut) return "";
+    if (this.isCut) return "";
     const before = this.#pending.length;
     this.#pending += text;
     if (this.#searches.length === 0) return this.#take(this.#pending.length);
@@ -32,7 +28,7 @@ export class StopCutter {
         if (search.step(unit)) longest = Math.max(longest, search.length);
       }
       if (longest === 0) continue;
-      this.#isCut = true;
+      this.isCut = true;
       return this.#take(before + at + 1 - longest);
     }
     const held = Math.max(...this.#searches.map(({ matched }) => matched));
@@ -42,7 +38,7 @@ export class StopCutter {
   /** Takes the end of the text, or of a part that no stop string reaches beyond; returns what was held back. */
   end(): string {
     for (const search of this.#searches) search.matched = 0;
-    return this.#isCut ? "" : this.#take(this.#pending.length);
+    return this.isCut ? "" : this.#take(this.#pending.length);
   }
 
   #take(length: number): string {

@@ -1,6 +1,12 @@
 import { escapeRegExp, overlap } from "../../lib/index.js";
-import { BareChannelSplitter, isBare, mayBeBare } from "./bare-channels.js";
-import { HARMONY_STARTS, HarmonySplitter, type Piece } from "./harmony.js";
+import {
+  BareChannelSplitter,
+  HARMONY_STARTS,
+  HarmonySplitter,
+  isBare,
+  mayBeBare,
+  type Piece,
+} from "./harmony.js";
 import { EndMarkCutter, LeadCutter } from "./text-filters.js";
 
 interface Tags {

@@ -16,31 +16,26 @@ export interface Connection {
 
 /** Connections to services that are gone, as long as requests of ours may still run on them. */
 export class RetiredConnections {
-  #all: Connection[] = [];
-
-  get all(): readonly Connection[] {
-    return this.#all;
-  }
+  all: readonly Connection[] = [];
 
   /**
    * A retired connection is not closed: streams may still run on it, and a call between two requests
    * gets the error from its next one.
    */
   add(connection: Connection): void {
-    this.#all = this.#all.filter(({ service }) => !service.transport.isIdle);
-    this.#all.push(connection);
+    this.all = [...this.all.filter(({ service }) => !service.transport.isIdle), connection];
   }
 
   /** A connection that was retired too early: it knows which models our own generations use. */
   reuse(endpoint: string): Connection | null {
-    const same = this.#all.find(
+    const same = this.all.find(
       ({ service }) =>
         service.endpoint === endpoint &&
         !service.transport.isIdle &&
         service.transport.circuit.state === "closed",
     );
     if (same === undefined) return null;
-    this.#all = this.#all.filter((connection) => connection !== same);
+    this.all = this.all.filter((connection) => connection !== same);
     return same;
   }
 }

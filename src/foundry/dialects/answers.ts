@@ -60,16 +60,22 @@ export const isModelName = (text: string): boolean =>
   !/[\p{Cc}\p{Bidi_Control}]/u.test(text);
 
 /**
- * A list of ids: `GET /models/loaded` of C1 and C2, and the like of S. An entry that cannot be a model's
- * name is left out and counted; a list without any text is another API's.
+ * A list of models. An entry without a usable name is left out and counted; a list in which no entry has the
+ * right shape is another API's.
  */
-export const idListSchema = z
-  .array(z.string().nullable().catch(null))
-  .refine((entries) => entries.length === 0 || entries.some((entry) => entry !== null))
-  .transform((entries) => {
-    const ids = entries.flatMap((id) => (id !== null && isModelName(id) ? [id] : []));
-    return { ids, leftOut: entries.length - ids.length };
-  });
+const listOf = <T extends z.ZodType>(entry: T, nameOf: (entry: z.output<T>) => string) =>
+  z
+    .array(entry.nullable().catch(null))
+    .refine((entries) => entries.length === 0 || entries.some((each) => each !== null))
+    .transform((entries) => {
+      const data = entries.flatMap((each) =>
+        each !== null && isModelName(nameOf(each)) ? [each] : [],
+      );
+      return { data, leftOut: entries.length - data.length };
+    });
+
+/** A list of ids: `GET /models/loaded` of C1 and C2, and the like of S. */
+export const idListSchema = listOf(z.string(), (id) => id);
 
 export const pidSchema = z.number().int().positive().max(HIGHEST_PID).nullable().catch(null);
 
@@ -89,16 +95,6 @@ const modelSchema = z
     max_model_len: entry.max_model_len,
     ...purposeOf(entry),
   }));
-
-const entriesSchema = z
-  .array(modelSchema.nullable().catch(null))
-  .refine((entries) => entries.length === 0 || entries.some((entry) => entry !== null))
-  .transform((entries) => {
-    const data = entries.flatMap((entry) =>
-      entry !== null && isModelName(entry.id) ? [entry] : [],
-    );
-    return { data, leftOut: entries.length - data.length };
-  });
 
 /** Members of which an object that describes a model has at least one. */
 const MODEL_MEMBERS = ["id", "name", "model", "object", "owned_by", "type", "capabilities"];
@@ -145,8 +141,7 @@ function entriesOf(body: unknown): unknown[] | null {
 
 /**
  * `GET /v1/models`, of every server: `{"data": […]}` of OpenAI, a bare list, `{"models": […]}`, or an
- * object with the ids as keys; unknown members are theirs. An entry without a usable name is left out
- * and counted; a list in which no entry has the shape of a model is another API's.
+ * object with the ids as keys; unknown members are theirs.
  */
 export const modelListSchema = z
   .unknown()
@@ -156,7 +151,7 @@ export const modelListSchema = z
     context.addIssue({ code: "custom", message: "no list of models" });
     return z.NEVER;
   })
-  .pipe(entriesSchema);
+  .pipe(listOf(modelSchema, ({ id }) => id));
 
 /** What a list says of entries that are no models. */
 export function leftOutWarning(count: number): string | null {

@@ -1,4 +1,5 @@
 import {
+  beginsAsJson,
   errorTextOf,
   jsonOf,
   type ReadEvent,
@@ -121,7 +122,7 @@ export class EventReader {
   /** The chunks in an event; `null` for words where a chunk is expected. */
   #chunksIn(event: StreamEvent): readonly (Chunk | null)[] {
     const value = jsonOf(event);
-    const isCut = value === undefined && CUT_JSON.test(event.data);
+    const isCut = value === undefined && beginsAsJson(event.data);
     if (typeof value !== "object" && (!isCut || isNamed(event))) {
       return [event.event === "error" ? { error: event.data } : null];
     }
@@ -290,9 +291,6 @@ function onlyOthers(kinds: readonly string[]): FoundryError {
     { action: "Request text, or use a model that answers with text." },
   );
 }
-
-/** The beginning of a JSON, and not of words such as `[ERROR] out of memory`. */
-const CUT_JSON = /^\s*(?:\{|\[\s*(?:[[{"]|$))/;
 
 function unreadable(event: StreamEvent, secrets: SecretMask, isWords = false): FoundryError {
   const said = isWords ? ` It said: ${sanitizeMessage(wordsOf(event, secrets))}` : "";

@@ -1,5 +1,6 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { ErrorCode, FoundryError } from "../../lib/index.js";
+import type { JsonSchema } from "../structured/index.js";
 import { ANSWER_TOOL, parametersOf, type ToolDefinition } from "../tools/index.js";
 import {
   messagesFor,
@@ -9,8 +10,8 @@ import {
   withoutSystem,
   withShortIds,
 } from "./chat-messages.js";
-import type { ChatRequest } from "./dialect.js";
-import { callParameters, forcedTools, isAboutSchema, type Schema } from "./json-schema.js";
+import type { ChatMessage, ChatRequest } from "./dialect.js";
+import { callParameters, forcedTools, isAboutSchema } from "./json-schema.js";
 import {
   ACCEPTED,
   CALL_IDS,
@@ -144,10 +145,6 @@ const sentAsText = (
   return { tools, results: tools || dropsToolResults };
 };
 
-/** Whether there is a system text, be it one that describes tools. */
-const hasSystemText = (request: ChatRequest, refused: Refused, quirks: ToolQuirks): boolean =>
-  messagesFor(request, sentAsText(refused, quirks)).some(({ role }) => role === "system");
-
 const mustCall = ({ toolChoice }: Pick<ChatRequest, "toolChoice">): boolean =>
   toolChoice === "required" || typeof toolChoice === "object";
 
@@ -158,10 +155,11 @@ function isChangedWithoutSystem(
   quirks: ToolQuirks,
 ): boolean {
   const messages = messagesFor(request, sentAsText(refused, quirks));
-  return (
-    hasSystemText(request, refused, quirks) || withoutSystem(messages).length < messages.length
-  );
+  return hasSystemText(messages) || withoutSystem(messages).length < messages.length;
 }
+
+const hasSystemText = (messages: readonly ChatMessage[]): boolean =>
+  messages.some(({ role }) => role === "system");
 
 /** The tools as they are sent. A call is left to the model where the service cannot force it. */
 function offeredTools(
@@ -195,7 +193,7 @@ const forcedParameters = (
   { schema, tools }: ChatRequest,
   refused: Refused,
   { schemaForm }: BodyQuirks,
-): Schema | null =>
+): JsonSchema | null =>
   schemaForm !== "call" || schema === undefined || tools !== undefined || refused.has("tools")
     ? null
     : callParameters(schema);
@@ -204,13 +202,13 @@ const forcedParameters = (
 export const isForcedCall = ({ tools }: ChatRequest, body: object): boolean =>
   tools === undefined && "tools" in body;
 
-const answerTool = (parameters: Schema) => ({
+const answerTool = (parameters: JsonSchema) => ({
   type: "function",
   function: { name: ANSWER_TOOL, description: "Gives the answer.", parameters },
 });
 
 /** Not `strict`, which forbids most schemas in the OpenAI API. */
-const formatOf = (schema: Schema, form: "named" | "bare") => ({
+const formatOf = (schema: JsonSchema, form: "named" | "bare") => ({
   type: "json_schema",
   json_schema: form === "named" ? { name: "answer", schema } : schema,
 });
@@ -322,7 +320,7 @@ export function warningsOf(
       "This engine refuses a budget for reasoning, so the request was sent without it.",
     );
   }
-  if (refused.has("system") && hasSystemText(request, refused, quirks)) {
+  if (refused.has("system") && hasSystemText(messagesFor(request, asText))) {
     warnings.push(
       "This model refuses the role system, so the system text was sent in front of the first user message.",
     );

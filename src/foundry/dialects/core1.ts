@@ -27,7 +27,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
 
   const loadedModels = async (call: Call) => {
     const answer = await get("/models/loaded", call);
-    const { ids } = parseAnswer(answer, idListSchema, "/models/loaded");
+    const { data: ids } = parseAnswer(answer, idListSchema, "/models/loaded");
     return ids.map((id) => ({ id, family: "public" as const }));
   };
 
@@ -82,7 +82,6 @@ export function core1Dialect(transport: HttpTransport): Dialect {
     version: "1.x",
     can: {
       isFoundryLocal: true,
-      isOldGeneration: false,
       fixedPortNarrowsList: true,
       load: true,
       listsOnlyDownloaded: true,
@@ -92,9 +91,7 @@ export function core1Dialect(transport: HttpTransport): Dialect {
       generationsAtOnce: 1,
       listsWaitForLoads: false,
       contextLimit: "max_length",
-      forceUnload: false,
       images: true,
-      hidesThinking: false,
     },
 
     async status(call) {

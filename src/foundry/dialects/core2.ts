@@ -46,7 +46,7 @@ const CORE_2_0: Core2Version = {
 const CORE_2_1: Core2Version = {
   version: "2.1 or later",
   hasLocalFamily: true,
-  can: { stopsOnDisconnect: true, hidesThinking: false, contextLimit: "context_length" },
+  can: { stopsOnDisconnect: true, contextLimit: "context_length" },
   body: { schemaForm: "bare", takesTemplateArguments: true },
 };
 
@@ -90,7 +90,7 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     for (const family of families.filter((each) => asked.includes(each))) {
       const path = `${prefixOf(family)}/models/loaded`;
       const answer = await get(path, call);
-      const { ids } = parseAnswer(answer, idListSchema, path);
+      const { data: ids } = parseAnswer(answer, idListSchema, path);
       for (const id of ids) loaded.push({ id, family });
     }
     return loaded;
@@ -102,14 +102,10 @@ export function core2Dialect(transport: HttpTransport, version: Core2Version): D
     version: version.version,
     can: {
       isFoundryLocal: true,
-      isOldGeneration: false,
-      fixedPortNarrowsList: false,
       load: true,
-      listsOnlyDownloaded: false,
       unloadInUse: "refused",
       generationsAtOnce: 4,
       listsWaitForLoads: true,
-      forceUnload: false,
       images: true,
       ...version.can,
     },
@@ -218,7 +214,7 @@ export async function probeCore2Version(
     path: "/catalogs/local/v1/responses",
     ...call,
     headLimitBytes: HEAD_LIMIT_BYTES,
-    anyStatus: true,
+    toError: null,
   });
   if (answer.status === 200) {
     parseAnswer(answer, responseListSchema, "/catalogs/local/v1/responses");

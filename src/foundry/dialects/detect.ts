@@ -34,7 +34,7 @@ export async function detectDialect(transport: HttpTransport, call: Call): Promi
       ...call,
       ...once,
       maxBodyBytes,
-      anyStatus: true,
+      toError: null,
     } as const;
     try {
       const answer = await transport.request(question);

@@ -1,6 +1,7 @@
 import type { RequestSpec } from "../../http/index.js";
 import { FoundryError, type Trace } from "../../lib/index.js";
 import type { Family, KnownModel, ListedModel, LoadedModel } from "../models/index.js";
+import type { JsonSchema } from "../structured/index.js";
 import type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "../tools/index.js";
 
 /**
@@ -67,7 +68,7 @@ export interface ChatRequest {
   /** Tokens that the model may think. Sent where engines are known to hold a model to it. */
   readonly reasoningBudget?: number | undefined;
   /** Sent where the service can hold its answer to a JSON Schema. */
-  readonly schema?: Readonly<Record<string, unknown>> | undefined;
+  readonly schema?: JsonSchema | undefined;
   /** A schema is not sent beside tools. */
   readonly tools?: readonly ToolDefinition[] | undefined;
   readonly toolChoice?: ToolChoice | undefined;
@@ -119,18 +120,18 @@ export interface Embeddings {
   readonly inputTokens: number | null;
 }
 
-/** The differences between servers that the layers above must know. */
+/** The differences between servers that the layers above must know. What few of them do is absent for no. */
 export interface Abilities {
   /** A service of Foundry Local: its command line downloads and manages models for it. */
   readonly isFoundryLocal: boolean;
   /** The service of the old command line, which a newer installation may leave running. */
-  readonly isOldGeneration: boolean;
+  readonly isOldGeneration?: boolean;
   /** It lists fewer variants when it was started on a fixed port (#1065). */
-  readonly fixedPortNarrowsList: boolean;
+  readonly fixedPortNarrowsList?: boolean;
   /** Models can be loaded and unloaded, and the loaded ones listed. */
   readonly load: boolean;
   /** Its list contains only downloaded models, not the whole catalog. */
-  readonly listsOnlyDownloaded: boolean;
+  readonly listsOnlyDownloaded?: boolean;
   /** Closing a stream stops the generation. `false`: it goes on. `null`: not known. */
   readonly stopsOnDisconnect: boolean | null;
   /** The result of unloading a model during a generation; `null`: not known. */
@@ -142,11 +143,11 @@ export interface Abilities {
   /** Which length in genai_config.json limits a request (docs/foundry-local.md, section 9). */
   readonly contextLimit: "max_length" | "context_length";
   /** Unloading can be forced on a model in use. */
-  readonly forceUnload: boolean;
+  readonly forceUnload?: boolean;
   /** It gives images to models that take them. */
   readonly images: boolean;
   /** It leaves the thinking out of an answer, but not out of the count of its tokens. */
-  readonly hidesThinking: boolean;
+  readonly hidesThinking?: boolean;
 }
 
 /** Settings of a load that only some services have; `undefined`: the service's default. */

@@ -48,7 +48,7 @@ const GENERATION_FAILED = 424;
 
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
-  const { status, message, kinds = [], body, brokeOff } = failure;
+  const { status, message, kinds, body, brokeOff } = failure;
   if (status < 400 && message.startsWith("redirected to ")) {
     return redirected("The service", message, status);
   }

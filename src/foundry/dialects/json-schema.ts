@@ -8,14 +8,13 @@ import {
   RecentMap,
   referredTo,
 } from "../../lib/index.js";
+import type { JsonSchema } from "../structured/index.js";
 import { parametersOf, type ToolDefinition } from "../tools/index.js";
 
 /**
  * JSON Schemas in the form that a service takes: without the keywords that it refuses, and without references
  * where it cannot follow them. The answer is checked by this client, so the schema that is sent may allow more.
  */
-
-export type Schema = Readonly<Record<string, unknown>>;
 
 /** Members whose values are schemas, lists of schemas, and schemas by a name. */
 const SCHEMA = new Set([
@@ -41,7 +40,7 @@ const NAMED_SCHEMAS = new Set([
 ]);
 
 /** The schema with those directly within it changed. A member of `properties` is one whatever its name is. */
-function mapSchemas(schema: Schema, change: (schema: Schema) => Schema): Schema {
+function mapSchemas(schema: JsonSchema, change: (schema: JsonSchema) => JsonSchema): JsonSchema {
   const changed = (each: unknown): unknown => (isMembers(each) ? change(each) : each);
   const changedIn = (name: string, value: unknown): unknown => {
     if (SCHEMAS.has(name) && Array.isArray(value)) return value.map(changed);
@@ -61,10 +60,10 @@ const INVERTED = ["if", "not", "contains"];
 const UNEVALUATED = ["unevaluatedItems", "unevaluatedProperties"] as const;
 
 /** The schema without these keywords wherever they are keywords, and not names of members of the value. */
-function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
+function withoutKeywords(schema: JsonSchema, keywords: readonly string[]): JsonSchema {
   // `unevaluated…` refuses the members and elements that a removed keyword would have named.
   const all = usesOne(usedKeywords(schema), keywords) ? [...keywords, ...UNEVALUATED] : keywords;
-  const reduced = (each: Schema): Schema => {
+  const reduced = (each: JsonSchema): JsonSchema => {
     const changed = INVERTED.filter((name) => hasKeyword(each[name], all));
     const gone = [...all, ...changed.flatMap(withDependents)];
     const kept = Object.entries(each).filter(([name]) => !gone.includes(name));
@@ -74,7 +73,7 @@ function withoutKeywords(schema: Schema, keywords: readonly string[]): Schema {
 }
 
 /** With `anyOf` where a keyword is removed: without it the alternatives can be equal, and no value fits just one. */
-function withoutOneOf(schema: Schema, keywords: readonly string[]): Schema {
+function withoutOneOf(schema: JsonSchema, keywords: readonly string[]): JsonSchema {
   const { oneOf, ...rest } = schema;
   if (!Array.isArray(oneOf) || !oneOf.some((each) => hasKeyword(each, keywords))) return schema;
   return "anyOf" in rest || keywords.includes("anyOf") ? rest : { ...rest, anyOf: oneOf };
@@ -87,8 +86,8 @@ const hasKeyword = (value: unknown, keywords: readonly string[]): boolean =>
 const usesOne = (used: ReadonlySet<string>, keywords: readonly string[]): boolean =>
   keywords.some((keyword) => used.has(keyword));
 
-function usedKeywords(schema: Schema, used: Set<string> = new Set()): ReadonlySet<string> {
-  const addFrom = (each: Schema): Schema => {
+function usedKeywords(schema: JsonSchema, used: Set<string> = new Set()): ReadonlySet<string> {
+  const addFrom = (each: JsonSchema): JsonSchema => {
     usedKeywords(each, used);
     return each;
   };
@@ -115,7 +114,7 @@ const ANNOTATIONS = new Set(["title", "description", "default", "examples", "dep
  * @returns `null` where the schema is not of an object, refers to itself or to what it does not define, or is
  *   far longer without its references.
  */
-export function callParameters(schema: Schema): Schema | null {
+export function callParameters(schema: JsonSchema): JsonSchema | null {
   if (schema["type"] !== "object") return null;
   const whole = withoutReferences(schema);
   if (whole === null) return null;
@@ -135,13 +134,13 @@ export function forcedTools(tools: readonly ToolDefinition[]): readonly ToolDefi
 }
 
 /** The schema with the definitions in place of the references to them; `null` where it has others. */
-function withoutReferences(root: Schema): Schema | null {
+function withoutReferences(root: JsonSchema): JsonSchema | null {
   const open: string[] = [];
   let count = 0;
   let size = 0;
   let isResolved = true;
 
-  const definitionOf = (reference: string): Schema | null => {
+  const definitionOf = (reference: string): JsonSchema | null => {
     count += 1;
     if (open.includes(reference) || count > MOST_REFERENCES) return null;
     const at = referredTo(reference, root);
@@ -150,7 +149,7 @@ function withoutReferences(root: Schema): Schema | null {
     return size > MOST_DEFINED ? null : at;
   };
 
-  const within = (schema: Schema): Schema => {
+  const within = (schema: JsonSchema): JsonSchema => {
     if (!isResolved) return schema;
     const { $ref: reference, ...beside } = schema;
     if (typeof reference !== "string") return mapSchemas(schema, within);
@@ -227,7 +226,7 @@ const withDependents = (keyword: string): readonly string[] => TOGETHER.get(keyw
 const PATH = /in context ?=? ?\([^)]*\)/gi;
 
 /** The keywords of a schema that the words of an engine name as the reason of a refusal. */
-function keywordsIn(text: string, schema: Schema): readonly string[] {
+function keywordsIn(text: string, schema: JsonSchema): readonly string[] {
   const words = text.replace(PATH, " ");
   const used = usedKeywords(schema);
   const named = OMITTABLE.filter(
@@ -264,7 +263,7 @@ const NOT_SUPPORTED =
  * Whether an engine that refuses to hold an answer to a schema refuses this schema. Otherwise it refuses
  * each one. In doubt it is the schema: another schema costs a request then, and works where it can.
  */
-export function isAboutSchema(text: string, schema: Schema): boolean {
+export function isAboutSchema(text: string, schema: JsonSchema): boolean {
   if (NO_CONSTRAINTS.test(text)) return false;
   if (ABOUT_SCHEMA.test(text) || keywordsIn(text, schema).length > 0) return true;
   return !NOT_SUPPORTED.test(text);
@@ -283,11 +282,11 @@ const omittedBy = new WeakMap<HttpTransport, Map<string, Omitted>>();
  */
 export class SchemaOffer {
   readonly #transport: HttpTransport;
-  readonly #schema: Schema;
+  readonly #schema: JsonSchema;
   readonly #key: string;
   #omitted: Omitted;
 
-  constructor(transport: HttpTransport, model: string, schema: Schema) {
+  constructor(transport: HttpTransport, model: string, schema: JsonSchema) {
     this.#transport = transport;
     this.#schema = schema;
     const hash = createHash("sha256").update(JSON.stringify(schema)).digest("base64");
@@ -296,7 +295,7 @@ export class SchemaOffer {
   }
 
   /** `undefined`: no schema is sent. */
-  get schema(): Schema | undefined {
+  get schema(): JsonSchema | undefined {
     if (this.#omitted === "all") return undefined;
     return this.#omitted.length === 0 ? this.#schema : withoutKeywords(this.#schema, this.#omitted);
   }

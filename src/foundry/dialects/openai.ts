@@ -73,18 +73,13 @@ export function openaiDialect(
     version: null,
     can: {
       isFoundryLocal: false,
-      isOldGeneration: false,
-      fixedPortNarrowsList: false,
       load: false,
-      listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: "refused",
       generationsAtOnce: 4,
       listsWaitForLoads: false,
       contextLimit: "context_length",
-      forceUnload: false,
       images: true,
-      hidesThinking: false,
     },
 
     async status(call) {

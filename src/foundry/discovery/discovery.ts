@@ -72,7 +72,8 @@ export class Discovery {
   #running: Running | null = null;
   /** Where the service answered last, and the `foundBy` that the next search reports for it. */
   #last: Found | null = null;
-  #lastSearch: LastSearch | null = null;
+  /** `null` before the first. */
+  lastSearch: LastSearch | null = null;
   #startFailure: FoundryError | null = null;
   #cli: FoundryCli | null = null;
 
@@ -100,18 +101,13 @@ export class Discovery {
     }
   }
 
-  /** `null` before the first. */
-  get lastSearch(): LastSearch | null {
-    return this.#lastSearch;
-  }
-
   /**
    * Why the last search found nothing. A scan reports that the next call starts the service; if the
    * last start failed, that failure is more useful and is returned instead.
    */
   get whyNothing(): FoundryError | null {
     if (this.#running?.mayStart === true) return inFlight(this.#running);
-    const { start, error = null } = this.#lastSearch ?? {};
+    const { start, error = null } = this.lastSearch ?? {};
     return start === "next" ? (this.#startFailure ?? error) : error;
   }
 
@@ -132,7 +128,7 @@ export class Discovery {
 
   /** Twenty calls that fail together must not run twenty command lines one after the other. */
   #keptFailure(wantsStart: boolean): Search | null {
-    const last = this.#lastSearch;
+    const last = this.lastSearch;
     if (last === null || last.found !== null) return null;
     const isFresh = this.#timing.now() - last.endedAt < this.#timing.failureKeptMs;
     return isFresh && (last.mayStart || !wantsStart) ? last : null;
@@ -188,7 +184,7 @@ export class Discovery {
     const { found, attempts } = search;
     log?.info({ found, attempts, ms }, "searched for Foundry Local");
     const ended = { ...search, ms, mayStart, endedAt };
-    this.#lastSearch = ended;
+    this.lastSearch = ended;
     if (search.start === "failed") this.#startFailure = search.error;
     if (found !== null) {
       this.#last = { ...found, foundBy: found.foundBy === "guess" ? "guess" : "last_url" };

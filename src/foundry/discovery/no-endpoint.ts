@@ -7,12 +7,12 @@ import { type Attempt, inCode, NOTHING_THERE, TRIED } from "./attempt.js";
 /** Why nothing was found. */
 export type Situation =
   | { readonly kind: "no_cli" }
+  /** `willStart`: this search only scanned, and the next call starts or restarts it. */
   | { readonly kind: "not_running"; readonly cli: FoundryCli; readonly willStart: boolean }
   /** `verb`: of the command that failed. */
   | { readonly kind: "start_failed"; readonly cli: FoundryCli; readonly verb: StartVerb }
   | { readonly kind: "start_late"; readonly cli: FoundryCli }
-  /** `willStart` and `willRestart`: this search only scanned, and the next call does so. */
-  | { readonly kind: "dead_listener"; readonly cli: FoundryCli; readonly willRestart: boolean }
+  | { readonly kind: "dead_listener"; readonly cli: FoundryCli; readonly willStart: boolean }
   | { readonly kind: "silent"; readonly cli: FoundryCli }
   | { readonly kind: "cli_failed"; readonly cli: FoundryCli }
   | { readonly kind: "cli_unstartable" }
@@ -103,10 +103,10 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
       const command = inCode(situation.cli.command("restart"));
       return {
         headline: "Foundry Local says that it runs, but nothing listens where it says",
-        action: situation.willRestart
+        action: situation.willStart
           ? `Nothing to do: the next call that needs it restarts it. To do so now, run ${command}.`
           : `Restart it with ${command}, ${OR_SET}.`,
-        retryable: situation.willRestart,
+        retryable: situation.willStart,
       };
     }
     case "silent":

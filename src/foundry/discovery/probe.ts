@@ -6,7 +6,7 @@ import { type Dialect, detectDialect } from "../dialects/index.js";
 /** A reported address that can be probed, or the reason why it cannot, as a clause. */
 type Candidate =
   | { readonly url: string; readonly fault: null }
-  | { readonly url: string | null; readonly fault: string };
+  | { readonly url: null; readonly fault: string };
 
 /** A service that listens on all addresses reports one that no client can connect to. */
 const ALL_ADDRESSES: Readonly<Record<string, string>> = {
@@ -25,18 +25,13 @@ export function candidateOf(address: string): Candidate {
   }
   // The command line reports port 0 when its own connection to the service is broken (#286, #405).
   if (url.port === "0") {
-    return {
-      url: url.origin,
-      fault: "reports port 0, so it has lost its own connection to the service",
-    };
+    return { url: null, fault: "reports port 0, so it has lost its own connection to the service" };
   }
   url.hostname = ALL_ADDRESSES[url.hostname] ?? url.hostname;
   // Prompts are sent to it. Only the user decides that they leave this machine.
   if (!isLoopback(url.origin)) {
-    return {
-      url: url.origin,
-      fault: `reports ${url.origin}, which is not this machine; set the option \`endpoint\` to use it`,
-    };
+    const fault = `reports ${url.origin}, which is not this machine; set the option \`endpoint\` to use it`;
+    return { url: null, fault };
   }
   // Without its path: the legacy service reports .../openai/status.
   return { url: url.origin, fault: null };
@@ -48,8 +43,8 @@ export function candidatesOf(addresses: readonly string[]): {
   readonly fault: string | null;
 } {
   const candidates = addresses.map(candidateOf);
-  const urls = candidates.flatMap(({ url, fault }) => (fault === null ? [url] : []));
-  const fault = candidates.find((candidate) => candidate.fault !== null)?.fault ?? null;
+  const urls = candidates.flatMap(({ url }) => url ?? []);
+  const [fault = null] = candidates.flatMap((candidate) => candidate.fault ?? []);
   return { urls: [...new Set(urls)], fault };
 }
 
@@ -140,25 +135,16 @@ export const isNothing = ({ is }: Probed): boolean => is === "nothing";
 
 const isConclusive = ({ is }: Probed): boolean => is !== "silent" && is !== "unreached";
 
-/** The probes of one search: an address from two sources is probed once. */
-export class Probes {
-  readonly #known = new Map<
-    string,
-    { readonly wholeMs: number; readonly probed: Promise<Probed> }
-  >();
-
-  constructor(
-    readonly signal: AbortSignal,
-    readonly log: Logger | undefined,
-  ) {}
-
-  of(url: string, wholeMs: number): Promise<Probed> {
-    const known = this.#known.get(url);
+/** Makes the probe of one search: an address from two sources is probed once. */
+export function sharedProbe(limits: Omit<ProbeLimits, "wholeMs">) {
+  const all = new Map<string, { readonly wholeMs: number; readonly probed: Promise<Probed> }>();
+  return (url: string, wholeMs: number): Promise<Probed> => {
+    const known = all.get(url);
     if (known !== undefined && known.wholeMs >= wholeMs) return known.probed;
-    const ask = () => probe(url, { wholeMs, signal: this.signal, log: this.log });
+    const ask = () => probe(url, { ...limits, wholeMs });
     // The earlier probe had a shorter limit: its result is reused only if it is conclusive.
     const probed = known?.probed.then((before) => (isConclusive(before) ? before : ask())) ?? ask();
-    this.#known.set(url, { wholeMs, probed });
+    all.set(url, { wholeMs, probed });
     return probed;
-  }
+  };
 }

@@ -4,7 +4,7 @@ import { isProcessAlive, type ListenerOwner, type Machine } from "../../platform
 import type { FoundryCli, ServiceReport } from "../cli/index.js";
 import { type Attempt, type Found, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
-import { candidatesOf, isFoundryLocal, isNothing, type Probed, Probes } from "./probe.js";
+import { candidatesOf, isFoundryLocal, isNothing, type Probed, sharedProbe } from "./probe.js";
 import type { Timing } from "./timing.js";
 
 export interface ScanContext {
@@ -84,7 +84,7 @@ interface Location {
 class Scan {
   readonly #context: ScanContext;
   readonly #signal: AbortSignal;
-  readonly #probes: Probes;
+  readonly #probe: ReturnType<typeof sharedProbe>;
   readonly #locations: Location[] = [];
   #cli: FoundryCli | null = null;
   #cliState: CliState = "failed";
@@ -94,7 +94,7 @@ class Scan {
   constructor(context: ScanContext, signal: AbortSignal) {
     this.#context = context;
     this.#signal = signal;
-    this.#probes = new Probes(signal, context.log);
+    this.#probe = sharedProbe({ signal, log: context.log });
   }
 
   result(found: Found | null): ScanResult {
@@ -110,7 +110,7 @@ class Scan {
     const { last } = this.#context;
     if (last === null) return null;
     return this.#at(`${last.endpoint} (used before)`, async (location) => {
-      const probed = await this.#probes.of(last.endpoint, this.#context.timing.probeMs);
+      const probed = await this.#probe(last.endpoint, this.#context.timing.probeMs);
       if (!isFoundryLocal(probed)) return noneAt(location, probed.outcome);
       const owner = await this.#ownerOf(last);
       if (owner === "other") return noneAt(location, OTHER_USER);
@@ -246,7 +246,7 @@ class Scan {
   }
 
   #probeAll(urls: readonly string[], wholeMs = this.#context.timing.probeMs): Promise<Probed[]> {
-    return Promise.all(urls.map((url) => this.#probes.of(url, wholeMs)));
+    return Promise.all(urls.map((url) => this.#probe(url, wholeMs)));
   }
 }
 

@@ -1,6 +1,5 @@
 import { FoundryError, toFoundryError } from "../../lib/index.js";
 import type { OnStatus } from "../calls.js";
-import type { FoundryCli, StartVerb } from "../cli/index.js";
 import { type EmbeddedService, SDK_NAME } from "../embedded/index.js";
 import { type Attempt, type Found, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { noEndpointError, type Situation } from "./no-endpoint.js";
@@ -35,47 +34,31 @@ export async function searchOnce(context: SearchContext): Promise<Search> {
   if (scanned.found !== null) return success(scanned.found, scanned.attempts);
   // A scan that was cut off because the client was closed is no reason to start a service.
   context.signal.throwIfAborted();
-  const { started, situation } = await startInstalled(context, scanned);
-  const attempts = started === null ? scanned.attempts : [...scanned.attempts, started.attempt];
-  if (started !== null && started.found !== null) return success(started.found, attempts);
+  const started = await startInstalled(context, scanned);
+  const attempts = [...scanned.attempts, ...started.attempts];
+  if (started.found !== null) return success(started.found, attempts);
   context.signal.throwIfAborted();
-  return orEmbedded(context, situation, attempts);
-}
-
-interface AfterStart {
-  /** `null` where there was nothing to start, or it may not be started. */
-  readonly started: Started | null;
-  readonly situation: Situation;
+  return orEmbedded(context, started.situation, attempts);
 }
 
 /** Starts the installed service of this machine, if it certainly does not run. */
 async function startInstalled(
   context: SearchContext,
   { cli, cliState }: ScanResult,
-): Promise<AfterStart> {
+): Promise<Started> {
   const { autostart, mayStart, startTimeoutMs: limitMs } = context;
-  const notStarted = (situation: Situation): AfterStart => ({ started: null, situation });
+  const notStarted = (situation: Situation): Started => ({ found: null, attempts: [], situation });
   if (cli === null) return notStarted({ kind: "no_cli" });
+  const startsNow = autostart && mayStart;
   switch (cliState) {
-    case "stopped": {
-      if (!autostart || !mayStart) {
-        return notStarted({ kind: "not_running", cli, willStart: autostart });
-      }
-      const started = await start({ ...context, cli, limitMs });
-      const situation: Situation =
-        started.trouble === "dead"
-          ? { kind: "dead_listener", cli, willRestart: true }
-          : afterCommand(started, cli, "start");
-      return { started, situation };
-    }
-    case "dead": {
-      if (!autostart || !mayStart) {
-        return notStarted({ kind: "dead_listener", cli, willRestart: autostart });
-      }
-      const started = await revive({ ...context, cli, limitMs });
-      // It was just restarted, so another restart is not advised.
-      return { started, situation: afterCommand(started, cli, "restart") };
-    }
+    case "stopped":
+      return startsNow
+        ? start({ ...context, cli, limitMs })
+        : notStarted({ kind: "not_running", cli, willStart: autostart });
+    case "dead":
+      return startsNow
+        ? revive({ ...context, cli, limitMs })
+        : notStarted({ kind: "dead_listener", cli, willStart: autostart });
     case "silent":
       return notStarted({ kind: "silent", cli });
     case "unstartable":
@@ -84,9 +67,6 @@ async function startInstalled(
       return notStarted({ kind: "cli_failed", cli });
   }
 }
-
-const afterCommand = ({ trouble }: Started, cli: FoundryCli, verb: StartVerb): Situation =>
-  trouble === "failed" ? { kind: "start_failed", cli, verb } : { kind: "start_late", cli };
 
 /** The last resort: the service in our own child process. */
 async function orEmbedded(
@@ -170,18 +150,8 @@ function failure(
 }
 
 function startOf(situation: Situation): "failed" | "next" | null {
-  switch (situation.kind) {
-    case "start_failed":
-    case "start_late":
-    case "embedded_failed":
-      return "failed";
-    case "not_running":
-      return situation.willStart ? "next" : null;
-    case "dead_listener":
-      return situation.willRestart ? "next" : null;
-    case "embedded_later":
-      return "next";
-    default:
-      return null;
-  }
+  if ("willStart" in situation) return situation.willStart ? "next" : null;
+  if (situation.kind === "embedded_later") return "next";
+  const hasFailed = ["start_failed", "start_late", "embedded_failed"].includes(situation.kind);
+  return hasFailed ? "failed" : null;
 }

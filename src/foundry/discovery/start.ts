@@ -4,6 +4,7 @@ import type { OnStatus } from "../calls.js";
 import type { CliReport, FoundryCli, StartVerb } from "../cli/index.js";
 import { type Attempt, type Found, inCode, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
+import type { Situation } from "./no-endpoint.js";
 import { candidatesOf, isFoundryLocal, isNothing, type Probed, probe } from "./probe.js";
 import type { ScanContext } from "./scan.js";
 
@@ -14,15 +15,9 @@ interface StartContext extends Pick<ScanContext, "machine" | "timing" | "signal"
   readonly onStatus: OnStatus;
 }
 
-export interface Started {
-  readonly found: Found | null;
-  readonly attempt: Attempt;
-  /**
-   * Why nothing was found. `failed`: the command failed. `late`: the service is not up in time, so
-   * waiting can help. `dead`: it reports that it runs, and nothing listens at its address.
-   */
-  readonly trouble: "failed" | "late" | "dead" | null;
-}
+export type Started =
+  | { readonly found: Found; readonly attempts: readonly Attempt[] }
+  | { readonly found: null; readonly attempts: readonly Attempt[]; readonly situation: Situation };
 
 /** The command's timeout is this much longer than ours, so that our timeout wins. */
 const COMMAND_EXTRA_MS = 1_000;
@@ -41,11 +36,7 @@ export async function revive(context: StartContext): Promise<Started> {
   const upAt = (endpoint: string, says: string): Started => {
     const foundBy = cli.generation === "service" ? "service_status" : "server_status";
     const outcome = `a moment later ${says} at ${endpoint}`;
-    return {
-      found: { endpoint, foundBy },
-      attempt: { what, outcome, ok: true },
-      trouble: null,
-    };
+    return { found: { endpoint, foundBy }, attempts: [{ what, outcome, ok: true }] };
   };
   if (startup.state === "up") return upAt(startup.endpoint, startup.outcome);
   // It may listen by now and answer slowly. A restart would end its current work.
@@ -56,8 +47,8 @@ export async function revive(context: StartContext): Promise<Started> {
   if (good !== undefined) return upAt(good.url, outcomeOf(good));
   const listening = probed.find((each) => !isNothing(each));
   if (listening !== undefined) {
-    const outcome = `a moment later ${listening.outcome}`;
-    return { found: null, attempt: { what, outcome, ok: false }, trouble: "late" };
+    const attempt = { what, outcome: `a moment later ${listening.outcome}`, ok: false };
+    return { found: null, attempts: [attempt], situation: { kind: "start_late", cli } };
   }
   return bringUp(context, "restart");
 }
@@ -78,7 +69,7 @@ async function bringUp(context: StartContext, verb: StartVerb): Promise<Started>
     const { endpoint } = startup;
     const outcome = `was run, and ${startup.outcome} at ${endpoint}`;
     const found = { endpoint, foundBy: "started" } as const;
-    return { found, attempt: { what, outcome, ok: true }, trouble: null };
+    return { found, attempts: [{ what, outcome, ok: true }] };
   }
   const outcome =
     startup.state === "failed"
@@ -86,10 +77,25 @@ async function bringUp(context: StartContext, verb: StartVerb): Promise<Started>
       : `no service answered within ${formatDuration(limitMs)}`;
   log?.warn({ command, outcome }, "Foundry Local did not start");
   const attempt = { what, outcome: `was run, but ${outcome}`, ok: false };
-  return { found: null, attempt, trouble: startup.state };
+  return { found: null, attempts: [attempt], situation: situationAfter(verb, startup.state, cli) };
 }
 
-/** What a wait for a service came to. `urls`: its last reported addresses. */
+/** Why the service is not up after a command. */
+function situationAfter(
+  verb: StartVerb,
+  state: Exclude<Startup["state"], "up">,
+  cli: FoundryCli,
+): Situation {
+  if (state === "failed") return { kind: "start_failed", cli, verb };
+  // After a restart, another restart is not advised.
+  const isDead = state === "dead" && verb === "start";
+  return isDead ? { kind: "dead_listener", cli, willStart: true } : { kind: "start_late", cli };
+}
+
+/**
+ * What a wait for a service came to. `failed`: the command failed. `late`: it is not up in time, so waiting can
+ * help. `dead`: it reports that it runs, and nothing listens at its address. `urls`: its last reported addresses.
+ */
 type Startup =
   | { readonly state: "up"; readonly endpoint: string; readonly outcome: string }
   | { readonly state: "failed"; readonly urls: readonly string[]; readonly reason: string }

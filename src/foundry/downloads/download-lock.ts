@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
-import { cancelledError } from "../../lib/index.js";
+import { cancelledError, pause } from "../../lib/index.js";
 import { type Logger, silentLogger } from "../../log.js";
 import {
   type FileLock,
@@ -65,8 +64,7 @@ export class DownloadLock {
       if (lock !== null) return lock;
       onWait();
       // Jitter: two processes that collided must not collide again.
-      const pauseMs = POLL_MS * (0.5 + Math.random());
-      await setTimeout(pauseMs, undefined, { signal }).catch(() => {});
+      await pause(POLL_MS * (0.5 + Math.random()), signal);
     }
   }
 }

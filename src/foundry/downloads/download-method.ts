@@ -1,11 +1,12 @@
-import { cancelledError, untilAborted } from "../../lib/index.js";
-import type { Machine } from "../../platform/index.js";
+import { realpath } from "node:fs/promises";
+import * as z from "zod";
+import { cancelledError, FILE_READ_MS, jsonFrom, untilAborted } from "../../lib/index.js";
+import { inPool, LATE, type Machine, pathsOf } from "../../platform/index.js";
 import type { DownloadResult } from "../calls.js";
 import type { FoundryCli } from "../cli/index.js";
 import type { DownloadCall } from "../dialects/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
-import { cacheOf, isSameFolder } from "./cli-cache.js";
 import {
   ofAnotherEngine,
   onAnotherMachine,
@@ -126,7 +127,7 @@ const embeddedMethod = (
     try {
       await untilAborted(work, ended);
     } catch (error) {
-      throw stall.isStalled && !signal.aborted ? stalled(model, limits.stallMs, last) : error;
+      throw stall.signal.aborted && !signal.aborted ? stalled(model, limits.stallMs, last) : error;
     } finally {
       stall.stop();
     }
@@ -134,3 +135,74 @@ const embeddedMethod = (
     return "downloaded";
   },
 });
+
+/** Longest wait for the answer of the command line, in milliseconds. */
+const CACHE_MS = 30_000;
+
+const locationSchema = z.object({ path: z.string().min(1) });
+
+/** Where the newer command line stores models, as far as it says. */
+type CliCache =
+  | { readonly kind: "folder"; readonly path: string }
+  /** It prints a path that cannot be decoded: in the code page of a Windows console. */
+  | { readonly kind: "unreadable" }
+  | { readonly kind: "unknown" };
+
+export async function cacheOf(
+  cli: FoundryCli,
+  signal: AbortSignal,
+  platform: NodeJS.Platform,
+): Promise<CliCache> {
+  const { end, stdout } = await cli.run(["cache", "location", "-o", "json"], {
+    timeoutMs: CACHE_MS,
+    signal,
+  });
+  if (end.kind !== "exited" || end.code !== 0) return { kind: "unknown" };
+  // Banners and progress may be printed around it.
+  const json = stdout.slice(stdout.indexOf("{"), stdout.lastIndexOf("}") + 1);
+  const value = jsonFrom(json);
+  const path = locationSchema.safeParse(value).data?.path;
+  if (path !== undefined) return { kind: "folder", path };
+  // In some code pages the second byte of a letter is a backslash, which breaks JSON.
+  const isUnreadable = platform === "win32" && value === undefined && /"path"\s*:/.test(json);
+  return { kind: isUnreadable ? "unreadable" : "unknown" };
+}
+
+/**
+ * Whether two paths name the same folder, by their spelling. On Windows a program may print letters
+ * beyond ASCII in the code page of a console, which are decoded as `\ufffd`, or replace those that the
+ * code page lacks by `?`: either matches any number of letters.
+ */
+export function isSamePath(one: string, other: string, platform: NodeJS.Platform): boolean {
+  const { resolve } = pathsOf(platform);
+  const plain = (text: string): string => {
+    const resolved = resolve(text.trim());
+    return platform === "win32" || platform === "darwin" ? resolved.toLowerCase() : resolved;
+  };
+  const [first, second] = [plain(one), plain(other)];
+  if (first === second || platform !== "win32") return first === second;
+  return UNREADABLE.test(second)
+    ? fits(first, second)
+    : UNREADABLE.test(first) && fits(second, first);
+}
+
+const UNREADABLE = /[\ufffd?]/;
+
+/** Whether a path matches one with unreadable letters. */
+function fits(path: string, unreadable: string): boolean {
+  const blurred = (text: string): string => text.replace(/(?:[^ -~]|\?)+/g, "?");
+  return blurred(path) === blurred(unreadable);
+}
+
+/** The same for folders of this machine, links followed. */
+export async function isSameFolder(
+  one: string,
+  other: string,
+  platform: NodeJS.Platform,
+): Promise<boolean> {
+  const real = async (folder: string): Promise<string> => {
+    const found = await inPool(() => realpath(folder).catch(() => folder), FILE_READ_MS);
+    return found === LATE ? folder : found;
+  };
+  return isSamePath(await real(one), await real(other), platform);
+}

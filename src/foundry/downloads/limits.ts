@@ -17,31 +17,23 @@ export const DOWNLOAD_LIMITS = {
 export type DownloadLimits = Readonly<typeof DOWNLOAD_LIMITS>;
 
 export class StallTimer {
-  /** Aborted when there was no progress for the time limit. */
-  readonly signal: AbortSignal;
   readonly #controller = new AbortController();
+  /** Aborted when there was no progress for the time limit. */
+  readonly signal: AbortSignal = this.#controller.signal;
   readonly #limits: Pick<DownloadLimits, "stallMs" | "startLimit">;
-  #stop: () => void;
+  /** Ends the time limit. */
+  stop: () => void;
 
   constructor(limits: Pick<DownloadLimits, "stallMs" | "startLimit">) {
-    this.signal = this.#controller.signal;
     this.#limits = limits;
-    this.#stop = this.#started();
-  }
-
-  get isStalled(): boolean {
-    return this.signal.aborted;
+    this.stop = this.#started();
   }
 
   /** Restarts the time limit. */
   progress(): void {
-    if (this.isStalled) return;
-    this.#stop();
-    this.#stop = this.#started();
-  }
-
-  stop(): void {
-    this.#stop();
+    if (this.signal.aborted) return;
+    this.stop();
+    this.stop = this.#started();
   }
 
   #started(): () => void {

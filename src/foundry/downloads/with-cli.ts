@@ -60,7 +60,7 @@ export async function downloadWithCli(model: KnownModel, download: CliDownload):
   }
   if (signal.aborted) throw cancelledError();
   if (complete.signal.aborted) return;
-  if (stall.isStalled) {
+  if (stall.signal.aborted) {
     if (await isComplete(model, service, progress, signal)) return;
     throw stalled(model, limits.stallMs, progress.percent);
   }

@@ -1,5 +1,4 @@
-import { setTimeout } from "node:timers/promises";
-import { cancelledError, toFoundryError } from "../../lib/index.js";
+import { cancelledError, pause, toFoundryError } from "../../lib/index.js";
 import type { Dialect } from "../dialects/index.js";
 import { isSameVariant, type KnownModel, modelKey } from "../models/index.js";
 import type { Service } from "../service/index.js";
@@ -48,7 +47,7 @@ export class AbandonedLoads {
         const isOver = performance.now() - abandonedAt > service.loadTimeoutMs;
         // Where lists wait for loads, a list that came proves that no load is running.
         if (isLoaded || isOver || can.listsWaitForLoads) break;
-        await setTimeout(pauseMs, undefined, { signal }).catch(() => {});
+        await pause(pauseMs, signal);
       }
     } catch (thrown) {
       const { code } = toFoundryError(thrown);

@@ -1,4 +1,5 @@
-import { FoundryError, pause, type Trace, toFoundryError } from "../../lib/index.js";
+import { FoundryError, pause, toFoundryError } from "../../lib/index.js";
+import type { UnloadOptions } from "../calls.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 
@@ -15,12 +16,11 @@ const LONGEST_REST_MS = 15_000;
 export async function unloadModel(
   service: Service,
   model: KnownModel,
-  signal?: AbortSignal,
-  { force = false, trace }: { readonly force?: boolean; readonly trace?: Trace | undefined } = {},
+  { signal, trace, force = false }: Pick<UnloadOptions, "signal" | "trace" | "force">,
 ): Promise<"unloaded" | "not_loaded"> {
   const dialect = await service.dialect(signal);
   const { unloadInUse, forceUnload } = dialect.can;
-  const isForced = force && forceUnload;
+  const isForced = force && forceUnload === true;
   try {
     // Where it is not known, our own completions would be the ones to break.
     if (unloadInUse !== "refused" && !isForced) {

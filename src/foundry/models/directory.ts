@@ -80,7 +80,7 @@ export interface Sources {
   /** Which of a folder's two lengths this service enforces. */
   readonly contextLimit: "max_length" | "context_length";
   /** Limits that the service named when it refused a request, by id. They override all other sources. */
-  readonly learnedContext: ReadonlyMap<string, number>;
+  readonly learnedContext: ReadonlyMap<string, { readonly value: number }>;
 }
 
 /**
@@ -176,7 +176,7 @@ function describe(
     executionProvider: known("executionProvider") ?? parts.executionProvider,
     task: known("task"),
     contextLength:
-      sources.learnedContext.get(modelKey({ family, id })) ??
+      sources.learnedContext.get(modelKey({ family, id }))?.value ??
       enforced ??
       listed?.contextLength ??
       facts?.contextLength ??

@@ -69,8 +69,7 @@ interface Dated<T> {
 export class ModelLists {
   readonly #context: ModelListsContext;
   /** By {@link modelKey}. */
-  readonly #learnedContext = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
-  readonly #learnedAt = new RecentMap<string, number>(MOST_MODELS_REMEMBERED);
+  readonly #learnedContext = new RecentMap<string, Dated<number>>(MOST_MODELS_REMEMBERED);
   readonly #requests = new SharedTasks<ModelListing>({ runsOn: true });
   /** A request for the loaded models that is in flight. */
   #loadedRequest: {
@@ -149,15 +148,13 @@ export class ModelLists {
   /** Remembers a limit that the service named when it refused a request. */
   learnContext(model: KnownModel, limit: number): void {
     const key = modelKey(model);
-    this.#learnedAt.set(key, Date.now());
-    if (this.#learnedContext.get(key) === limit) return;
-    this.#learnedContext.set(key, limit);
-    this.#listing = null;
+    if (this.#learnedContext.get(key)?.value !== limit) this.#listing = null;
+    this.#learnedContext.set(key, { value: limit, at: Date.now() });
   }
 
   /** The limit of a model as far as it is certain now; `null` where it is not. */
   knownContext(model: KnownModel): number | null {
-    const learnedAt = this.#learnedAt.get(modelKey(model)) ?? Date.now();
+    const learnedAt = this.#learnedContext.get(modelKey(model))?.at ?? Date.now();
     return Date.now() - learnedAt < LEARNED_CONTEXT_MS ? model.contextLength : null;
   }
 
@@ -250,7 +247,7 @@ export class ModelLists {
         listed,
         loaded,
         disk,
-        listsOnlyDownloaded: dialect.can.listsOnlyDownloaded,
+        listsOnlyDownloaded: dialect.can.listsOnlyDownloaded === true,
         contextLimit: dialect.can.contextLimit,
         learnedContext: this.#learnedContext,
       }),

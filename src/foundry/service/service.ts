@@ -75,6 +75,8 @@ export class Service {
   readonly detailChecks = new SharedTasks<HealthDetails>({ runsOn: true });
   /** Longest load, in milliseconds. */
   readonly loadTimeoutMs: number;
+  /** How often a detection found another server, or another version, than the one before it. */
+  changes = 0;
   readonly #timeoutMs: number;
   readonly #log: Logger;
   #connected: Promise<Connected> | null = null;
@@ -84,7 +86,6 @@ export class Service {
   /** The transport's count of dropped connections when the service was last detected. */
   #dropsAtDetection = 0;
   #detectedAt = 0;
-  #changes = 0;
 
   /** @param isFollowed Whether the caller finds the service again when it has moved. */
   constructor(
@@ -149,11 +150,6 @@ export class Service {
     return !isEngine || Date.now() - this.#detectedAt >= ENGINE_KNOWN_MS;
   }
 
-  /** How often a detection found another server, or another version, than the one before it. */
-  get changes(): number {
-    return this.#changes;
-  }
-
   /** Detects the service once, without retries and circuit breaker, for a health check. */
   async detectOnce({ limits, signal }: Call): Promise<Connected> {
     const totalMs = limits.wholeMs ?? this.#timeoutMs;
@@ -175,7 +171,7 @@ export class Service {
   async hasChangedSince(changes: number, signal?: AbortSignal): Promise<boolean> {
     if (!this.#mayHaveChanged) return false;
     await this.dialect(signal).catch(() => null);
-    return this.#changes !== changes;
+    return this.changes !== changes;
   }
 
   /**
@@ -187,10 +183,10 @@ export class Service {
   async isReplaced(changes: number, error: FoundryError, signal?: AbortSignal): Promise<boolean> {
     if (error.status === null || !OF_ANOTHER_SERVER.has(error.code)) return false;
     // Another call may have detected it already.
-    if (this.#changes !== changes) return true;
+    if (this.changes !== changes) return true;
     try {
       await this.detectOnce({ limits: { wholeMs: DETECTION_MS }, signal });
-      return this.#changes !== changes;
+      return this.changes !== changes;
     } catch {
       // It does not answer now, so the first error is all that is known.
       return false;
@@ -244,7 +240,7 @@ export class Service {
     const last = this.#lastDialect;
     const isSame = dialect.name === last?.name && dialect.version === last.version;
     if (last !== null && !isSame) {
-      this.#changes += 1;
+      this.changes += 1;
       this.forgetModels();
       this.models.forgetRequests();
     }

@@ -94,11 +94,14 @@ export class CallText {
   readonly #toolbox: Toolbox;
   #pending = "";
   #open: Open | null = null;
-  #calls: RawCall[] = [];
+  /** The calls so far. */
+  calls: RawCall[] = [];
+  /** Whether markup held no call that can be read. */
+  isUnreadable = false;
+  /** Whether the answer ended in the middle of a call. */
+  isCut = false;
   /** Markup without an end, after which the text is searched again. */
   #falseStarts = 0;
-  #isUnreadable = false;
-  #isCut = false;
   /** Whether the markup of a call that was just taken may be followed by the end of a fence. */
   #expectsFence = false;
   /** Blanks at the end, which belong to the answer as soon as a word follows. */
@@ -106,20 +109,6 @@ export class CallText {
 
   constructor(toolbox: Toolbox) {
     this.#toolbox = toolbox;
-  }
-
-  get calls(): readonly RawCall[] {
-    return this.#calls;
-  }
-
-  /** Whether markup held no call that can be read. */
-  get isUnreadable(): boolean {
-    return this.#isUnreadable;
-  }
-
-  /** Whether the answer ended in the middle of a call. */
-  get isCut(): boolean {
-    return this.#isCut;
   }
 
   /** Takes the next piece of text; returns what is certainly no call. */
@@ -136,7 +125,7 @@ export class CallText {
   end(isWhole: boolean): string {
     const text = this.#words(this.#search(true, isWhole));
     // Blanks around calls are no answer.
-    const hasCalls = this.#calls.length > 0 || this.#isUnreadable || this.#isCut;
+    const hasCalls = this.calls.length > 0 || this.isUnreadable || this.isCut;
     return hasCalls ? text : text + this.#blanks;
   }
 
@@ -146,8 +135,8 @@ export class CallText {
     this.#blanks = "";
     this.#pending = "";
     this.#open = null;
-    this.#calls = [];
-    this.#isUnreadable = false;
+    this.calls = [];
+    this.isUnreadable = false;
     this.#expectsFence = false;
     return held;
   }
@@ -195,7 +184,7 @@ export class CallText {
       return true;
     }
     if (token !== undefined && STRAY_ENDS.includes(token)) {
-      const isStray = this.#calls.length > 0 || this.#isUnreadable;
+      const isStray = this.calls.length > 0 || this.isUnreadable;
       const lead = this.#take(fence.length + token.length);
       out.push(isStray ? fence : lead);
       return true;
@@ -298,13 +287,13 @@ export class CallText {
         !isLink &&
         calls.every((call) => this.#toolbox.isOffered(call.name))
       ) {
-        this.#calls.push(...calls);
-        this.#isCut ||= isCut;
+        this.calls.push(...calls);
+        this.isCut ||= isCut;
         this.#expectsFence = open.isFenced;
         return;
       }
       const name = isCut ? saidName(body) : null;
-      if (name !== null && this.#toolbox.isOffered(name)) this.#isCut = true;
+      if (name !== null && this.#toolbox.isOffered(name)) this.isCut = true;
       else out.push(open.lead, body);
       return;
     }
@@ -314,9 +303,9 @@ export class CallText {
       out.push(/\||TOOL_CALLS/.test(open.markup.start) ? "" : open.lead, body, tail);
       return;
     }
-    this.#calls.push(...calls);
-    this.#isCut ||= isCut || (calls.length === 0 && !isWhole);
-    this.#isUnreadable ||= calls.length === 0 && isWhole;
+    this.calls.push(...calls);
+    this.isCut ||= isCut || (calls.length === 0 && !isWhole);
+    this.isUnreadable ||= calls.length === 0 && isWhole;
     this.#expectsFence = open.isFenced;
   }
 

@@ -26,7 +26,7 @@ describe("an error inside a whole answer", () => {
 describe("the part of an error's body that is kept", () => {
   it("is as long as the part that is searched", () => {
     const body = "x".repeat(1_000_000);
-    const failure = { status: 400, message: "no", body };
+    const failure = { status: 400, message: "no", kinds: [], body, brokeOff: null };
     const { detail } = errorOfFailure({ ...failure, retryAfterMs: null }, { doing: "chat" });
     expect(detail?.length).toBeLessThanOrEqual(SEARCHED_OF_BODY);
   });

@@ -20,7 +20,9 @@ const errorOf = (
     {
       status,
       message,
+      kinds: [],
       body: `body with ${message}`,
+      brokeOff: null,
       retryAfterMs,
     },
     subject,

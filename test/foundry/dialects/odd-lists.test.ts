@@ -44,7 +44,7 @@ describe("the lists of a service", () => {
     "are read without the name %j",
     (id) => {
       expect(isModelName(id)).toBe(false);
-      expect(idListSchema.parse([id, "phi"])).toEqual({ ids: ["phi"], leftOut: 1 });
+      expect(idListSchema.parse([id, "phi"])).toEqual({ data: ["phi"], leftOut: 1 });
       const list = modelListSchema.parse({ data: [{ id }, { id: "phi" }] });
       expect(list.data.map((model) => model.id)).toEqual(["phi"]);
       expect(list.leftOut).toBe(1);
@@ -61,12 +61,12 @@ describe("the lists of a service", () => {
   );
 
   it.each([5, null, [], {}, { id: "phi" }])("of ids are read without %j", (entry) => {
-    expect(idListSchema.parse([entry, "phi"])).toEqual({ ids: ["phi"], leftOut: 1 });
+    expect(idListSchema.parse([entry, "phi"])).toEqual({ data: ["phi"], leftOut: 1 });
   });
 
   it("are rejected as another API's where no entry is a model", () => {
     expect(idListSchema.safeParse([5, { id: "phi" }]).success).toBe(false);
-    expect(idListSchema.parse([])).toEqual({ ids: [], leftOut: 0 });
+    expect(idListSchema.parse([])).toEqual({ data: [], leftOut: 0 });
     expect(modelListSchema.safeParse({ data: [5, { name: "phi" }] }).success).toBe(false);
     expect(modelListSchema.parse({ data: [] }).data).toEqual([]);
   });

@@ -51,7 +51,9 @@ function refusals(): Refusal[] {
             ...request,
             status,
             message,
+            kinds: [],
             body,
+            brokeOff: null,
             retryAfterMs: null,
           };
           const inEvents = events

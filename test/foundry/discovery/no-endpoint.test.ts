@@ -50,7 +50,7 @@ const SITUATIONS: readonly (readonly [Situation, Attempt])[] = [
     },
   ],
   [
-    { kind: "dead_listener", cli, willRestart: false },
+    { kind: "dead_listener", cli, willStart: false },
     status("says that it runs at http://127.0.0.1:52364, but nothing listens there"),
   ],
   [

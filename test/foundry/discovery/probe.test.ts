@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { DIALECTS } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { Probes, probe } from "../../../src/foundry/discovery/probe.js";
+import { probe, sharedProbe } from "../../../src/foundry/discovery/probe.js";
 import { deadUrl, simulate } from "../fixtures.js";
 
 const never = new AbortController().signal;
@@ -69,12 +69,12 @@ describe("a probe", () => {
       asked += 1;
       if (asked > 1) socket.destroy();
     });
-    const probes = new Probes(never, undefined);
+    const shared = sharedProbe({ signal: never });
 
     const [short, long, same] = await Promise.all([
-      probes.of(url, 100),
-      probes.of(url, 5000),
-      probes.of(url, 5000),
+      shared(url, 100),
+      shared(url, 5000),
+      shared(url, 5000),
     ]);
 
     expect(short.outcome).toContain("within 100 ms");

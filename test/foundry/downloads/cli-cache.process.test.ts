@@ -1,7 +1,11 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { cacheOf, isSameFolder, isSamePath } from "../../../src/foundry/downloads/cli-cache.js";
+import {
+  cacheOf,
+  isSameFolder,
+  isSamePath,
+} from "../../../src/foundry/downloads/download-method.js";
 import { ProgramFolder } from "../../platform/program-folder.js";
 import { simulate } from "../fixtures.js";
 import { cliAt, machine, standIn } from "./fixtures.js";

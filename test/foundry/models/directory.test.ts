@@ -172,7 +172,7 @@ describe("mergeModels", () => {
     expect(contextOf({}, 8192)).toBe(8192);
     expect(
       contextOf(
-        { learnedContext: new Map([[modelKey({ family: "public", id: "a:1" }), 4096]]) },
+        { learnedContext: new Map([[modelKey({ family: "public", id: "a:1" }), { value: 4096 }]]) },
         8192,
       ),
     ).toBe(4096);

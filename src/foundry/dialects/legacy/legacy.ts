@@ -49,8 +49,8 @@ export function serviceDialect(
   const idList = async (path: string, call: Call) =>
     parseAnswer(await get(path, call), idListSchema, path);
   const cachedList = (call: Call) => idList("/openai/models", call);
-  const cachedIds = async (call: Call) => (await cachedList(call)).ids;
-  const loadedIds = async (call: Call) => (await idList("/openai/loadedmodels", call)).ids;
+  const cachedIds = async (call: Call) => (await cachedList(call)).data;
+  const loadedIds = async (call: Call) => (await idList("/openai/loadedmodels", call)).data;
 
   /** Optional facts, so a failure is ignored. Some builds do not have the route. */
   const extras = async (call: Call): Promise<readonly Extras[]> => {
@@ -78,9 +78,7 @@ export function serviceDialect(
     can: {
       isFoundryLocal: true,
       isOldGeneration: true,
-      fixedPortNarrowsList: false,
       load: true,
-      listsOnlyDownloaded: false,
       stopsOnDisconnect: null,
       unloadInUse: null,
       generationsAtOnce: 1,
@@ -88,7 +86,6 @@ export function serviceDialect(
       contextLimit: "max_length",
       forceUnload: true,
       images: false,
-      hidesThinking: false,
     },
 
     async status(call) {
@@ -99,7 +96,7 @@ export function serviceDialect(
     async listModels(call) {
       const cached = await cachedList(call);
       const [known, more] = await Promise.all([catalog.list(call), extras(call)]);
-      const models = listedModels(known.entries, cached.ids, more);
+      const models = listedModels(known.entries, cached.data, more);
       return { models, warning: known.warning, leftOut: cached.leftOut + known.leftOut };
     },
 
