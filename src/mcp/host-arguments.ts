@@ -139,7 +139,9 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
   const value = typeof sent === "string" ? fromText(wanted, sent) : sent;
   if (wanted instanceof z.ZodArray && Array.isArray(value)) {
     const { element: kind } = wanted;
-    const mayDrop = kind instanceof z.ZodString && !POSITIONAL.has(path);
+    // The functions of `tools` are listed as strings, too.
+    const isListedAsText = kind instanceof z.ZodString || kind instanceof z.ZodObject;
+    const mayDrop = isListedAsText && !POSITIONAL.has(path);
     const elements = mayDrop ? value.filter((one) => one !== "") : value;
     return elements.map((element) => valueFor(kind, element, path, unknown));
   }
