@@ -54,10 +54,15 @@ function otherNamesOf({ shape }: z.ZodObject): OtherNames {
   return needsModel ? { ...OTHER_NAMES, name: "model", id: "model" } : OTHER_NAMES;
 }
 
-/** Both names are ours, each of other tools. The one is taken for the other. */
+/**
+ * Names that are taken for others, where the tool has those: names of other tools and of results, and `from`
+ * as agents have to write it that call tools by Python.
+ */
 const TWINS: ReadonlyMap<string, string> = new Map([
   ["completion_id", "completion_ids"],
   ["completion_ids", "completion_id"],
+  ["next_from", "from"],
+  ["from_", "from"],
 ]);
 
 /**
