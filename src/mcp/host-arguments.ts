@@ -54,10 +54,15 @@ function otherNamesOf({ shape }: z.ZodObject): OtherNames {
   return needsModel ? { ...OTHER_NAMES, name: "model", id: "model" } : OTHER_NAMES;
 }
 
-/** Both names are ours, each of other tools. The one is taken for the other. */
+/**
+ * Names that are taken for others, where the tool has those: names of other tools and of results, and `from`
+ * as agents have to write it that call tools by Python.
+ */
 const TWINS: ReadonlyMap<string, string> = new Map([
   ["completion_id", "completion_ids"],
   ["completion_ids", "completion_id"],
+  ["next_from", "from"],
+  ["from_", "from"],
 ]);
 
 /**
@@ -139,7 +144,9 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
   const value = typeof sent === "string" ? fromText(wanted, sent) : sent;
   if (wanted instanceof z.ZodArray && Array.isArray(value)) {
     const { element: kind } = wanted;
-    const mayDrop = kind instanceof z.ZodString && !POSITIONAL.has(path);
+    // The functions of `tools` are listed as strings, too.
+    const isListedAsText = kind instanceof z.ZodString || kind instanceof z.ZodObject;
+    const mayDrop = isListedAsText && !POSITIONAL.has(path);
     const elements = mayDrop ? value.filter((one) => one !== "") : value;
     return elements.map((element) => valueFor(kind, element, path, unknown));
   }

@@ -33,7 +33,7 @@ export function listingOf(tool: Tool, withFiles = false): ToolListing {
     title: tool.title,
     description: tool.description,
     inputSchema: jsonSchemaOf(tool.arguments, (schema) => {
-      forStrictMode(schema);
+      withoutBounds(schema);
       if (withFiles) needNoTexts(schema);
       else dropFileArguments(schema);
     }),
@@ -106,12 +106,6 @@ function dropFileArguments(schema: MutableSchema): void {
   schema.properties = Object.fromEntries(
     Object.entries(properties).filter(([name]) => !FILE_ARGUMENTS.has(name)),
   );
-}
-
-/** OpenAI's strict mode makes a closed object of one without members, and sends it empty. */
-function forStrictMode(schema: MutableSchema): void {
-  withoutBounds(schema);
-  if (schema.type === "object") schema.properties ??= {};
 }
 
 /**

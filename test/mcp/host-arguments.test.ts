@@ -245,6 +245,16 @@ describe("the id of a completion", () => {
     expect(given(tool, sent)).toEqual({ given: taken, warnings: [] });
   });
 
+  it.each(["from_", "next_from"])("is followed by an offset that may be named %s", (name) => {
+    const sent = { completion_ids: ["c-1"], [name]: 5 };
+    const taken = { completion_ids: ["c-1"], from: 5 };
+    expect(given("get_completion", sent)).toEqual({ given: taken, warnings: [] });
+    expect(given("get_completion", { ...sent, from: 7 })).toEqual({
+      given: { ...taken, from: 7 },
+      warnings: [`Unknown arguments were ignored: "${name}".`],
+    });
+  });
+
   it("is ignored with a warning under the other name where both are given", () => {
     const sent = { completion_id: "c-1", completion_ids: ["c-2"] };
     expect(given("get_completion", sent)).toEqual({
@@ -267,6 +277,9 @@ describe("a value sent as a JSON string", () => {
     ["complete", { stop: "\n" }, { stop: ["\n"] }],
     ["complete", { tool_choice: "required" }, { tool_choice: "required" }],
     ["complete", { tool_choice: JSON.stringify(ONE_TOOL) }, { tool_choice: ONE_TOOL }],
+    ["complete", { tools: [JSON.stringify(ONE_TOOL)] }, { tools: [ONE_TOOL] }],
+    ["complete", { tools: [""] }, {}],
+    ["complete", { response_schema: '{"type":"array"}' }, { response_schema: { type: "array" } }],
     ["complete", { stop: "[" }, { stop: ["["] }],
     ["get_completion", { completion_ids: '["c-1","c-2"]' }, { completion_ids: ["c-1", "c-2"] }],
     ["get_completion", { completion_ids: "c-1", from: "5" }, { completion_ids: ["c-1"], from: 5 }],

@@ -91,11 +91,16 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   });
   // Each request of a modern client has a server of its own.
   const parts = { ...common, report, limits: new HostLimits(), tasks: new Tasks(), session: null };
-  const modern = createMcpHandler(() => newServer({ ...parts, era: "modern" }), {
-    legacy: "reject",
-    onerror: report,
-    maxRequestBodySize: LONGEST_LINE,
-  });
+  const handlerOf = (responseMode: "auto" | "sse") =>
+    createMcpHandler(() => newServer({ ...parts, era: "modern" }), {
+      legacy: "reject",
+      onerror: report,
+      maxRequestBodySize: LONGEST_LINE,
+      responseMode,
+    });
+  const modern = handlerOf("auto");
+  // A stream begins at once and has signs of life. Clients and proxies give up a response that sends nothing for minutes.
+  const streamed = handlerOf("sse");
   const loaded = await backend.get();
   // A modern client has no session: what it listens for is notified by one follower for all.
   const follower = followed(loaded.client.completions, {
@@ -110,7 +115,8 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const body = await bodyOf(request, refuse);
     if (body instanceof Response) return body;
     if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
-    const answer = await modern.fetch(request, { parsedBody: body });
+    const handler = isStreamedCall(request.headers) ? streamed : modern;
+    const answer = await handler.fetch(request, { parsedBody: body });
     // By now a `subscriptions/listen` is among those that are notified.
     endedAmong(loaded, body)
       .then((uris) => {
@@ -163,7 +169,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     await calls.answered(ANSWERS_MS);
     follower.close();
     monitoring.close();
-    await Promise.all([sessions.close(), modern.close()]);
+    await Promise.all([sessions.close(), modern.close(), streamed.close()]);
     // A large answer may still be on its way to another machine.
     const closing = setInterval(() => server.closeIdleConnections(), 20);
     await waitFor(ended, { withinMs: LAST_BYTES_MS });
@@ -175,6 +181,11 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const shown = address.family === "IPv6" ? `[${address.address}]` : address.address;
   return { url: `http://${shown}:${address.port}/mcp`, ended };
 }
+
+/** Whether it is a call of a tool, which may take long, by a client that reads streams. */
+const isStreamedCall = (headers: Headers): boolean =>
+  headers.get("mcp-method") === "tools/call" &&
+  headers.get("accept")?.includes("text/event-stream") === true;
 
 type Refuse = (status: number, code: number, message: string, id?: string | number) => Response;
 

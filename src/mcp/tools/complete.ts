@@ -30,7 +30,12 @@ const BEGINNING = 300;
 type Answer = ToolAnswer<ReturnType<typeof resultOf>>;
 
 /** What the OpenAI API has there; the errors and `next` show it, and the list of tools must be short. */
-const OBJECTS = { type: "array", items: { type: "object", properties: {} } };
+const LISTED_TOOLS = {
+  description: "Functions, each as JSON",
+  type: "array",
+  items: { type: "string" },
+};
+const LISTED_SCHEMA = { description: "JSON Schema of the answer", type: "string" };
 const LISTED_MESSAGES = {
   description: "Earlier turns",
   type: "array",
@@ -53,8 +58,8 @@ export const complete = defineTool({
         "Name from list_models, or auto. Default: the user's",
       ),
       models: completionArguments.models.describe("Tried in order"),
-      response_schema: completionArguments.response_schema.describe("JSON Schema of the answer"),
-      tools: completionArguments.tools.meta({ listed: OBJECTS }),
+      response_schema: completionArguments.response_schema.meta({ listed: LISTED_SCHEMA }),
+      tools: completionArguments.tools.meta({ listed: LISTED_TOOLS }),
       tool_choice: completionArguments.tool_choice.meta({ listed: { type: "string" } }),
       files: completionArguments.files.describe(
         "Paths or globs that the server reads, like a.md:10-40, a.png",

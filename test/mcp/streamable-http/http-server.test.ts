@@ -213,6 +213,44 @@ it("begins a session where initialize comes with the id of a lost one", async ()
   expect(id).toMatch(/^[\da-f-]{36}$/);
 });
 
+/** A call of a client without a handshake. */
+async function calledModern(url: string, accept: string, params: object) {
+  const leaving = new AbortController();
+  onTestFinished(() => leaving.abort());
+  const _meta = {
+    "io.modelcontextprotocol/protocolVersion": VERSION,
+    "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
+    "io.modelcontextprotocol/clientCapabilities": {},
+  };
+  const body = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { ...params, _meta } };
+  return fetch(url, {
+    method: "POST",
+    headers: {
+      accept,
+      "content-type": "application/json",
+      "mcp-protocol-version": VERSION,
+      "mcp-method": "tools/call",
+      "mcp-name": "complete",
+    },
+    body: JSON.stringify(body),
+    signal: leaving.signal,
+  });
+}
+
+it("begins to respond to a call without a session before its answer, where its client reads streams", async () => {
+  const { url } = await served((await endlessService()).url);
+  const params = { name: "complete", arguments: { prompt: "Go on.", reply_within: 3600 } };
+  const response = await calledModern(url, "application/json, text/event-stream", params);
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+});
+
+it("answers a call without a session with JSON where its client names no stream", async () => {
+  const { url } = await served();
+  const params = { name: "complete", arguments: {} };
+  const response = await calledModern(url, "application/json", params);
+  expect(await response.json()).toMatchObject({ id: 1, result: { isError: true } });
+});
+
 /** The session of a client that reads JSON only, with a service whose answers do not end. */
 async function endlessSession() {
   const service = await endlessService();

@@ -17,7 +17,9 @@ const schema = z
     max_tokens,
     top_p,
     reasoning_budget,
-    response_schema,
+    // Taken as an object or as JSON, and listed as JSON: of an object without members, the closed models that AutoGen
+    // and n8n make of it, and OpenAI's strict mode, leave nothing.
+    response_schema: response_schema.meta({ listed: { type: "string" } }),
     tool_choice,
     files: filesArgument,
     whole: z.boolean("true or false"),
