@@ -74,6 +74,7 @@ it("plain http to another machine is logged as a warning, without the password",
   clientWith({ endpoint: "http://me:s3cret@192.0.2.1:1234", log });
   clientWith({ endpoint: "https://me:s3cret@192.0.2.1:1234", log });
   clientWith({ endpoint: "http://me:s3cret@localhost:1234", log });
+  clientWith({ endpoint: "http://me:s3cret@0.0.0.0:1234/v1", log });
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain("unencrypted");
   expect(warnings[0]).not.toMatch(/s3cret|me:/);
