@@ -49,9 +49,13 @@ export function readSettings(flags: readonly string[], environment: Environment)
   return settings;
 }
 
-/** The value of a setting, empty where it is unset: a host may leave `${user_config.model}` unfilled. */
+/**
+ * The value of a setting, empty where it is unset: a host may leave `${user_config.model}` unfilled. Without
+ * the quotes around it, which `set X="y"` of the Command Prompt and `docker run --env-file` leave.
+ */
 function writtenValue(flag: unknown, variable: string | undefined): string {
-  const raw = (typeof flag === "string" ? flag : variable)?.trim() ?? "";
+  const given = (typeof flag === "string" ? flag : variable)?.trim() ?? "";
+  const raw = given.replace(/^(["'])((?:(?!\1).)*)\1$/s, "$2").trim();
   return /^\$\{[^{}]*\}$/.test(raw) ? "" : raw;
 }
 

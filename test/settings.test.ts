@@ -47,6 +47,38 @@ describe("readSettings", () => {
     },
   );
 
+  it.each(['""', "''", `"${unfilled[0]}"`])("treats %j as unset", (raw) => {
+    expect(readSettings([], { FOUNDRY_MODEL: raw, FOUNDRY_API_KEY: raw })).toEqual({});
+  });
+
+  it("takes off the quotes that the Command Prompt and files of variables leave around a value", () => {
+    const quoted = {
+      FOUNDRY_API_KEY: '"sk-1"',
+      FOUNDRY_MODEL: " 'auto' ",
+      FOUNDRY_TIMEOUT: '"30"',
+      FOUNDRY_HEADERS: `'{"X-Team":"research"}'`,
+    };
+
+    expect(readSettings([], quoted)).toEqual({
+      FOUNDRY_API_KEY: "sk-1",
+      FOUNDRY_MODEL: "auto",
+      FOUNDRY_TIMEOUT: 30,
+      FOUNDRY_HEADERS: { "X-Team": "research" },
+    });
+    expect(passedSettings([], { FOUNDRY_API_KEY: '"sk-1"' })).toEqual({ FOUNDRY_API_KEY: "sk-1" });
+  });
+
+  it("leaves the quotes of each folder in a list", () => {
+    const separator = process.platform === "win32" ? ";" : ":";
+    const others = process.platform === "win32" ? "C:\\other" : "/home/me/other";
+
+    const { FOUNDRY_FILES } = readSettings([], {
+      FOUNDRY_FILES: `"${NOTES}"${separator}"${others}"`,
+    });
+
+    expect(FOUNDRY_FILES).toEqual([NOTES, others]);
+  });
+
   it.each([`${unfilled[0]}b`, "$a", `a${unfilled[0]}`, "{a}", "$"])(
     "treats %j as a value",
     (raw) => {
@@ -344,12 +376,9 @@ describe("a relative path of the command line", () => {
     },
   );
 
-  it.each(["foundry", "~/bin/foundry", "%LOCALAPPDATA%\\foundry.exe", '"/opt/a b/foundry"'])(
-    "is none in %s",
-    (cli) => {
-      expect(readSettings(["--cli", cli], {}).FOUNDRY_CLI).toBe(cli);
-    },
-  );
+  it.each(["foundry", "~/bin/foundry", "%LOCALAPPDATA%\\foundry.exe"])("is none in %s", (cli) => {
+    expect(readSettings(["--cli", cli], {}).FOUNDRY_CLI).toBe(cli);
+  });
 });
 
 describe("misspelledSettings", () => {
