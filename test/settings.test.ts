@@ -97,6 +97,8 @@ describe("readSettings", () => {
     ["FOUNDRY_MAX_TOKENS", "1000000", 1_000_000],
     ["FOUNDRY_AUTOSTART", "FALSE", false],
     ["FOUNDRY_EMBEDDED", "Auto", "auto"],
+    ["FOUNDRY_CONCURRENCY", "Auto", "auto"],
+    ["FOUNDRY_KEEP", "Never", "never"],
     ["FOUNDRY_DISCOVERY", "Declared", "declared"],
     ["FOUNDRY_DISCOVERY", "auto", "auto"],
     ["FOUNDRY_CLI", "/opt/foundry", "/opt/foundry"],
