@@ -92,7 +92,6 @@ export function matcherOf(glob: string, given: string, platform: NodeJS.Platform
     // `+(a|a)` and `!(…)` can take exponential time.
     noextglob: true,
     nonegate: true,
-    maxLength: LONGEST_FILE_PATTERN,
   });
   const hasDots = /(?:^|[/{,])\./.test(glob);
   return {

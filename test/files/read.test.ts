@@ -99,6 +99,12 @@ describe("reading in an allowed folder", () => {
     expect(await pathsOf(await folderWith(TREE), ...patterns)).toEqual(paths);
   });
 
+  it.each(["("])("takes a glob as long as allowed, of %j", async (character) => {
+    const folder = await folderWith(TREE);
+    const glob = `{*.md,${character.repeat(900)}}`;
+    expect(await pathsOf(folder, glob)).toEqual(["a.md"]);
+  });
+
   it("accepts absolute paths and globs", async () => {
     const folder = await folderWith(TREE);
     expect(await pathsOf(folder, join(folder, "a.md"), `${folder}/docs/*.md`)).toEqual([
