@@ -38,6 +38,7 @@ it("user name and password of an endpoint are sent as a header, and removed from
 
 it.each([
   ["a key", { apiKey: "a-key-of-this" }, "Bearer a-key-of-this"],
+  ["a key behind its scheme", { apiKey: "Bearer a-key-of-this" }, "Bearer a-key-of-this"],
   ["an own header", { headers: { Authorization: "Token own" } }, "Token own"],
 ])("%s outranks user name and password", async (_what, options, sent) => {
   const { endpoint, seen } = await engine();
