@@ -226,12 +226,15 @@ export const withoutSettings = (environment: Environment): Environment =>
 
 /** Variables as other programs may have them, which we start: without what is meant for a service. */
 export const withoutSecrets = (environment: Environment): Environment =>
-  without(environment, (name) => SECRETS.has(name));
+  without(environment, isSecret);
 
 /** In any case, since Windows reads `Foundry_Api_Key` as `FOUNDRY_API_KEY`. */
-const without = (environment: Environment, isLeftOut: (name: string) => boolean): Environment =>
+const without = (
+  environment: Environment,
+  isLeftOut: (name: string, raw: string) => boolean,
+): Environment =>
   Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !isLeftOut(name.toUpperCase())),
+    Object.entries(environment).filter(([name, raw = ""]) => !isLeftOut(name.toUpperCase(), raw)),
   );
 
 /** A variable that is no setting, and the setting that was probably meant. */

@@ -428,6 +428,18 @@ describe("the variables of other programs", () => {
     expect(withoutSecrets(given)).toEqual({ Path: "/bin", foundry_model: "m" });
     expect(withoutSettings(given)).toEqual({ Path: "/bin" });
   });
+
+  it("are without addresses that have a password or a key", () => {
+    const plain = { FOUNDRY_ENDPOINT: "http://127.0.0.1:1", FOUNDRY_OTEL: "http://127.0.0.1:2" };
+
+    expect(withoutSecrets(plain)).toEqual(plain);
+    expect(
+      withoutSecrets({
+        FOUNDRY_ENDPOINT: "http://me:s3cret@127.0.0.1:1",
+        FOUNDRY_OTEL: "http://127.0.0.1:2/?key=s3cret",
+      }),
+    ).toEqual({});
+  });
 });
 
 describe("describeSettings", () => {
