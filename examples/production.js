@@ -26,7 +26,8 @@ const server = createServer(async (request, response) => {
   response.on("close", () => gone.abort());
   try {
     if (request.method === "POST") {
-      const asked = { prompt: await text(request), models: MODELS };
+      // At temperature 0, the same question has the same answer, which the cache keeps.
+      const asked = { prompt: await text(request), models: MODELS, temperature: 0 };
       const completion = await client.complete(asked, { signal: gone.signal });
       for (const warning of completion.warnings) console.error(warning);
       return reply(200, { text: completion.text, model: completion.model });

@@ -117,7 +117,7 @@ export const SETTINGS = {
     "whether an unfinished completion, batch or load goes on when the process of this server ends: auto hands what a tool has promised to a process of this user, which keeps an answer in memory until it is fetched, for ten minutes at most; a number is that limit in seconds; never ends it with the server, and hides the server from `monitor`",
   ),
   FOUNDRY_CONCURRENCY: setting(
-    z.union([z.literal("auto"), wholeNumber(WHOLE_NUMBERS.concurrency)], {
+    z.union([oneOf(["auto"]), wholeNumber(WHOLE_NUMBERS.concurrency)], {
       error: "a whole number from 1 to 64, or auto",
     }),
     "auto",

@@ -49,9 +49,13 @@ export function readSettings(flags: readonly string[], environment: Environment)
   return settings;
 }
 
-/** The value of a setting, empty where it is unset: a host may leave `${user_config.model}` unfilled. */
+/**
+ * The value of a setting, empty where it is unset: a host may leave `${user_config.model}` unfilled. Without
+ * the quotes around it, which `set X="y"` of the Command Prompt and `docker run --env-file` leave.
+ */
 function writtenValue(flag: unknown, variable: string | undefined): string {
-  const raw = (typeof flag === "string" ? flag : variable)?.trim() ?? "";
+  const given = (typeof flag === "string" ? flag : variable)?.trim() ?? "";
+  const raw = given.replace(/^(["'])((?:(?!\1).)*)\1$/s, "$2").trim();
   return /^\$\{[^{}]*\}$/.test(raw) ? "" : raw;
 }
 
@@ -222,12 +226,15 @@ export const withoutSettings = (environment: Environment): Environment =>
 
 /** Variables as other programs may have them, which we start: without what is meant for a service. */
 export const withoutSecrets = (environment: Environment): Environment =>
-  without(environment, (name) => SECRETS.has(name));
+  without(environment, isSecret);
 
 /** In any case, since Windows reads `Foundry_Api_Key` as `FOUNDRY_API_KEY`. */
-const without = (environment: Environment, isLeftOut: (name: string) => boolean): Environment =>
+const without = (
+  environment: Environment,
+  isLeftOut: (name: string, raw: string) => boolean,
+): Environment =>
   Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !isLeftOut(name.toUpperCase())),
+    Object.entries(environment).filter(([name, raw = ""]) => !isLeftOut(name.toUpperCase(), raw)),
   );
 
 /** A variable that is no setting, and the setting that was probably meant. */

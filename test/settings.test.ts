@@ -47,6 +47,38 @@ describe("readSettings", () => {
     },
   );
 
+  it.each(['""', "''", `"${unfilled[0]}"`])("treats %j as unset", (raw) => {
+    expect(readSettings([], { FOUNDRY_MODEL: raw, FOUNDRY_API_KEY: raw })).toEqual({});
+  });
+
+  it("takes off the quotes that the Command Prompt and files of variables leave around a value", () => {
+    const quoted = {
+      FOUNDRY_API_KEY: '"sk-1"',
+      FOUNDRY_MODEL: " 'auto' ",
+      FOUNDRY_TIMEOUT: '"30"',
+      FOUNDRY_HEADERS: `'{"X-Team":"research"}'`,
+    };
+
+    expect(readSettings([], quoted)).toEqual({
+      FOUNDRY_API_KEY: "sk-1",
+      FOUNDRY_MODEL: "auto",
+      FOUNDRY_TIMEOUT: 30,
+      FOUNDRY_HEADERS: { "X-Team": "research" },
+    });
+    expect(passedSettings([], { FOUNDRY_API_KEY: '"sk-1"' })).toEqual({ FOUNDRY_API_KEY: "sk-1" });
+  });
+
+  it("leaves the quotes of each folder in a list", () => {
+    const separator = process.platform === "win32" ? ";" : ":";
+    const others = process.platform === "win32" ? "C:\\other" : "/home/me/other";
+
+    const { FOUNDRY_FILES } = readSettings([], {
+      FOUNDRY_FILES: `"${NOTES}"${separator}"${others}"`,
+    });
+
+    expect(FOUNDRY_FILES).toEqual([NOTES, others]);
+  });
+
   it.each([`${unfilled[0]}b`, "$a", `a${unfilled[0]}`, "{a}", "$"])(
     "treats %j as a value",
     (raw) => {
@@ -65,6 +97,8 @@ describe("readSettings", () => {
     ["FOUNDRY_MAX_TOKENS", "1000000", 1_000_000],
     ["FOUNDRY_AUTOSTART", "FALSE", false],
     ["FOUNDRY_EMBEDDED", "Auto", "auto"],
+    ["FOUNDRY_CONCURRENCY", "Auto", "auto"],
+    ["FOUNDRY_KEEP", "Never", "never"],
     ["FOUNDRY_DISCOVERY", "Declared", "declared"],
     ["FOUNDRY_DISCOVERY", "auto", "auto"],
     ["FOUNDRY_CLI", "/opt/foundry", "/opt/foundry"],
@@ -344,12 +378,9 @@ describe("a relative path of the command line", () => {
     },
   );
 
-  it.each(["foundry", "~/bin/foundry", "%LOCALAPPDATA%\\foundry.exe", '"/opt/a b/foundry"'])(
-    "is none in %s",
-    (cli) => {
-      expect(readSettings(["--cli", cli], {}).FOUNDRY_CLI).toBe(cli);
-    },
-  );
+  it.each(["foundry", "~/bin/foundry", "%LOCALAPPDATA%\\foundry.exe"])("is none in %s", (cli) => {
+    expect(readSettings(["--cli", cli], {}).FOUNDRY_CLI).toBe(cli);
+  });
 });
 
 describe("misspelledSettings", () => {
@@ -396,6 +427,18 @@ describe("the variables of other programs", () => {
     const given = { Path: "/bin", Foundry_Api_Key: "k", FOUNDRY_HTTP_KEY: "k", foundry_model: "m" };
     expect(withoutSecrets(given)).toEqual({ Path: "/bin", foundry_model: "m" });
     expect(withoutSettings(given)).toEqual({ Path: "/bin" });
+  });
+
+  it("are without addresses that have a password or a key", () => {
+    const plain = { FOUNDRY_ENDPOINT: "http://127.0.0.1:1", FOUNDRY_OTEL: "http://127.0.0.1:2" };
+
+    expect(withoutSecrets(plain)).toEqual(plain);
+    expect(
+      withoutSecrets({
+        FOUNDRY_ENDPOINT: "http://me:s3cret@127.0.0.1:1",
+        FOUNDRY_OTEL: "http://127.0.0.1:2/?key=s3cret",
+      }),
+    ).toEqual({});
   });
 });
 

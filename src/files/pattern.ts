@@ -86,17 +86,17 @@ export function matcherOf(glob: string, given: string, platform: NodeJS.Platform
   const inPart = Math.max(...parts.map((part) => (part === "**" ? 0 : starsIn(part))));
   if (inPart > MOST_STARS_IN_PART || starsIn(glob) > MOST_STARS) throw tooComplex(given);
   if (choicesIn(glob) > MOST_GLOB_CHOICES) throw tooComplex(given);
-  const matches = picomatch(withPlainParentheses(glob), {
+  // Programs of macOS write the letter and the accent of `é` as two characters; keyboards write one.
+  const matches = picomatch(withPlainParentheses(glob.normalize("NFC")), {
     windows: false,
     nocase: platform === "win32" || platform === "darwin",
     // `+(a|a)` and `!(…)` can take exponential time.
     noextglob: true,
     nonegate: true,
-    maxLength: LONGEST_FILE_PATTERN,
   });
   const hasDots = /(?:^|[/{,])\./.test(glob);
   return {
-    matches: (way) => matches(way),
+    matches: (way) => matches(way.normalize("NFC")),
     depth: glob.includes("**") ? null : parts.length,
     skips: (name) =>
       (name.startsWith(".") && !hasDots) ||

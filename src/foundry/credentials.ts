@@ -1,3 +1,4 @@
+import { normalizeEndpoint } from "../http/index.js";
 import { isLoopback, SecretMask, withoutCredentials } from "../lib/index.js";
 import type { FoundryClientOptions } from "./options.js";
 
@@ -8,7 +9,7 @@ import type { FoundryClientOptions } from "./options.js";
 export function withCredentialsAsHeader(options: FoundryClientOptions): FoundryClientOptions {
   if (options.endpoint === undefined) return options;
   const { endpoint, authorization } = withoutCredentials(options.endpoint.trim());
-  if (!isLoopback(endpoint) && /^http:/i.test(endpoint)) {
+  if (!isLoopback(normalizeEndpoint(endpoint)) && /^http:/i.test(endpoint)) {
     const what = "prompts and answers are sent to another machine unencrypted";
     options.log?.warn({ endpoint }, what);
   }

@@ -43,14 +43,19 @@ const COPIED_ROUTE =
 
 /**
  * The base of a copied address, without slashes at its end and without `/v1`, which the requests
- * bring themselves. The address of chats at another base, such as `/v3`, stays whole: it names the base.
+ * bring themselves. All addresses of a machine become this machine. The address of chats at another base, such as `/v3`, stays whole: it names the base.
  *
  * @example
  * normalizeEndpoint("http://localhost:1234/v1/chat/completions/"); // "http://localhost:1234"
  * normalizeEndpoint("https://gateway.example/api/v1"); // "https://gateway.example/api"
  */
 export function normalizeEndpoint(endpoint: string): string {
-  const address = endpoint.trim().replace(/\/+$/, "");
+  const address = endpoint
+    .trim()
+    .replace(/\/+$/, "")
+    // What engines print where they listen on all addresses. Windows connects to neither.
+    .replace(/(?<=^https?:\/\/)0\.0\.0\.0(?=[:/]|$)/i, "127.0.0.1")
+    .replace(/(?<=^https?:\/\/)\[::\](?=[:/]|$)/i, "[::1]");
   if (OTHER_BASE.test(address)) return address;
   return address.replace(COPIED_ROUTE, "").replace(/\/+$/, "");
 }

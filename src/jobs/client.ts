@@ -69,7 +69,10 @@ export class FoundryClient {
   readonly #service: ServiceClient;
   #closing: Promise<unknown> | null = null;
 
-  /** @throws FoundryError `INVALID_ARGUMENT` with all options that are wrong. */
+  /**
+   * @throws FoundryError `INVALID_ARGUMENT` with all options that are wrong, `INVALID_SETTING` for a key or headers that
+   *   HTTP does not allow.
+   */
   constructor(options?: FoundryClientOptions);
   /**
    * @param machine Where Foundry Local is looked for; another than this one only in tests.

@@ -130,6 +130,7 @@ test("examples/production.js answers with its second model, reports, and shuts d
     text: "Air scatters blue light more than red light.",
     model: "Phi-4-mini-instruct-generic-cpu:5",
   });
+  expect((await ask("Why is the sky blue?")).status).toBe(200);
   expect((await ask(" ")).status).toBe(400);
   const health = await fetch(`${address}/health`);
   expect({ status: health.status, body: await health.json() }).toMatchObject({
@@ -143,6 +144,7 @@ test("examples/production.js answers with its second model, reports, and shuts d
       expect.objectContaining({
         operation: "complete",
         model: "Phi-4-mini-instruct-generic-cpu:5",
+        cacheHits: 1,
       }),
     ]),
   });

@@ -99,6 +99,21 @@ describe("reading in an allowed folder", () => {
     expect(await pathsOf(await folderWith(TREE), ...patterns)).toEqual(paths);
   });
 
+  it.each([
+    ["e\u0301", "\u00e9"],
+    ["\u00e9", "e\u0301"],
+  ])("matches names whatever form their accents have: %j", async (stored, typed) => {
+    const folder = await folderWith({ [`caf${stored} 1.md`]: "one", [`${stored}/a.md`]: "a" });
+    const paths = await pathsOf(folder, `caf${typed}*.md`, `{${typed},x}/*.md`, `caf? 1.md`);
+    expect(paths.map((path) => path.normalize("NFC"))).toEqual(["caf\u00e9 1.md", "\u00e9/a.md"]);
+  });
+
+  it.each(["(", "\u0958"])("takes a glob as long as allowed, of %j", async (character) => {
+    const folder = await folderWith(TREE);
+    const glob = `{*.md,${character.repeat(900)}}`;
+    expect(await pathsOf(folder, glob)).toEqual(["a.md"]);
+  });
+
   it("accepts absolute paths and globs", async () => {
     const folder = await folderWith(TREE);
     expect(await pathsOf(folder, join(folder, "a.md"), `${folder}/docs/*.md`)).toEqual([

@@ -38,6 +38,7 @@ it("user name and password of an endpoint are sent as a header, and removed from
 
 it.each([
   ["a key", { apiKey: "a-key-of-this" }, "Bearer a-key-of-this"],
+  ["a key behind its scheme", { apiKey: "Bearer a-key-of-this" }, "Bearer a-key-of-this"],
   ["an own header", { headers: { Authorization: "Token own" } }, "Token own"],
 ])("%s outranks user name and password", async (_what, options, sent) => {
   const { endpoint, seen } = await engine();
@@ -74,6 +75,7 @@ it("plain http to another machine is logged as a warning, without the password",
   clientWith({ endpoint: "http://me:s3cret@192.0.2.1:1234", log });
   clientWith({ endpoint: "https://me:s3cret@192.0.2.1:1234", log });
   clientWith({ endpoint: "http://me:s3cret@localhost:1234", log });
+  clientWith({ endpoint: "http://me:s3cret@0.0.0.0:1234/v1", log });
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain("unencrypted");
   expect(warnings[0]).not.toMatch(/s3cret|me:/);

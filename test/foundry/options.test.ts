@@ -39,6 +39,10 @@ describe("normalizeEndpoint", () => {
     ["http://h:1/v3/chat/completions/", "http://h:1/v3/chat/completions"],
     ["http://h:1/v1beta/openai/chat/completions", "http://h:1/v1beta/openai/chat/completions"],
     ["http://h:1/v3", "http://h:1/v3"],
+    ["http://0.0.0.0:8000", "http://127.0.0.1:8000"],
+    ["HTTP://0.0.0.0/v1/", "HTTP://127.0.0.1"],
+    ["http://[::]:8000/v1", "http://[::1]:8000"],
+    ["http://0.0.0.0.example.com:8000", "http://0.0.0.0.example.com:8000"],
   ])("makes %j the base %j", (given, base) => {
     expect(normalizeEndpoint(given)).toBe(base);
   });

@@ -142,7 +142,9 @@ function addressOf(endpoint: string, signal: Signal) {
   const { endpoint: plain, authorization } = withoutCredentials(endpoint);
   const url = new URL(plain);
   url.hash = "";
-  url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/${signal}`;
+  // Other programs are given the address of one signal.
+  const base = url.pathname.replace(/(?:\/v1\/(?:traces|metrics|logs))?\/*$/, "");
+  url.pathname = `${base}/v1/${signal}`;
   return { url, authorization };
 }
 

@@ -250,7 +250,8 @@ function byStatus(
     const when = retryAfterMs == null ? "a while" : formatWait(retryAfterMs);
     return fail("SERVICE_BUSY", `The service is busy${shown}.`, `Try again in ${when}.`, true);
   }
-  if (status === 404 || status === 405) {
+  // vLLM answers 501 for what it does not implement.
+  if (status === 404 || status === 405 || status === 501) {
     return fail(
       "UNSUPPORTED_BY_SERVER",
       "This service cannot do that.",

@@ -8,13 +8,8 @@ type Candidate =
   | { readonly url: string; readonly fault: null }
   | { readonly url: null; readonly fault: string };
 
-/** A service that listens on all addresses reports one that no client can connect to. */
-const ALL_ADDRESSES: Readonly<Record<string, string>> = {
-  "0.0.0.0": "127.0.0.1",
-  "*": "127.0.0.1",
-  "+": "127.0.0.1",
-  "[::]": "[::1]",
-};
+/** How .NET writes all addresses of a machine. No client can connect to them. */
+const ALL_ADDRESSES: ReadonlySet<string> = new Set(["*", "+"]);
 
 /** An address from a status or a file as an endpoint of this machine. */
 export function candidateOf(address: string): Candidate {
@@ -27,7 +22,7 @@ export function candidateOf(address: string): Candidate {
   if (url.port === "0") {
     return { url: null, fault: "reports port 0, so it has lost its own connection to the service" };
   }
-  url.hostname = ALL_ADDRESSES[url.hostname] ?? url.hostname;
+  if (ALL_ADDRESSES.has(url.hostname)) url.hostname = "127.0.0.1";
   // Prompts are sent to it. Only the user decides that they leave this machine.
   if (!isLoopback(url.origin)) {
     const fault = `reports ${url.origin}, which is not this machine; set the option \`endpoint\` to use it`;

@@ -99,8 +99,9 @@ export class Service {
     this.#timeoutMs = options.timeoutMs ?? 30_000;
     this.loadTimeoutMs = options.loadTimeoutMs ?? 900_000;
     this.#log = options.log ?? silentLogger;
-    const authorization =
-      options.apiKey === undefined ? {} : { authorization: `Bearer ${options.apiKey}` };
+    // Users copy the key together with its scheme.
+    const key = options.apiKey?.replace(/^bearer\s+/i, "");
+    const authorization = key === undefined ? {} : { authorization: `Bearer ${key}` };
     this.transport = new HttpTransport({
       baseUrl: this.endpoint,
       headers: { ...options.headers, ...authorization },

@@ -40,6 +40,7 @@ describe("the export to a collector", () => {
       { authorization: `Basic ${Buffer.from("me:50%off").toString("base64")}` },
     ],
     ["a key", (url) => `${url}/?key=abc`, {}, "key=abc"],
+    ["the path of a signal", (url) => `${url}/v1/traces/`, {}],
   ])("is sent to an address with %s", async (_, addressOf, headers, query = "") => {
     const { client, receiver, warnings, exporter } = await exporting([], {}, addressOf);
     await client.complete({ prompt: SECRET });

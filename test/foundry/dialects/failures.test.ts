@@ -269,6 +269,7 @@ describe("errorOfFailure", () => {
     ],
     ["Kestrel: no such route", 404, "Not Found", OTHER, "UNSUPPORTED_BY_SERVER"],
     ["a wrong method", 405, "Method Not Allowed", OTHER, "UNSUPPORTED_BY_SERVER"],
+    ["vLLM", 501, "Beam search is not implemented", CHAT, "UNSUPPORTED_BY_SERVER"],
     [
       "C1: no catalog",
       500,
