@@ -130,6 +130,25 @@ describe("loading a model", () => {
     });
   });
 
+  it("by the name of a variant does not accept another one, but another version of it", async () => {
+    const simulator = await simulate({
+      models: [
+        { id: "talker-cuda-gpu:1", alias: "talker" },
+        { id: "talker-generic-cpu:1", alias: "talker" },
+        { id: "typist-generic-cpu:2", alias: "typist" },
+        { id: "typist-generic-cpu:1", alias: "typist" },
+      ],
+    });
+    const client = clientOf(simulator.url);
+    const request = { prompt: "Hi", model: "talker-generic-cpu" };
+    await expect(client.complete(request)).rejects.toMatchObject({
+      code: "UNSUPPORTED_BY_SERVER",
+      message: expect.stringContaining("it loaded talker-cuda-gpu:1 and not talker-generic-cpu:1"),
+    });
+    const { model } = await client.loadModel("typist-generic-cpu");
+    expect(model).toBe("typist-generic-cpu:2");
+  });
+
   it("without a name uses the variant that the service prefers", async () => {
     // Which variants are downloaded is not known here.
     const simulator = await simulateFar({
