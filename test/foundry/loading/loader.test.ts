@@ -210,6 +210,38 @@ describe("loading a model", () => {
     });
   });
 
+  it.each([
+    {
+      family: "public",
+      path: "/models/load/*",
+      says: "does not see talker-generic-cpu:1, although it is on its disk",
+    },
+    {
+      family: "local",
+      path: "/catalogs/local/models/load/*",
+      says: "does not see the files of talker-generic-cpu:1",
+    },
+  ] as const)(
+    "that the service does not see on its disk needs a restart ($family)",
+    async (row) => {
+      const simulator = await simulate({ models: [{ ...talker, family: row.family }] });
+      simulator.addFault({
+        kind: "status",
+        status: 400,
+        body: '{"error":{"message":"Model not cached: Model must be downloaded before loading"}}',
+        on: { path: row.path },
+      });
+
+      const load = clientOf(simulator.url).loadModel("talker", { download: true });
+
+      await expect(load).rejects.toMatchObject({
+        code: "MODEL_NOT_CACHED",
+        message: expect.stringContaining(row.says),
+        action: expect.stringContaining("Restart the service"),
+      });
+    },
+  );
+
   it("by an unknown name fails with the existing names", async () => {
     const simulator = await simulate();
     await expect(clientOf(simulator.url).loadModel("phi-4-mimi")).rejects.toMatchObject({
