@@ -30,12 +30,12 @@ export interface ScanContext {
 }
 
 /**
- * The state of the service by the command line's report and by probes. `stopped`: reported so.
+ * The state of the service by the command line's report and by probes. `stopped`, `starting`: reported so.
  * `dead`: reported as running, but certainly nothing listens there, which justifies a restart.
  * `silent`: it runs, and does not answer as a Foundry Local. `unstartable`: the command line cannot
  * be started. `failed`: the command line gave no usable answer.
  */
-type CliState = "stopped" | "dead" | "silent" | "unstartable" | "failed";
+type CliState = "stopped" | "starting" | "dead" | "silent" | "unstartable" | "failed";
 
 export interface ScanResult {
   readonly found: Found | null;
@@ -161,7 +161,7 @@ class Scan {
     const probed = isRunning ? answers : await this.#withoutOthers(answers);
     const good = probed.find(isFoundryLocal);
     if (good === undefined) {
-      this.#cliState = isRunning ? stateWithoutAnswer(probed, fault) : "stopped";
+      this.#cliState = kind === "running" ? stateWithoutAnswer(probed, fault) : kind;
       if (!isRunning) note(location, says);
       else if (urls.length === 0 && fault === null) note(location, `${says}, but not where`);
     }

@@ -39,6 +39,8 @@ export async function searchOnce(context: SearchContext): Promise<Search> {
   const attempts = started === null ? scanned.attempts : [...scanned.attempts, started.attempt];
   if (started !== null && started.found !== null) return success(started.found, attempts);
   context.signal.throwIfAborted();
+  // No other service is needed beside one that is about to answer.
+  if (situation.kind === "starting") return failure(context, situation, attempts);
   return orEmbedded(context, situation, attempts);
 }
 
@@ -57,9 +59,13 @@ async function startInstalled(
   const notStarted = (situation: Situation): AfterStart => ({ started: null, situation });
   if (cli === null) return notStarted({ kind: "no_cli" });
   switch (cliState) {
+    case "starting":
     case "stopped": {
       if (!autostart || !mayStart) {
-        return notStarted({ kind: "not_running", cli, willStart: autostart });
+        const isStarting = cliState === "starting";
+        return notStarted(
+          isStarting ? { kind: cliState, cli } : { kind: "not_running", cli, willStart: autostart },
+        );
       }
       const started = await start({ ...context, cli, limitMs });
       const situation: Situation =

@@ -96,6 +96,20 @@ describe("a service that does not run", () => {
     expect((await search).found).toEqual({ endpoint: url, foundBy: "started" });
   });
 
+  it("is reported as starting where it may not be started from here", async () => {
+    const installation = await Installation.make();
+    const prints = JSON.stringify({ running: false, state: "initializing" });
+    await installation.install({ "server status": { prints } });
+
+    const { error } = await installation.discovery({ autostart: false }).search();
+
+    expect(error).toMatchObject({
+      message: "Foundry Local is starting, but does not answer yet.",
+      action: expect.stringContaining("Try again in a minute"),
+      retryable: true,
+    });
+  });
+
   it("is not taken for started where another user's service has its port", async () => {
     const { url } = await simulate();
     const prints = JSON.stringify({ running: false, state: "not_running", webUrls: [url] });
