@@ -282,6 +282,13 @@ function loadedAs(
   const isOther = word === model.name.toLowerCase() && sibling?.name !== model.name;
   const isMeant = !isExact && (!isOther || parseModelId(word).device === null);
   if (sibling !== undefined && isMeant) return sibling;
+  if (sibling !== undefined && model.downloaded === false) {
+    throw new FoundryError(
+      "MODEL_NOT_CACHED",
+      `${model.id} is not downloaded; the service loaded ${sibling.id} in its place.`,
+      { action: "Download it, or use the one that is loaded." },
+    );
+  }
   if (sibling !== undefined) {
     const withoutDevice = sibling.device === model.device ? "" : ", and leave device out";
     throw new FoundryError(

@@ -38,7 +38,10 @@ export class MissingModels {
       return error.reworded(unseen(model));
     }
     const others = models.filter((other) => shortName(other) !== shortName(model));
-    const action = `${await this.#downloader.advice(model)}${insteadOf(others)}`;
+    // By its short name, a call would take the variant that is downloaded.
+    const isOnly = !models.some((each) => !others.includes(each) && each.downloaded === true);
+    const advice = await this.#downloader.advice(model, isOnly ? undefined : model.id);
+    const action = `${advice}${insteadOf(others)}`;
     return error.reworded({ action });
   }
 

@@ -149,6 +149,33 @@ describe("loading a model", () => {
     expect(model).toBe("typist-generic-cpu:2");
   });
 
+  it("for a device whose variant is not downloaded says that, and not that the service chose", async () => {
+    const simulator = await simulate({
+      models: [
+        { id: "talker-cuda-gpu:1", alias: "talker", downloaded: false },
+        { id: "talker-generic-cpu:1", alias: "talker" },
+      ],
+    });
+    const client = clientOf(simulator.url);
+    await expect(client.loadModel("talker", { device: "gpu" })).rejects.toMatchObject({
+      code: "MODEL_NOT_CACHED",
+      message:
+        "talker-cuda-gpu:1 is not downloaded; the service loaded talker-generic-cpu:1 in its place.",
+    });
+  });
+
+  it("by the id of a variant advises to download this one, where another one is there", async () => {
+    const models = [
+      { id: "talker-cuda-gpu:1", alias: "talker", downloaded: false },
+      { id: "talker-generic-cpu:1", alias: "talker" },
+    ];
+    const simulator = await simulate({ dialect: "S", models });
+    await expect(clientOf(simulator.url).loadModel("talker-cuda-gpu:1")).rejects.toMatchObject({
+      code: "MODEL_NOT_CACHED",
+      action: expect.stringContaining('with model "talker-cuda-gpu:1" and download true'),
+    });
+  });
+
   it("without a name uses the variant that the service prefers", async () => {
     // Which variants are downloaded is not known here.
     const simulator = await simulateFar({
