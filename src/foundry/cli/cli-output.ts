@@ -124,7 +124,7 @@ const STATE_STARTING = /^(?:initiali[sz]ing|starting)$/i;
 const MAX_BEGINNINGS = 200;
 
 /** The outermost JSON objects in a text. Log lines around them may contain other braces. */
-function* jsonObjectsIn(text: string): Generator<unknown> {
+export function* jsonObjectsIn(text: string): Generator<unknown> {
   let from = text.indexOf("{");
   for (let tried = 0; from !== -1 && tried < MAX_BEGINNINGS; tried += 1) {
     const end = endOfJson(text, from);

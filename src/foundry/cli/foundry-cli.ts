@@ -130,16 +130,16 @@ export class FoundryCli {
   }
 
   /**
-   * Runs the command of one generation and, if it is unknown, of the other. While the generation is
-   * not known, an unusable answer may mean "unknown command": in the user's language, or as help.
+   * Runs the command of one generation and, if it is unknown, of the other. An unusable answer may mean
+   * "unknown command": in the user's language, or as help. A status that the known generation fails to
+   * give may be that of a program which has been replaced by one of the other generation.
    */
   async #report(verb: Verb, call: CliCall): Promise<CliReport> {
     const known = this.#generation;
     const first = await this.#ask(known ?? "server", verb, call);
     const isFirstUnknown = first.answer.kind === "unknown_command";
-    if (!isFirstUnknown && !(known === null && endedWithoutAnswer(first))) {
-      return this.#conclude(verb, first);
-    }
+    const mayBeUnknown = (known === null || verb === "status") && endedWithoutAnswer(first);
+    if (!isFirstUnknown && !mayBeUnknown) return this.#conclude(verb, first);
     const second = await this.#ask(
       first.generation === "server" ? "service" : "server",
       verb,

@@ -1,4 +1,4 @@
-export type { ServiceReport } from "./cli-output.js";
+export { jsonObjectsIn, type ServiceReport } from "./cli-output.js";
 export {
   type CliGeneration,
   type CliReport,

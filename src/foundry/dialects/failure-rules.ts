@@ -105,6 +105,14 @@ export const RULES: readonly Rule[] = [
       "The model is probably newer than the service: update Foundry Local, or choose another.",
   },
   {
+    // Core 2 of a model that was deleted after it had looked for its models.
+    pattern: /\bload failed:/i,
+    also: /model not found at path/i,
+    code: "MODEL_NOT_CACHED",
+    message: (model) => `${model} is not downloaded any more.`,
+    action: downloadAdvice,
+  },
+  {
     // Behind "Load failed:", core 2 uses the words of the next rule, too.
     pattern: /failed loading model|\bload failed:/i,
     code: "LOAD_FAILED",

@@ -9,11 +9,12 @@ import {
   waitFor,
 } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
-import { type ListenerOwner, type Machine, ownerOfListener } from "../../platform/index.js";
+import { type Machine, ownerOfListener } from "../../platform/index.js";
 import type { CallOptions, OnStatus, StatusUpdate } from "../calls.js";
 import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import type { EmbeddedService } from "../embedded/index.js";
 import type { Found } from "./attempt.js";
+import type { OwnerOf } from "./probe.js";
 import { type Search, searchOnce } from "./search.js";
 import { TIMING, type Timing } from "./timing.js";
 
@@ -29,8 +30,8 @@ export interface DiscoveryOptions {
   readonly startTimeoutMs?: number;
   /** `declared`: use the command line and the daemon's file, but no known ports. Default `auto`. */
   readonly discovery?: "auto" | "declared" | undefined;
-  /** Which user's program listens on a port of this machine. Default: the system's answer. */
-  readonly ownerOf?: ((port: number, signal: AbortSignal) => Promise<ListenerOwner>) | undefined;
+  /** Default: the system's answer. */
+  readonly ownerOf?: OwnerOf | undefined;
   /** Ports that are probed last. Default: {@link KNOWN_PORTS}. */
   readonly knownPorts?: readonly number[];
   readonly log?: Logger | undefined;

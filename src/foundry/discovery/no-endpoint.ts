@@ -9,6 +9,7 @@ export type Situation =
   | { readonly kind: "no_cli" }
   /** `willStart`: this search only scanned, and the next call starts or restarts it. */
   | { readonly kind: "not_running"; readonly cli: FoundryCli; readonly willStart: boolean }
+  | { readonly kind: "starting"; readonly cli: FoundryCli }
   /** `verb`: of the command that failed. */
   | { readonly kind: "start_failed"; readonly cli: FoundryCli; readonly verb: StartVerb }
   | { readonly kind: "start_late"; readonly cli: FoundryCli }
@@ -63,7 +64,8 @@ const UNINFORMATIVE: ReadonlySet<string> = new Set(Object.values(NOTHING_THERE))
 /** Agents read the message, and their context is short: the headline is not repeated. */
 function isInformative({ what, outcome }: Attempt, situation: Situation): boolean {
   if (UNINFORMATIVE.has(outcome)) return false;
-  return situation.kind !== "not_running" || what !== inCode(situation.cli.command("status"));
+  const isRepeated = situation.kind === "not_running" || situation.kind === "starting";
+  return !isRepeated || what !== inCode(situation.cli.command("status"));
 }
 
 const causeOf = (error: FoundryError) => ({ cause: error, detail: error.detail });
@@ -93,12 +95,15 @@ function textsFor(situation: Situation, machine: Machine, facts: Facts): Texts {
         action: `Run ${inCode(situation.cli.command(situation.verb))} in a terminal to see why it does not start; if an address is in use, end the old Inference.Service.Agent that holds it.`,
         retryable: false,
       };
-    case "start_late":
+    case "starting":
+    case "start_late": {
+      const is = situation.kind === "starting" ? "is starting" : "was started";
       return {
-        headline: "Foundry Local was started, but does not answer yet",
+        headline: `Foundry Local ${is}, but does not answer yet`,
         action: `Try again in a minute: a first start can take long. If that does not help, run ${inCode(situation.cli.command("status"))} in a terminal, ${OR_SET}.`,
         retryable: true,
       };
+    }
     case "dead_listener": {
       const command = inCode(situation.cli.command("restart"));
       return {

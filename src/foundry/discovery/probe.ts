@@ -1,6 +1,7 @@
 import { HttpTransport, isRefused, normalizeEndpoint } from "../../http/index.js";
-import { formatDuration, isLoopback, toFoundryError } from "../../lib/index.js";
+import { formatDuration, isLoopback, toFoundryError, untilAborted } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
+import type { ListenerOwner } from "../../platform/index.js";
 import { type Dialect, detectDialect } from "../dialects/index.js";
 
 /** A reported address that can be probed, or the reason why it cannot, as a clause. */
@@ -125,6 +126,37 @@ export async function probe(url: string, { wholeMs, signal, log }: ProbeLimits):
 const NOT_FOUNDRY_LOCAL = "what answers there is not Foundry Local";
 
 export const isFoundryLocal = ({ is }: Probed): boolean => is === "foundry";
+
+/** Which user's program listens on a port of this machine. */
+export type OwnerOf = (port: number, signal: AbortSignal) => Promise<ListenerOwner>;
+
+/** Another user's program could read the prompts and forge the answers. */
+export const OTHER_USER = "what listens there is another user's, so it is not used";
+
+export function ownerAt(
+  endpoint: string,
+  { ownerOf, signal }: { readonly ownerOf: OwnerOf; readonly signal: AbortSignal },
+): Promise<ListenerOwner> {
+  const { port, protocol } = new URL(endpoint);
+  const number = Number(port || (protocol === "https:" ? 443 : 80));
+  return untilAborted(ownerOf(number, signal), signal);
+}
+
+/**
+ * The probes of addresses that may be those of an earlier run: where another user's service has taken
+ * one since, it is no Foundry Local of this user.
+ */
+export const withoutOthers = (
+  probed: readonly Probed[],
+  asked: { readonly ownerOf: OwnerOf; readonly signal: AbortSignal },
+): Promise<Probed[]> =>
+  Promise.all(
+    probed.map(async (each) =>
+      isFoundryLocal(each) && (await ownerAt(each.url, asked)) === "other"
+        ? { url: each.url, is: "other" as const, dialect: null, outcome: OTHER_USER }
+        : each,
+    ),
+  );
 
 export const isNothing = ({ is }: Probed): boolean => is === "nothing";
 

@@ -4,7 +4,17 @@ import { isProcessAlive, type ListenerOwner, type Machine } from "../../platform
 import type { FoundryCli, ServiceReport } from "../cli/index.js";
 import { type Attempt, type Found, inCode, NOTHING_THERE, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
-import { candidatesOf, isFoundryLocal, isNothing, type Probed, sharedProbe } from "./probe.js";
+import {
+  candidatesOf,
+  isFoundryLocal,
+  isNothing,
+  OTHER_USER,
+  type OwnerOf,
+  ownerAt,
+  type Probed,
+  sharedProbe,
+  withoutOthers,
+} from "./probe.js";
 import type { Timing } from "./timing.js";
 
 export interface ScanContext {
@@ -12,8 +22,7 @@ export interface ScanContext {
   /** Where the service was last, and how it was found there. */
   readonly last: Found | null;
   readonly knownPorts: readonly number[];
-  /** Which user's program listens on a port of this machine. */
-  readonly ownerOf: (port: number, signal: AbortSignal) => Promise<ListenerOwner>;
+  readonly ownerOf: OwnerOf;
   readonly cli: () => Promise<FoundryCli | null>;
   readonly timing: Timing;
   readonly signal: AbortSignal;
@@ -21,12 +30,12 @@ export interface ScanContext {
 }
 
 /**
- * The state of the service by the command line's report and by probes. `stopped`: reported so.
+ * The state of the service by the command line's report and by probes. `stopped`, `starting`: reported so.
  * `dead`: reported as running, but certainly nothing listens there, which justifies a restart.
  * `silent`: it runs, and does not answer as a Foundry Local. `unstartable`: the command line cannot
  * be started. `failed`: the command line gave no usable answer.
  */
-type CliState = "stopped" | "dead" | "silent" | "unstartable" | "failed";
+type CliState = "stopped" | "starting" | "dead" | "silent" | "unstartable" | "failed";
 
 export interface ScanResult {
   readonly found: Found | null;
@@ -148,14 +157,16 @@ class Scan {
     const says = SAYS[kind];
     const { urls, fault } = candidatesOf(addresses);
     if (isRunning && fault !== null) note(location, `${says}, but ${fault}`);
-    const probed = await this.#probeAll(urls);
+    const answers = await this.#probeAll(urls);
+    const probed = isRunning ? answers : await this.#withoutOthers(answers);
     const good = probed.find(isFoundryLocal);
     if (good === undefined) {
-      this.#cliState = isRunning ? stateWithoutAnswer(probed, fault) : "stopped";
+      this.#cliState = kind === "running" ? stateWithoutAnswer(probed, fault) : kind;
       if (!isRunning) note(location, says);
       else if (urls.length === 0 && fault === null) note(location, `${says}, but not where`);
     }
-    if (good !== undefined || isRunning) {
+    const isOfOther = probed.some(({ outcome }) => outcome === OTHER_USER);
+    if (good !== undefined || isOfOther || isRunning) {
       for (const each of probed) {
         const where = isRunning ? ` at ${each.url}` : `, but still names ${each.url}`;
         note(location, `${says}${where}${clauseOf(each)}`, isFoundryLocal(each));
@@ -174,7 +185,7 @@ class Scan {
       this.isDaemonAlive = file.pid !== null;
       const { urls, fault } = candidatesOf(file.urls);
       if (fault !== null) note(location, fault);
-      const probed = await this.#probeAll(urls);
+      const probed = await this.#withoutOthers(await this.#probeAll(urls));
       const daemon = file.version === null ? "names" : `of daemon ${file.version} names`;
       for (const each of probed) {
         note(location, `${daemon} ${each.url}${clauseOf(each)}`, isFoundryLocal(each));
@@ -222,9 +233,11 @@ class Scan {
   /** The owner of an endpoint's port; of a service in our own child process it is known. */
   async #ownerOf({ endpoint, foundBy }: Pick<Found, "endpoint"> & Partial<Found>) {
     if (foundBy === "embedded") return "own" as const;
-    const { port, protocol } = new URL(endpoint);
-    const number = Number(port || (protocol === "https:" ? 443 : 80));
-    return untilAborted(this.#context.ownerOf(number, this.#signal), this.#signal);
+    return ownerAt(endpoint, { ownerOf: this.#context.ownerOf, signal: this.#signal });
+  }
+
+  #withoutOthers(probed: readonly Probed[]): Promise<Probed[]> {
+    return withoutOthers(probed, { ownerOf: this.#context.ownerOf, signal: this.#signal });
   }
 
   /** Scans one location. A failure there is its outcome. */
@@ -257,9 +270,6 @@ const SAYS = {
   starting: "says that it is starting",
   stopped: "says that it is not running",
 } as const;
-
-/** Another user's program could read the prompts and forge the answers. */
-const OTHER_USER = "what listens there is another user's, so it is not used";
 
 /** The state of a service that is reported as running and was not found by a probe. */
 function stateWithoutAnswer(probed: readonly Probed[], fault: string | null): CliState {

@@ -38,7 +38,10 @@ export async function searchOnce(context: SearchContext): Promise<Search> {
   const attempts = [...scanned.attempts, ...started.attempts];
   if (started.found !== null) return success(started.found, attempts);
   context.signal.throwIfAborted();
-  return orEmbedded(context, started.situation, attempts);
+  const { situation } = started;
+  // No other service is needed beside one that is about to answer.
+  if (situation.kind === "starting") return failure(context, situation, attempts);
+  return orEmbedded(context, situation, attempts);
 }
 
 /** Starts the installed service of this machine, if it certainly does not run. */
@@ -51,6 +54,10 @@ async function startInstalled(
   if (cli === null) return notStarted({ kind: "no_cli" });
   const startsNow = autostart && mayStart;
   switch (cliState) {
+    case "starting":
+      return startsNow
+        ? start({ ...context, cli, limitMs })
+        : notStarted({ kind: "starting", cli });
     case "stopped":
       return startsNow
         ? start({ ...context, cli, limitMs })

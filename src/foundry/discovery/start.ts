@@ -5,10 +5,18 @@ import type { CliReport, FoundryCli, StartVerb } from "../cli/index.js";
 import { type Attempt, type Found, inCode, withoutFullStop } from "./attempt.js";
 import { readDaemonFile } from "./daemon-file.js";
 import type { Situation } from "./no-endpoint.js";
-import { candidatesOf, isFoundryLocal, isNothing, type Probed, probe } from "./probe.js";
+import {
+  candidatesOf,
+  isFoundryLocal,
+  isNothing,
+  type Probed,
+  probe,
+  withoutOthers,
+} from "./probe.js";
 import type { ScanContext } from "./scan.js";
 
-interface StartContext extends Pick<ScanContext, "machine" | "timing" | "signal" | "log"> {
+interface StartContext
+  extends Pick<ScanContext, "machine" | "ownerOf" | "timing" | "signal" | "log"> {
   readonly cli: FoundryCli;
   /** From the command to the first good probe, in milliseconds. */
   readonly limitMs: number;
@@ -30,7 +38,7 @@ export const start = (context: StartContext): Promise<Started> => bringUp(contex
  * polled for a moment first.
  */
 export async function revive(context: StartContext): Promise<Started> {
-  const { cli, timing, signal, log } = context;
+  const { cli, timing, signal } = context;
   const startup = await waitUntilUp(context, timing.deadMs, null);
   const what = inCode(cli.command("status"));
   const upAt = (endpoint: string, says: string): Started => {
@@ -40,9 +48,7 @@ export async function revive(context: StartContext): Promise<Started> {
   };
   if (startup.state === "up") return upAt(startup.endpoint, startup.outcome);
   // It may listen by now and answer slowly. A restart would end its current work.
-  const probed = await Promise.all(
-    startup.urls.map((url) => probe(url, { wholeMs: timing.probeMs, signal, log })),
-  );
+  const probed = await probeAll(startup.urls, context, signal);
   const good = probed.find(isFoundryLocal);
   if (good !== undefined) return upAt(good.url, outcomeOf(good));
   const listening = probed.find((each) => !isNothing(each));
@@ -113,7 +119,7 @@ async function waitUntilUp(
   limitMs: number,
   command: Promise<CliReport> | null,
 ): Promise<Startup> {
-  const { machine, timing, log } = context;
+  const { machine, timing } = context;
   const over = new AbortController();
   const late = new AbortController();
   const signal = AbortSignal.any([context.signal, late.signal, over.signal]);
@@ -133,9 +139,7 @@ async function waitUntilUp(
       reports.refreshStatus();
       await timing.pause(timing.pollMs, signal).catch(() => {});
       urls = await addresses();
-      const probed = await Promise.all(
-        urls.map((url) => probe(url, { wholeMs: timing.probeMs, signal, log })),
-      );
+      const probed = await probeAll(urls, context, signal).catch(() => []);
       const good = probed.find(isFoundryLocal);
       if (good !== undefined) {
         return { state: "up", endpoint: good.url, outcome: outcomeOf(good) };
@@ -149,6 +153,21 @@ async function waitUntilUp(
   } finally {
     over.abort();
   }
+}
+
+/**
+ * Where the start failed, because its port is taken, the addresses are those of an earlier run.
+ *
+ * @throws FoundryError `CANCELLED` when the signal is aborted while the owner of a service is asked for.
+ */
+async function probeAll(
+  urls: readonly string[],
+  { ownerOf, timing, log }: StartContext,
+  signal: AbortSignal,
+): Promise<Probed[]> {
+  const limits = { wholeMs: timing.probeMs, signal, log };
+  const probed = await Promise.all(urls.map((url) => probe(url, limits)));
+  return withoutOthers(probed, { ownerOf, signal });
 }
 
 const outcomeOf = ({ outcome }: Probed): string => outcome.replace(/ there$/, "");

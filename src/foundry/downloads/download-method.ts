@@ -1,9 +1,9 @@
 import { realpath } from "node:fs/promises";
 import * as z from "zod";
-import { cancelledError, FILE_READ_MS, jsonFrom, untilAborted } from "../../lib/index.js";
+import { cancelledError, FILE_READ_MS, untilAborted } from "../../lib/index.js";
 import { inPool, LATE, type Machine, pathsOf } from "../../platform/index.js";
 import type { DownloadResult } from "../calls.js";
-import type { FoundryCli } from "../cli/index.js";
+import { type FoundryCli, jsonObjectsIn } from "../cli/index.js";
 import type { DownloadCall } from "../dialects/index.js";
 import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
@@ -158,13 +158,12 @@ export async function cacheOf(
     signal,
   });
   if (end.kind !== "exited" || end.code !== 0) return { kind: "unknown" };
-  // Banners and progress may be printed around it.
-  const json = stdout.slice(stdout.indexOf("{"), stdout.lastIndexOf("}") + 1);
-  const value = jsonFrom(json);
-  const path = locationSchema.safeParse(value).data?.path;
-  if (path !== undefined) return { kind: "folder", path };
+  const values = [...jsonObjectsIn(stdout)];
+  const found = values.flatMap((value) => locationSchema.safeParse(value).data ?? []).at(-1);
+  if (found !== undefined) return { kind: "folder", path: found.path };
   // In some code pages the second byte of a letter is a backslash, which breaks JSON.
-  const isUnreadable = platform === "win32" && value === undefined && /"path"\s*:/.test(json);
+  const isRead = values.some((value) => "path" in Object(value));
+  const isUnreadable = platform === "win32" && !isRead && /"path"\s*:/.test(stdout);
   return { kind: isUnreadable ? "unreadable" : "unknown" };
 }
 

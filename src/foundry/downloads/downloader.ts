@@ -78,9 +78,12 @@ export class ModelDownloader {
     );
   }
 
-  /** How to download a model: the call that does it, or why no call can and what to do then. */
-  async advice(model: KnownModel): Promise<string> {
-    const name = shortName(model);
+  /**
+   * How to download a model: the call that does it, or why no call can and what to do then.
+   *
+   * @param name What a call names the model by. Default: its short name.
+   */
+  async advice(model: KnownModel, name = shortName(model)): Promise<string> {
     let command = `, or run \`foundry model download ${name}\``;
     try {
       const { stage } = await this.#methodFor(model, AbortSignal.timeout(ADVICE_MS));

@@ -13,6 +13,7 @@ import {
   type KnownModel,
   modelKey,
   nearestNames,
+  parseModelId,
   resolveModel,
   shortName,
   spelledName,
@@ -275,8 +276,19 @@ function loadedAs(
     candidate.family === model.family && shortName(candidate) === shortName(model);
   const variant = loaded.find((candidate) => isSameVariant(candidate, model));
   const sibling = variant ?? loaded.find(isSibling);
-  const isExact = model.version !== null && typed.toLowerCase() === model.id.toLowerCase();
-  if (sibling !== undefined && !isExact) return sibling;
+  const word = typed.trim().toLowerCase();
+  const isExact = model.version !== null && word === model.id.toLowerCase();
+  // A name with a device means that variant, in whatever version.
+  const isOther = word === model.name.toLowerCase() && sibling?.name !== model.name;
+  const isMeant = !isExact && (!isOther || parseModelId(word).device === null);
+  if (sibling !== undefined && isMeant) return sibling;
+  if (sibling !== undefined && model.downloaded === false) {
+    throw new FoundryError(
+      "MODEL_NOT_CACHED",
+      `${model.id} is not downloaded; the service loaded ${sibling.id} in its place.`,
+      { action: "Download it, or use the one that is loaded." },
+    );
+  }
   if (sibling !== undefined) {
     const withoutDevice = sibling.device === model.device ? "" : ", and leave device out";
     throw new FoundryError(

@@ -5,6 +5,7 @@ import {
   DEFAULT_MODEL,
   findModel,
   type KnownModel,
+  modelKey,
   modelToDownload,
   type RequestNeeds,
   shortName,
@@ -31,8 +32,16 @@ export class MissingModels {
   async explained(error: FoundryError, model: KnownModel): Promise<FoundryError> {
     if (error.code !== "MODEL_NOT_CACHED") return error;
     const { models } = await this.#service.models.recent().catch(() => ({ models: [] }));
+    const isThere = models.some((each) => isSame(each, model) && each.downloaded === true);
+    const { can } = await this.#service.dialect();
+    if (isThere && model.downloaded === true && !can.isOldGeneration) {
+      return error.reworded(unseen(model));
+    }
     const others = models.filter((other) => shortName(other) !== shortName(model));
-    const action = `${await this.#downloader.advice(model)}${insteadOf(others)}`;
+    // By its short name, a call would take the variant that is downloaded.
+    const isOnly = !models.some((each) => !others.includes(each) && each.downloaded === true);
+    const advice = await this.#downloader.advice(model, isOnly ? undefined : model.id);
+    const action = `${advice}${insteadOf(others)}`;
     return error.reworded({ action });
   }
 
@@ -68,6 +77,23 @@ export class MissingModels {
     return `The service lists no model that \`loadModel\` could download. Run \`foundry model download ${DEFAULT_MODEL}\`${where}, or download a model in the application that brought the service, then try again.`;
   }
 }
+
+const isSame = (one: KnownModel, other: KnownModel): boolean => modelKey(one) === modelKey(other);
+
+/** Core 2 does not see files that come after it has looked for them (docs/foundry-local.md, section 6). */
+const unseen = ({ id, family }: KnownModel) =>
+  family === "local"
+    ? {
+        message: `The service does not see the files of ${id}, which is registered with it.`,
+        action: `Put its folder back to where it was, or register it again. ${RESTART}`,
+      }
+    : {
+        message: `The service does not see ${id}, although it is on its disk.`,
+        action: RESTART,
+      };
+
+const RESTART =
+  "Restart the service, by `foundry server restart` or with the application that brought it: it looks for its models at its start. Then try again.";
 
 /** The downloaded models as an alternative; an empty text without any. */
 function insteadOf(models: readonly KnownModel[]): string {

@@ -99,6 +99,26 @@ describe("a request for the state", () => {
     expect(old.generation).toBe("server");
   });
 
+  it("detects a newer command line also by a refusal in an unknown language", async () => {
+    const refuse = `console.error("Unbekannter Befehl oder unbekanntes Argument „service“."); process.exitCode = 1;`;
+    const old = await cliThat({ "service status": say(OLD_READY) });
+    await old.status();
+    await cliThat({ [NEW_STATUS]: say(READY), "service status": refuse });
+
+    expect(await old.status()).toMatchObject({ urls: ["http://127.0.0.1:48077"] });
+    expect(old.generation).toBe("server");
+  });
+
+  it("reports why the status failed where no other command line replaced it", async () => {
+    const cli = await cliThat({ [NEW_STATUS]: say(READY) });
+    await cli.status();
+    await cliThat({ [NEW_STATUS]: `console.error("error: no pipe"); process.exitCode = 1;` });
+
+    const what = 'ended with exit code 1 and said "no pipe"';
+    expect(await cli.status()).toEqual({ kind: "failed", what });
+    expect(cli.generation).toBe("server");
+  });
+
   it("falls back to text where the JSON option is unknown", async () => {
     const cli = await cliThat({
       [NEW_STATUS]: `console.error("Unrecognized command or argument '-o'."); process.exitCode = 1;`,

@@ -94,6 +94,25 @@ describe("a lost service", () => {
     expect(endpoint).toBe(after.url);
   });
 
+  it.each(["S", "C1", "C2"] as const)("of %s loads a model where it is next", async (dialect) => {
+    const [before, after] = [
+      await simulate({ dialect, loadMs: 60_000 }),
+      await simulate({ dialect }),
+    ];
+    const { installation, moveTo } = await machineOf(before.url);
+    const { cliPath, machine } = installation;
+    const client = new FoundryClient({ autostart: false, embedded: false, cliPath }, machine);
+    onTestFinished(() => client.close());
+
+    const load = client.loadModel("qwen2.5-0.5b");
+    await before.waitFor(({ requests }) => requests.find(({ path }) => path.includes("/load/")));
+    await moveTo(after.url);
+    await before.stop();
+
+    expect(await load).toMatchObject({ status: "loaded" });
+    expect((await client.healthCheck()).endpoint).toBe(after.url);
+  });
+
   it("keeps its connection where it answers again while a load runs", async () => {
     const { url } = await simulate({ loadMs: 60_000 });
     const { current } = await machineOf(url);

@@ -190,6 +190,13 @@ describe("errorOfFailure", () => {
       "CONTEXT_LENGTH_EXCEEDED",
     ],
     [
+      "C2: a model that was deleted",
+      500,
+      "Load failed: model.cc:530 void fl::Model::Load(fl::ExecutionProvider) model not found at path: /home/me/models/Example/small-context-generic-cpu-1/v1",
+      LOAD,
+      "MODEL_NOT_CACHED",
+    ],
+    [
       "C2: a broken model file",
       500,
       "Load failed: failed to load model x: Load model from /m/model.onnx failed:Protobuf parsing failed.",

@@ -68,6 +68,18 @@ describe("the embedded service", () => {
     });
   });
 
+  it("is not started beside a service that is starting", async () => {
+    const installation = await Installation.make();
+    const prints = JSON.stringify({ running: false, state: "initializing" });
+    await installation.install({ "server status": { prints } });
+    const embeddedService = await unableService(installation);
+    const options = { autostart: false, embedded: "auto", embeddedService } as const;
+
+    const { error } = await installation.discovery(options).search();
+
+    expect(error?.message).toBe("Foundry Local is starting, but does not answer yet.");
+  });
+
   it("is not started by a search without start, which reports that a call would start it", async () => {
     const installation = await Installation.make();
     const embeddedService = await unableService(installation);

@@ -37,6 +37,7 @@ const SITUATIONS: readonly (readonly [Situation, Attempt])[] = [
   ],
   [{ kind: "not_running", cli, willStart: true }, status("says that it is not running")],
   [{ kind: "not_running", cli, willStart: false }, status("says that it is not running")],
+  [{ kind: "starting", cli }, status("says that it is starting")],
   [
     { kind: "start_failed", cli, verb: "start" },
     { what: "`foundry server start`", outcome: "was run, but ended with exit code 1", ok: false },

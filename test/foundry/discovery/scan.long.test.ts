@@ -48,6 +48,26 @@ describe("the location of a service", () => {
     expect(found).toEqual({ endpoint: url, foundBy: "server_status" });
   });
 
+  it("is not used at an address of an earlier run where another user's program listens now", async () => {
+    const { url } = await simulate();
+    const installation = await Installation.make();
+    const prints = JSON.stringify({ running: false, state: "not_running", webUrls: [url] });
+    await installation.install({ "server status": { prints } });
+    await installation.writeDaemonFile({ web_urls: [url] });
+    const discovery = installation.discovery({ ownerOf: async () => "other" });
+
+    const { found, attempts } = await discovery.search({ mayStart: false });
+
+    const outcome = `names ${url}, but what listens there is another user's, so it is not used`;
+    expect(found).toBeNull();
+    expect(attempts).toContainEqual({ what: "daemon.json", outcome, ok: false });
+    expect(attempts).toContainEqual({
+      what: "`foundry server status`",
+      outcome: `says that it is not running, but still ${outcome}`,
+      ok: false,
+    });
+  });
+
   it.each(["web_urls", "urls"])(
     "is found by `%s` of daemon.json without a command line",
     async (member) => {

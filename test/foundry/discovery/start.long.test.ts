@@ -96,6 +96,39 @@ describe("a service that does not run", () => {
     expect((await search).found).toEqual({ endpoint: url, foundBy: "started" });
   });
 
+  it("is reported as starting where it may not be started from here", async () => {
+    const installation = await Installation.make();
+    const prints = JSON.stringify({ running: false, state: "initializing" });
+    await installation.install({ "server status": { prints } });
+
+    const { error } = await installation.discovery({ autostart: false }).search();
+
+    expect(error).toMatchObject({
+      message: "Foundry Local is starting, but does not answer yet.",
+      action: expect.stringContaining("Try again in a minute"),
+      retryable: true,
+    });
+  });
+
+  it("is not taken for started where another user's service has its port", async () => {
+    const { url } = await simulate();
+    const prints = JSON.stringify({ running: false, state: "not_running", webUrls: [url] });
+    const installation = await Installation.make();
+    await installation.install({
+      "server status": { prints },
+      "server start": { prints: "error: address already in use", exitCode: 1 },
+    });
+    const discovery = installation.discovery({
+      ownerOf: async () => "other",
+      timing: { afterFailureMs: 0 },
+    });
+
+    const { found, error } = await discovery.search();
+
+    expect(found).toBeNull();
+    expect(error?.message).toContain("could not be started");
+  });
+
   it("is not started by a search without start", async () => {
     const installation = await Installation.make();
     await installation.install({ "server status": { prints: STOPPED } });

@@ -45,7 +45,9 @@ describe("the command line's folder of models", () => {
 
   it("is found among other output", async () => {
     const simulator = await simulate();
-    const { path } = await standIn(simulator, { noise: ["banner", "progress"] });
+    const { path } = await standIn(simulator, {
+      noise: ["banner", "progress", "log_lines", "braces"],
+    });
     const cli = await cliAt(path);
     expect(cli && (await cacheOf(cli, never, "linux"))).toEqual({
       kind: "folder",

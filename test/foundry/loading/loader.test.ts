@@ -130,6 +130,52 @@ describe("loading a model", () => {
     });
   });
 
+  it("by the name of a variant does not accept another one, but another version of it", async () => {
+    const simulator = await simulate({
+      models: [
+        { id: "talker-cuda-gpu:1", alias: "talker" },
+        { id: "talker-generic-cpu:1", alias: "talker" },
+        { id: "typist-generic-cpu:2", alias: "typist" },
+        { id: "typist-generic-cpu:1", alias: "typist" },
+      ],
+    });
+    const client = clientOf(simulator.url);
+    const request = { prompt: "Hi", model: "talker-generic-cpu" };
+    await expect(client.complete(request)).rejects.toMatchObject({
+      code: "UNSUPPORTED_BY_SERVER",
+      message: expect.stringContaining("it loaded talker-cuda-gpu:1 and not talker-generic-cpu:1"),
+    });
+    const { model } = await client.loadModel("typist-generic-cpu");
+    expect(model).toBe("typist-generic-cpu:2");
+  });
+
+  it("for a device whose variant is not downloaded says that, and not that the service chose", async () => {
+    const simulator = await simulate({
+      models: [
+        { id: "talker-cuda-gpu:1", alias: "talker", downloaded: false },
+        { id: "talker-generic-cpu:1", alias: "talker" },
+      ],
+    });
+    const client = clientOf(simulator.url);
+    await expect(client.loadModel("talker", { device: "gpu" })).rejects.toMatchObject({
+      code: "MODEL_NOT_CACHED",
+      message:
+        "talker-cuda-gpu:1 is not downloaded; the service loaded talker-generic-cpu:1 in its place.",
+    });
+  });
+
+  it("by the id of a variant advises to download this one, where another one is there", async () => {
+    const models = [
+      { id: "talker-cuda-gpu:1", alias: "talker", downloaded: false },
+      { id: "talker-generic-cpu:1", alias: "talker" },
+    ];
+    const simulator = await simulate({ dialect: "S", models });
+    await expect(clientOf(simulator.url).loadModel("talker-cuda-gpu:1")).rejects.toMatchObject({
+      code: "MODEL_NOT_CACHED",
+      action: expect.stringContaining('with model "talker-cuda-gpu:1" and download true'),
+    });
+  });
+
   it("without a name uses the variant that the service prefers", async () => {
     // Which variants are downloaded is not known here.
     const simulator = await simulateFar({
@@ -190,6 +236,38 @@ describe("loading a model", () => {
       action: expect.stringContaining("cpu, gpu"),
     });
   });
+
+  it.each([
+    {
+      family: "public",
+      path: "/models/load/*",
+      says: "does not see talker-generic-cpu:1, although it is on its disk",
+    },
+    {
+      family: "local",
+      path: "/catalogs/local/models/load/*",
+      says: "does not see the files of talker-generic-cpu:1",
+    },
+  ] as const)(
+    "that the service does not see on its disk needs a restart ($family)",
+    async (row) => {
+      const simulator = await simulate({ models: [{ ...talker, family: row.family }] });
+      simulator.addFault({
+        kind: "status",
+        status: 400,
+        body: '{"error":{"message":"Model not cached: Model must be downloaded before loading"}}',
+        on: { path: row.path },
+      });
+
+      const load = clientOf(simulator.url).loadModel("talker", { download: true });
+
+      await expect(load).rejects.toMatchObject({
+        code: "MODEL_NOT_CACHED",
+        message: expect.stringContaining(row.says),
+        action: expect.stringContaining("Restart the service"),
+      });
+    },
+  );
 
   it("by an unknown name fails with the existing names", async () => {
     const simulator = await simulate();

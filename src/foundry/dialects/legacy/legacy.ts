@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { HttpTransport } from "../../../http/index.js";
+import { type HttpTransport, isRefused } from "../../../http/index.js";
 import {
   FoundryError,
   isCancellation,
@@ -64,12 +64,20 @@ export function serviceDialect(
     }
   };
 
-  /** A load that failed or timed out for us may have gone on in the service. */
-  const isLoadedAnyway = (model: KnownModel, call: Call): Promise<boolean> =>
-    loadedIds({ ...call, limits: { wholeMs: LOADED_CHECK_MS } }).then(
-      (loaded) => loaded.includes(model.id),
-      () => false,
+  /**
+   * A load that failed or timed out for us may have gone on in the service.
+   *
+   * @throws FoundryError where nothing listens any more: the load is gone, too.
+   */
+  const isLoadedAnyway = async (model: KnownModel, call: Call, attempts: number) => {
+    const loaded = await loadedIds({ ...call, limits: { wholeMs: LOADED_CHECK_MS } }).catch(
+      toFoundryError,
     );
+    if (!(loaded instanceof FoundryError)) return loaded.includes(model.id);
+    if (!isRefused(loaded)) return false;
+    loaded.attempts += attempts;
+    throw loaded;
+  };
 
   return {
     name: "S",
@@ -115,9 +123,11 @@ export function serviceDialect(
         await get(path, { ...call, retry: false }, MAX_STATUS_BYTES, about("load", model));
         return status;
       } catch (thrown) {
-        if (isCancellation(toFoundryError(thrown))) throw thrown;
-        if (await isLoadedAnyway(model, call)) return status;
-        throw thrown;
+        const error = toFoundryError(thrown);
+        if (!isCancellation(error) && (await isLoadedAnyway(model, call, error.attempts))) {
+          return status;
+        }
+        throw error;
       }
     },
 
