@@ -276,7 +276,7 @@ export class Keeping implements Kept {
 
   /** `null` where the keeper hangs: then it is left alone. */
   async #replyOf<T>(link: Link, asked: Promise<T>): Promise<T | null> {
-    const reply = await waitFor(asked, { withinMs: ASK_MS });
+    const reply = await waitFor(asked, { withinMs: ASK_MS, isPatient: true });
     if (reply !== TIMED_OUT) return reply;
     this.#warn("it does not answer");
     link.close();

@@ -65,7 +65,8 @@ export class Link {
     const socket = await connected(address.socket);
     if (socket === null) return "absent";
     const link = new Link(socket, handlers);
-    const isTrusted = await waitFor(link.#greet(secret), { withinMs: GREETING_MS });
+    const limits = { withinMs: GREETING_MS, isPatient: true };
+    const isTrusted = await waitFor(link.#greet(secret), limits);
     if (isTrusted === true) return link;
     link.close();
     return isTrusted === "closed" ? "absent" : "other";

@@ -106,20 +106,23 @@ const CONNECTION_CLOSED = "CONNECTION_CLOSED" satisfies `${SdkErrorCode.Connecti
 const AFTER =
   /(?:after|within|of|exceeded) (?:the )?(\d+(?:\.\d+)?) ?(ms|milliseconds?|s|sec|seconds?|min|minutes?)\b/i;
 
+/** What ends with the connection of a call: the process of this server, a session of its, or the call alone. */
+export type Connection = "process" | "session" | "call";
+
 /**
  * @param reason The text of the host's notification; without one it is an exception of Node's, or the
  *   SDK's when the connection ends.
- * @param hasSession Whether the end of the connection is the end of the host, not of one request.
  */
 export function cancellationOf(
   reason: unknown,
   onCancel: OnCancel,
-  hasSession = true,
+  connection: Connection = "process",
 ): Cancellation {
+  const isClosed = reason instanceof Error && "code" in reason && reason.code === CONNECTION_CLOSED;
+  // The keeper goes on with what was promised, and all else ends with the process.
+  if (isClosed && connection === "process") return "detach";
   if (onCancel !== "auto") return onCancel;
-  if (reason instanceof Error && "code" in reason && reason.code === CONNECTION_CLOSED) {
-    return hasSession ? "stop" : "unclear";
-  }
+  if (isClosed) return connection === "session" ? "stop" : "unclear";
   const words = wordsOf(reason);
   if (TIMEOUT.test(words)) return "detach";
   return STOP.test(words.replace(SAYS_NOTHING, "")) ? "stop" : "unclear";
@@ -180,15 +183,14 @@ interface HostCall {
 export class HostCalls {
   readonly #clock: Clock;
   readonly #onCancel: OnCancel;
-  readonly #hasSession: boolean;
+  readonly #connection: Connection;
   /** By tool and arguments: the latest of identical calls. */
   readonly #open = new Map<string | symbol, OpenCall>();
 
-  /** @param hasSession Whether all calls come over one connection, or each over its own. */
-  constructor(clock: Clock, onCancel: OnCancel, hasSession: boolean) {
+  constructor(clock: Clock, onCancel: OnCancel, connection: Connection) {
     this.#clock = clock;
     this.#onCancel = onCancel;
-    this.#hasSession = hasSession;
+    this.#connection = connection;
   }
 
   /** Follows a call until the function that is returned is called. */
@@ -210,7 +212,7 @@ export class HostCalls {
       const allowed = allowedMs(signal.reason, { elapsedMs, silentMs });
       if (allowed !== null) limit.timedOut(allowed);
       // The setting decides what becomes of the work; here only the words count.
-      if (cancellationOf(signal.reason, "auto", this.#hasSession) !== "unclear") return;
+      if (cancellationOf(signal.reason, "auto", this.#connection) !== "unclear") return;
       call.cancelledAfterMs = elapsedMs;
       this.#clock.after(GRACE_MS, forget);
     };
@@ -223,7 +225,7 @@ export class HostCalls {
 
   /** What the host wants of the work of a call that it cancelled. */
   cancellationOf(signal: AbortSignal): Cancellation {
-    return cancellationOf(signal.reason, this.#onCancel, this.#hasSession);
+    return cancellationOf(signal.reason, this.#onCancel, this.#connection);
   }
 
   /** Runs after the time in which an agent may ask again for the work of a call. */

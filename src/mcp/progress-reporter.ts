@@ -75,7 +75,7 @@ export class ProgressReporter {
   /** The host has text that is dropped, and does not know that yet. */
   #isDropped = false;
   /** A sign of life that is due as soon as the rate allows. */
-  #status: string | null = null;
+  #status: string | (() => string) | null = null;
   #words: Words | null = null;
   /** The message of the current wait, as it is sent; `null`: nothing is waited for. */
   #waitsFor: string | null = null;
@@ -162,7 +162,7 @@ export class ProgressReporter {
     if (this.#send === null) return;
     this.#tokens = done;
     this.#items = total;
-    this.#say(words(), (seconds) => `${words()}, ${seconds} s`);
+    this.#say(words, (seconds) => `${words()}, ${seconds} s`);
   }
 
   /** Sends the remaining text and ends: nothing is sent after the result. */
@@ -190,7 +190,7 @@ export class ProgressReporter {
    * @param status What is said once, as soon as the rate allows; `null`: nothing, since new text is sent instead.
    * @param words What each sign of life says.
    */
-  #say(status: string | null, words: Words): void {
+  #say(status: string | (() => string) | null, words: Words): void {
     this.#status = status;
     this.#words = words;
     this.#waitingSince = this.#clock.now();
@@ -227,7 +227,8 @@ export class ProgressReporter {
       return;
     }
     const seconds = Math.round((this.#clock.now() - this.#waitingSince) / 1000);
-    const message = this.#status ?? this.#words?.(seconds);
+    const status = typeof this.#status === "function" ? this.#status() : this.#status;
+    const message = status ?? this.#words?.(seconds);
     this.#status = null;
     if (message === undefined) return;
     const percent = this.#items === null ? this.#percent : null;

@@ -23,7 +23,7 @@ import { UserQuestion, userAnswer } from "./user-questions.js";
 /** What all calls work with. */
 export interface CallOptions {
   readonly clock: Clock;
-  /** The connection of the calls; `null`: each call has its own. */
+  /** The connection of the calls, empty where it is the only one of the process; `null`: each call has its own. */
   readonly session: string | null;
   readonly limits: HostLimits;
   readonly tasks: Tasks;
@@ -49,7 +49,9 @@ export function callHandler(
   backend: Backend,
   options: CallOptions,
 ): RequestHandler {
-  const calls = new HostCalls(options.clock, backend.policy.onCancel, options.session !== null);
+  const { clock, session } = options;
+  const connection = session === null ? "call" : session === "" ? "process" : "session";
+  const calls = new HostCalls(clock, backend.policy.onCancel, connection);
   const parts: CallParts = { ...backend, ...options, calls };
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   return async (params, request) => {

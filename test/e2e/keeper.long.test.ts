@@ -392,6 +392,28 @@ describe("a promised batch", () => {
     for (const result of results) expect(result).toMatchObject({ text: WHOLE });
     await untilGone(user);
   });
+
+  it("goes on where its host ends the server while a call waits for it", async () => {
+    const user = await userWith({ tokensPerSecond: 100 });
+    const host = await WireHost.start(user.settings);
+    const prompts = Array.from({ length: 12 }, (_, index) => `Prompt ${index}`);
+    const begun = await host.answerTo(host.call("complete_batch", { prompts, reply_within: 0 }));
+    const batch_id = String(Object(begun.result).structuredContent.batch_id);
+    host.call("complete_batch", { batch_id, reply_within: 60 }, { progressToken: "waits" });
+    await host.when("the first result", () =>
+      host.progressOf("waits").find(({ message }) => /^[1-9]\d* of 12 done/.test(message)),
+    );
+    host.endInput();
+    await host.ended;
+
+    const results: unknown[] = [];
+    for (let calls = 0; calls < 30 && results.length < 12; calls += 1) {
+      const answer = await callAlone(user, "complete_batch", { batch_id, reply_within: 5 });
+      results.push(...resultsOf(answer));
+    }
+    expect(results).toHaveLength(12);
+    for (const result of results) expect(result).toMatchObject({ text: WHOLE });
+  });
 });
 
 const resultsOf = ({ result }: { result: Record<string, unknown> }): unknown[] =>

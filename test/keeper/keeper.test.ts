@@ -18,6 +18,7 @@ import { patchOf, toWire } from "../../src/keeper/states.js";
 import { silentLogger } from "../../src/log.js";
 import { type KeeperAddress, stableHost } from "../../src/platform/index.js";
 import { FOREVER, talker } from "../jobs/fixtures.js";
+import { standStill } from "../stand-still.js";
 import { keeperAt, keepOf, linkTo, newAddress, SETTINGS, stateOf } from "./fixtures.js";
 
 const HANDLERS = { onPatches: () => {}, onStop: () => {} };
@@ -41,6 +42,7 @@ type Message = { readonly do?: string; readonly n?: number; readonly nonce?: str
 async function scriptedKeeper(
   address: KeeperAddress,
   serve: (message: Message, send: (...messages: readonly object[]) => void) => void,
+  greeted = (): void => {},
 ): Promise<void> {
   const secret = await ensureSecret(address);
   const keeper = createServer((socket) => {
@@ -52,8 +54,10 @@ async function scriptedKeeper(
       if (message.nonce !== undefined) {
         const proof = proofOf(secret, "keeper", message.nonce);
         send({ protocol: PROTOCOL, nonce: newNonce(), proof });
-      } else if (message.do === undefined) send({ ready: true });
-      else serve(message, send);
+      } else if (message.do === undefined) {
+        send({ ready: true });
+        greeted();
+      } else serve(message, send);
     });
   });
   keeper.listen(address.socket);
@@ -302,6 +306,20 @@ describe("a server", () => {
       expect({ status, all }).toEqual({ status: "completed", all: `${text} was so.` });
     },
   );
+
+  it("uses a keeper whose answers arrived while it stood still itself", async () => {
+    const address = await newAddress();
+    const serve: Parameters<typeof scriptedKeeper>[1] = ({ n }, send) => {
+      send({ reply: n, value: { holds: 7 } });
+      standStill(5500);
+    };
+    await scriptedKeeper(address, serve, () => standStill(3500));
+    const { client } = await talker(ANSWER);
+    const start = async (): Promise<void> => {};
+    const keeping = new Keeping({ client, address, settings: SETTINGS, start, log: silentLogger });
+    onTestFinished(() => keeping.close());
+    expect(await keeping.holds()).toBe(7);
+  });
 
   it("keeps its connection after a search for an id that is too long, or for many", async () => {
     const { client: keepers } = await talker(FOREVER, { tokensPerSecond: 50 });

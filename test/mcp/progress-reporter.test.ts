@@ -227,6 +227,21 @@ describe("the progress of a call", () => {
     expect(sent.at(-1)?.message).toMatch(/^Loading phi-4-mini, \d s$/);
   });
 
+  it("words the number of ended items only when it is sent", async () => {
+    const { sent, progress } = recorded();
+    let worded = 0;
+    for (let done = 1; done <= 500; done += 1) {
+      progress.items(done, 500, () => {
+        worded += 1;
+        return `${done} of 500 done`;
+      });
+    }
+    await vi.advanceTimersByTimeAsync(200);
+    progress.finish();
+    expect(sent.map(({ message }) => message)).toEqual(["1 of 500 done", "500 of 500 done"]);
+    expect(worded).toBe(2);
+  });
+
   it("does nothing for a caller without a progress token", () => {
     const progress = new ProgressReporter(null);
     progress.waiting("Loading phi-4-mini");

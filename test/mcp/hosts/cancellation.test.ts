@@ -48,8 +48,14 @@ describe("the work of a cancelled call", () => {
 
   it("ends with the session, and is undecided where only its own connection has ended", () => {
     const closed = new SdkError(SdkErrorCode.ConnectionClosed, "Connection closed");
-    expect(cancellationOf(closed, "auto")).toBe("stop");
-    expect(cancellationOf(closed, "auto", false)).toBe("unclear");
+    expect(cancellationOf(closed, "auto", "session")).toBe("stop");
+    expect(cancellationOf(closed, "auto", "call")).toBe("unclear");
+  });
+
+  it("leaves to the keeper what was promised, where the process ends with its connection", () => {
+    const closed = new SdkError(SdkErrorCode.ConnectionClosed, "Connection closed");
+    expect(cancellationOf(closed, "auto", "process")).toBe("detach");
+    expect(cancellationOf(closed, "stop", "process")).toBe("detach");
   });
 
   it("follows the setting where it decides for all reasons", () => {

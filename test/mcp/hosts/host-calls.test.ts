@@ -5,7 +5,7 @@ import { ProgressReporter, systemClock } from "../../../src/mcp/progress-reporte
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
-const calls = (): HostCalls => new HostCalls(systemClock, "auto", true);
+const calls = (): HostCalls => new HostCalls(systemClock, "auto", "process");
 const limitOf = (name?: string): HostLimit => new HostLimits().of(name);
 const seconds = async (count: number): Promise<void> =>
   void (await vi.advanceTimersByTimeAsync(count * 1000));
