@@ -5,7 +5,7 @@ import { CallReader, ForcedCall, type Toolbox } from "../tools/index.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { Piece } from "./harmony.js";
 import type { CompletionProgress } from "./progress.js";
-import { promptMeasured } from "./prompt-size.js";
+import { leastOfCut, promptMeasured } from "./prompt-size.js";
 import { StopCutter } from "./text-filters.js";
 import { ThinkingSplitter } from "./thinking.js";
 
@@ -124,6 +124,8 @@ export async function* receive(
     use.end("abandoned");
   }
   if (calls === null) promptMeasured(service, progress.model ?? "", messages, inputTokens);
+  const least = leastOfCut(messages, inputTokens);
+  if (least !== null) warnAboutCutPrompt(inputTokens, least, progress);
   yield* take(splitter.end());
   if (calls !== null) {
     const isWhole = !cutter.isCut && progress.isWhole;
@@ -163,6 +165,12 @@ function warnAboutOverrun(dialect: Dialect, progress: CompletionProgress): void 
         ? " It may go on without being read, so the device may be busy for a while."
         : ""
     }`,
+  );
+}
+
+function warnAboutCutPrompt(counted: number, least: number, progress: CompletionProgress): void {
+  progress.warn(
+    `The service counted ${counted} tokens in a prompt that has at least ${least}: it probably cut the prompt to its context, so the answer may miss a part of it. Shorten the prompt, or give the model a longer context in the engine.`,
   );
 }
 
