@@ -82,7 +82,7 @@ export const RULES: readonly Rule[] = [
   {
     // Ollama, LM Studio and vLLM run a model in a process of its own.
     pattern:
-      /(?:runner|llama-server) process (?:has terminated|no longer running)|runner has unexpectedly stopped|model has crashed|EngineDeadError|EngineCore encountered an issue|engine (?:core|process) (?:is dead|has died)/i,
+      /(?:runner|llama-server) process (?:has terminated|no longer running)|runner has unexpectedly stopped|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
     except: "load",
     code: "INFERENCE_FAILED",
     message: (model, said) => `The process of ${model} ended on this request.${said}`,

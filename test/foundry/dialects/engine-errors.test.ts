@@ -731,12 +731,6 @@ describeRefusals("INFERENCE_FAILED", [
     },
   },
   { engine: "vLLM", status: 500, says: "EngineDeadError: see the stack above" },
-  {
-    // vllm/v1/engine/exceptions.py
-    engine: "vLLM 1",
-    status: 500,
-    says: "EngineCore encountered an issue. See stack trace (above) for the root cause.",
-  },
   { engine: "vLLM 0.6", status: 500, says: "Engine process has died." },
 ]);
 
