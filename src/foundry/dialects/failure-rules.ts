@@ -115,7 +115,7 @@ export const RULES: readonly Rule[] = [
   {
     // LocalAI, Docker Model Runner, llama-swap, Ollama and the router of llama.cpp, whose backends load the model.
     pattern:
-      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|model (?:\S+ )?failed to load|unable to load (?:the )?(?:model|runner)|unable to start process|\bdo load request\b|waiting for llama(?: runner|-server) to start/i,
+      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|model (?:\S+ )?failed to load|unable to load (?:the )?(?:model|runner)|unable to start process|failed to start command|upstream (?:command )?exited (?:prematurely|unexpectedly)|health check timed out|\bdo load request\b|waiting for llama(?: runner|-server) to start/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action: "See the service's log, or choose another model.",
@@ -151,7 +151,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)|with requested name is not found/i,
+      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)|with requested name is not found|no (?:router|local server|peer) (?:found )?for requested model/i,
     code: "MODEL_NOT_FOUND",
     message: noModel,
     action: CHOOSE_MODEL,
