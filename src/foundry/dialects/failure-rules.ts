@@ -143,7 +143,7 @@ export const RULES: readonly Rule[] = [
   {
     // A load can fail because a native library is "not loaded".
     pattern:
-      /not (?:currently |been )?loaded|must be loaded before|no (?:embeddings? )?models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded/i,
+      /not (?:currently |been )?loaded|must be loaded before|no (?:embeddings? )?models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded|no running session found|^no models are available$/im,
     except: "load",
     code: "MODEL_NOT_LOADED",
     message: (model) => `${model} is not loaded.`,

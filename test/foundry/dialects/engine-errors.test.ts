@@ -653,6 +653,9 @@ describeRefusals("MODEL_NOT_LOADED", [
   },
   { engine: "LM Studio, unloaded since", status: 400, says: { error: "Model unloaded." } },
   { engine: "Lemonade", status: 400, says: { detail: "No model is loaded" } },
+  // src-tauri/src/core/server/proxy.rs of janhq/jan: of a model that is there, and where none is loaded.
+  { engine: "Jan", status: 404, says: "No running session found for model 'm'" },
+  { engine: "Jan", status: 503, says: "No models are available" },
   { engine: "Foundry Local", status: 400, says: "Model not loaded: 'm' must be loaded before" },
   { engine: "another", status: 500, says: "Model m is not currently loaded." },
   { engine: "Nitro", status: 409, says: "Model has not been loaded, please load model into nitro" },
