@@ -62,9 +62,9 @@ export const RULES: readonly Rule[] = [
     action: "Choose a model that can chat from `listModels`.",
   },
   {
-    // Core 2, llama.cpp without its projector, vLLM, Ollama, LM Studio, mlx-lm, engines in Rust.
+    // Core 2, llama.cpp without its projector, vLLM, Ollama, LM Studio, mlx-lm, engines in Rust, GPT4All.
     pattern:
-      /image input is not supported|vision (?:add-on|model) is not loaded|only 'text' content type|unknown variant ['"`]image_url|(?:not|requires) a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image/i,
+      /image input is not supported|vision (?:add-on|model) is not loaded|only 'text' content type|unknown variant ['"`]image_url|(?:not|requires) a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image|not of type 'string' - 'content'/i,
     except: "load",
     code: "MODEL_CANNOT_SEE",
     message: (model, said) => `${model} takes no images.${said}`,
