@@ -190,6 +190,12 @@ function warnAboutCutPrompt(counted: number, least: number, progress: Completion
 }
 
 function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
+  if (said === "") {
+    progress.warn(
+      "The service ended the answer without a finish_reason, so it may have been cut off. llama-cpp-python cuts an answer off when another request comes: start it with `--interrupt_requests false`.",
+    );
+    return;
+  }
   progress.warn(
     `The service ended the answer for a reason that is not known here, ${JSON.stringify(printable(said, MAX_UNKNOWN_WORD))}, so it may not be whole.`,
   );

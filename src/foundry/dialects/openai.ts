@@ -13,6 +13,7 @@ const QUIRKS = {
   takesTemplateArguments: true,
   takesReasoningEffort: true,
   takesReasoningBudget: true,
+  namesItsEnd: true,
 } as const;
 
 /** Before its routes: most engines have the first, some gateways and OpenVINO have none below their address. */

@@ -396,7 +396,7 @@ describe("an engine that fails before its answer", () => {
       "after an event that cannot be read",
       { body: `data: ping\n\ndata: ${JSON.stringify(failed)}\n\n` },
       {
-        body: `${events(piece({ content: "Hel" }), piece({ content: "lo" })).body}data: [DONE]\n\n`,
+        body: `${events(piece({ content: "Hel" }), piece({ content: "lo" }, "stop")).body}data: [DONE]\n\n`,
       },
     ],
     [
