@@ -65,6 +65,7 @@ const factFields = {
     .object({ members: z.record(z.string(), z.unknown()), notes: z.array(z.string()).readonly() })
     .optional(),
   isDraft: z.boolean().optional(),
+  isLimitedByService: z.boolean().optional(),
   /** Of a value by a schema, which is not sent: the text is its JSON. */
   method: z.enum(ANSWER_METHODS).optional(),
   error: errorSchema.nullable(),

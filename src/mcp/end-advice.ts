@@ -7,14 +7,19 @@ export function endAdvice({
   finishReason,
   toolCalls,
   usage,
+  isLimitedByService,
 }: CompletionState): string | null {
   if (toolCalls !== undefined) return RUN_TOOLS;
+  if (isLimitedByService === true) return CONTEXT_FULL;
   if (text.trim() === "") return emptyAdvice(finishReason, usage);
   return finishReason === null ? null : (CUT_OFF[finishReason] ?? null);
 }
 
 const RUN_TOOLS =
   'Run the tool_calls, then call complete again with the same tools and with messages: the conversation, {"role":"assistant","content":text,"tool_calls":tool_calls}, and for each call {"role":"tool","tool_call_id":id,"content":result}. The result of a call with error is that error.';
+
+const CONTEXT_FULL =
+  "The answer was cut off where the context of the model was full, or at a limit of the engine: a larger max_tokens does not help. Shorten the prompt, or give the model a longer context in the engine.";
 
 function emptyAdvice(finishReason: FinishReason | null, usage: CompletionState["usage"]): string {
   if (finishReason === "length") {

@@ -27,6 +27,7 @@ describe("a state sent between processes", () => {
       warnings: ["One."],
       toolCalls: [{ id: "call-1", name: "add", arguments: { a: 1 }, error: "b is missing" }],
       cacheAgeMs: 5,
+      isLimitedByService: true,
     };
     const { error: _error, ...given } = stateOf(facts);
     const sent = JSON.stringify(toWire({ ...given, error }));

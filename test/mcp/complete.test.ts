@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chatEngine, events } from "../foundry/dialects/chat-engine.js";
+import { type ChatAnswer, chatEngine, events } from "../foundry/dialects/chat-engine.js";
 import { connectedHost, runningCompletion, simulatedService, textOf } from "./host.js";
 
 /** Named in each call, since the choice of a default causes a note. */
@@ -89,6 +89,60 @@ describe("complete", () => {
     });
     expect(textOf(answer)).toContain("the prompt and max_tokens together may not fit");
     expect(textOf(answer)).not.toContain("larger max_tokens");
+  });
+
+  describe("of an answer that was cut off", () => {
+    const cutAt = (delta: object, completion_tokens: number) =>
+      events(
+        { choices: [{ delta, finish_reason: "length" }] },
+        { choices: [], usage: { prompt_tokens: 4000, completion_tokens } },
+      );
+    const noteOn = async (answer: (body: object) => ChatAnswer, given: object) => {
+      const { url } = await chatEngine(answer);
+      const { host } = await connectedHost({ endpoint: url });
+      const prompt = "Why?";
+      return textOf(
+        await host.callTool({ name: "complete", arguments: { prompt, model: "m", ...given } }),
+      );
+    };
+
+    it.each([
+      ["with text", { content: "It is" }],
+      ["while thinking", { reasoning: "Hmm" }],
+    ])("says that the context is full below max_tokens: %s", async (_what, delta) => {
+      const note = await noteOn(() => cutAt(delta, 96), { max_tokens: 2000 });
+
+      expect(note).toContain("context of the model was full");
+      expect(note).not.toContain("again with a larger");
+    });
+
+    it("says so where the answer was shortened to what the context leaves", async () => {
+      const message =
+        "maximum context length is 4096 tokens. However, your request has 4000 input tokens";
+      let refusals = 0;
+      const note = await noteOn(
+        () =>
+          refusals++ === 0
+            ? { ...events(), status: 400, body: JSON.stringify({ error: { message } }) }
+            : cutAt({ content: "It is" }, 96),
+        {},
+      );
+
+      expect(note).toContain("limited to 96 tokens");
+      expect(note).toContain("context of the model was full");
+      expect(note).not.toContain("again with a larger");
+    });
+
+    it.each([
+      ["counted", 2000, 2000],
+      ["all but counted", 1990, 2000],
+      ["few", 2, 5],
+      ["not counted", 0, 2000],
+    ])("advises a larger max_tokens at that limit: %s", async (_what, tokens, max_tokens) => {
+      const note = await noteOn(() => cutAt({ content: "It is" }, tokens), { max_tokens });
+
+      expect(note).toContain("ask again with a larger max_tokens");
+    });
   });
 
   it.each(["content_filter", "SAFETY", "recitation", "guardrail_intervened", "blocklist"])(

@@ -115,13 +115,18 @@ class AnswerText implements TextOutput {
   }
 }
 
-function warningsOf({ warnings, finishReason, usage }: Completion): string[] {
+function warningsOf(completion: Completion): string[] {
+  const { warnings, finishReason, usage, isLimitedByService } = completion;
   const isCut = finishReason === "length" && !warnings.some((each) => each.includes("maxTokens"));
   const tokens =
     usage.outputTokens === null ? "" : ` after ${counted(usage.outputTokens, "token")}`;
+  const remedy =
+    isLimitedByService === true
+      ? "the context of the model is full, or the engine has a limit of its own."
+      : "raise `--max-tokens` for more.";
   return [
     ...warnings.map(terminalWords),
-    ...(isCut ? [`The answer was cut off${tokens}: raise \`--max-tokens\` for more.`] : []),
+    ...(isCut ? [`The answer was cut off${tokens}: ${remedy}`] : []),
   ];
 }
 

@@ -5,7 +5,7 @@ import { CallReader, ForcedCall, type Toolbox } from "../tools/index.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { Piece } from "./harmony.js";
 import type { CompletionProgress } from "./progress.js";
-import { promptMeasured } from "./prompt-size.js";
+import { leastOfCut, promptMeasured } from "./prompt-size.js";
 import { StopCutter } from "./text-filters.js";
 import { ThinkingSplitter } from "./thinking.js";
 
@@ -22,11 +22,18 @@ export interface AnswerContext {
 export interface OpenedChat {
   readonly stream: ChatStream;
   readonly use: ModelUse;
+  readonly maxTokens: number;
+  /** The context has no room for a longer answer. */
+  readonly isShortened: boolean;
 }
+
+/** An answer that ends at `maxTokens` has nearly so many by the count of its service, which may leave out a few. */
+const NEARLY_ALL = 0.9;
+const FEW_TOKENS = 8;
 
 /** Receives an answer: keeps it in the progress, and yields it without stop strings, marks and calls. */
 export async function* receive(
-  { stream, use }: OpenedChat,
+  { stream, use, maxTokens, isShortened }: OpenedChat,
   { request, messages, service, dialect, progress, toolbox }: AnswerContext,
 ): AsyncGenerator<CompletionEvent, void> {
   const forced = stream.isForcedCall ? new ForcedCall() : null;
@@ -71,6 +78,8 @@ export async function* receive(
 
   let isAbandoned = false;
   let inputTokens = 0;
+  let outputTokens = 0;
+  let pieces = 0;
   try {
     for await (const news of stream) {
       if (news.type === "overrun") {
@@ -84,6 +93,7 @@ export async function* receive(
         progress.counted(news.usage);
         // Some engines send the counts with each event.
         inputTokens = news.usage?.inputTokens ?? 0;
+        outputTokens = news.usage?.outputTokens ?? 0;
       }
       if (news.type === "reasoning") splitter.thinkingCameApart();
       if (news.type === "finish") {
@@ -92,6 +102,7 @@ export async function* receive(
       }
       if (news.type === "call") {
         use.token();
+        pieces += 1;
         progress.countPiece();
         calls?.pushPiece(news.piece);
       }
@@ -103,10 +114,11 @@ export async function* receive(
       }
       if (news.type === "text" || news.type === "reasoning") {
         use.token();
+        pieces += 1;
         progress.countPiece();
-        const pieces = news.type === "text" ? splitter.push(news.text) : [news];
+        const parts = news.type === "text" ? splitter.push(news.text) : [news];
         // A `yield*` of a plain generator costs an asynchronous one more than the event itself.
-        for (const event of take(pieces)) yield event;
+        for (const event of take(parts)) yield event;
       }
       if (cutter.isCut) {
         // No stop string is ever sent. Leaving the loop closes the stream, which ends the generation.
@@ -123,7 +135,12 @@ export async function* receive(
   } finally {
     use.end("abandoned");
   }
+  const most = Math.max(outputTokens, pieces) + FEW_TOKENS;
+  const isShort = outputTokens > 0 && most < maxTokens * NEARLY_ALL;
+  progress.isLimitedByService = isShortened || isShort;
   if (calls === null) promptMeasured(service, progress.model ?? "", messages, inputTokens);
+  const least = leastOfCut(messages, inputTokens);
+  if (least !== null) warnAboutCutPrompt(inputTokens, least, progress);
   yield* take(splitter.end());
   if (calls !== null) {
     const isWhole = !cutter.isCut && progress.isWhole;
@@ -163,7 +180,19 @@ function warnAboutOverrun(dialect: Dialect, progress: CompletionProgress): void 
   );
 }
 
+function warnAboutCutPrompt(counted: number, least: number, progress: CompletionProgress): void {
+  progress.warn(
+    `The service counted ${counted} tokens in a prompt that has at least ${least}: it probably cut the prompt to its context, so the answer may miss a part of it. Shorten the prompt, or give the model a longer context in the engine.`,
+  );
+}
+
 function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
+  if (said === "") {
+    progress.warn(
+      "The service ended the answer without a finish_reason, so it may have been cut off. llama-cpp-python cuts an answer off when another request comes: start it with `--interrupt_requests false`.",
+    );
+    return;
+  }
   progress.warn(
     `The service ended the answer for a reason that is not known here, ${JSON.stringify(printable(said, MAX_UNKNOWN_WORD))}, so it may not be whole.`,
   );
@@ -193,10 +222,12 @@ export function warnAboutEmptiness(
   { reasoning }: CompletionRequest,
   progress: CompletionProgress,
 ): void {
-  const { text, finishReason, toolCalls } = progress.snapshot();
+  const { text, finishReason, toolCalls, isLimitedByService } = progress.snapshot();
   if (text.trim() !== "" || toolCalls !== undefined) return;
   if (finishReason === "content_filter") {
     progress.warn("A content filter ended the answer before its first word.");
+  } else if (isLimitedByService === true) {
+    progress.warn("The context of the model was full before the answer had a text.");
   } else if (finishReason === "length" && progress.thoughtTokens > 0) {
     progress.warn(
       `The model used up its tokens while thinking and gave no answer. Ask again with a larger \`maxTokens\`${reasoning === "off" ? "" : ", or with reasoning off"}.`,

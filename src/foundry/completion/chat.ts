@@ -134,7 +134,7 @@ async function* open(
       progress.opened(stream, dialect.can.hidesThinking === true);
       progress.warn(...shorter.slice(-1).map(({ warning }) => warning));
       isOpened = true;
-      return { stream, use };
+      return { stream, use, maxTokens, isShortened: shorter.length > 0 };
     } catch (thrown) {
       const error = toFoundryError(thrown);
       use.failed(error);

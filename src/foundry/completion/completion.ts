@@ -124,6 +124,11 @@ export interface Completion {
   /** What the model thought before it answered, where it shows that and the request includes it. */
   readonly reasoning: string | null;
   readonly finishReason: FinishReason | null;
+  /**
+   * Only beside "length": the context of the model, or a limit of the service, ended the answer. A larger
+   * `maxTokens` would not make it longer.
+   */
+  readonly isLimitedByService?: boolean | undefined;
   /** Only of a completed request with a `schema`: the value, which fits it. `text` is its JSON. */
   readonly data?: unknown;
   /**

@@ -29,6 +29,8 @@ export class CompletionProgress {
   #model: string | null = null;
   #finishReason: FinishReason | null = null;
   #isCutAtStop = false;
+  /** Whether a larger `maxTokens` would have been of no use; counts only where the answer was cut off. */
+  isLimitedByService = false;
   #usage: TokenCounts | null = null;
   /** The service's count of the prompt when it refused it. */
   #refusedInputTokens: number | null = null;
@@ -307,6 +309,9 @@ export class CompletionProgress {
       text: this.#text,
       reasoning: reasoning === "" ? null : reasoning,
       finishReason: this.#finishReason,
+      ...(this.isLimitedByService && this.#finishReason === "length"
+        ? { isLimitedByService: true }
+        : {}),
       model: this.#model,
       ...this.#value,
       ...(this.#isDraft ? { isDraft: true } : {}),

@@ -127,6 +127,19 @@ export function promptTokens(
   return { least, likely: Math.max(least, likely) };
 }
 
+/** A count below this part of the bound leaves out more than a tokenizer can join. */
+const OF_WHOLE = 0.75;
+
+/**
+ * The tokens that a prompt has at least, where a service counted so few that it was not the whole prompt; else
+ * `null`. Ollama and others cut a prompt to their context without a word.
+ */
+export function leastOfCut(messages: readonly ChatMessage[], tokens: number): number | null {
+  if (tokens < LEAST_TOKENS || tokens >= lengthOf(messages) * EAST_ASIAN) return null;
+  const least = leastTokens(contentsOf(messages));
+  return tokens < least * OF_WHOLE ? least : null;
+}
+
 /**
  * Compares the service's count of a prompt with the bound, which it corrects for this model.
  *

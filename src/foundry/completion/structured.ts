@@ -42,7 +42,7 @@ export async function* structured(
     } catch (thrown) {
       throw repairs > 0 ? orMismatch(toFoundryError(thrown), before) : thrown;
     }
-    const { text, finishReason, toolCalls } = progress.snapshot();
+    const { text, finishReason, toolCalls, isLimitedByService } = progress.snapshot();
     // The value comes after the results of the tools.
     if (toolCalls !== undefined) return;
     // After any other end, such as that of a filter or at a stop string, the value may go on.
@@ -58,7 +58,8 @@ export async function* structured(
     if (repairs === MOST_REPAIRS) {
       const isCut = finishReason === "length";
       const onlyThought = isCut && text.trim() === "" && progress.thoughtTokens > 0;
-      throw mismatch(onlyThought ? [ONLY_THOUGHT] : found.complaints, isCut);
+      const error = mismatch(onlyThought ? [ONLY_THOUGHT] : found.complaints, isCut);
+      throw isLimitedByService === true ? error.reworded({ action: CONTEXT_FULL }) : error;
     }
     before = found.complaints;
     asked = [...first, ...repairOf(text, found.complaints)];
@@ -89,6 +90,9 @@ const orMismatch = (error: FoundryError, complaints: readonly string[]): Foundry
   error.code === "CONTEXT_LENGTH_EXCEEDED" ? mismatch(complaints, false, NO_ROOM) : error;
 
 const NO_ROOM = "and the context has no room for a correction";
+
+const CONTEXT_FULL =
+  "Shorten the prompt, or ask for less: the context is full, or the engine has a limit of its own.";
 
 const ONLY_THOUGHT = "the model used up its tokens while thinking";
 

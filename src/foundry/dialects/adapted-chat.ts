@@ -12,8 +12,8 @@ import { SchemaOffer } from "./json-schema.js";
 
 const NOTHING: Refused = new Set();
 
-/** How often one request is sent again in another shape. Each refusal names something new. */
-const MOST_CHANGES = 6;
+/** How often one request is sent again in another shape. Each refusal names something new, some one field at a time. */
+const MOST_CHANGES = 10;
 
 /** What each model behind an endpoint refuses: its template may, or the engine itself. */
 const refusedBy = new WeakMap<HttpTransport, Map<string, Refused>>();

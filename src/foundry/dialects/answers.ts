@@ -81,18 +81,25 @@ export const pidSchema = z.number().int().positive().max(HIGHEST_PID).nullable()
 
 export const tokenCountSchema = z.int().positive().max(MAX_TOKEN_COUNT);
 
+const lengthSchema = tokenCountSchema.nullish().catch(null);
+
 const modelSchema = z
   .looseObject({
     id: z.string(),
     /** C1: the alias. */
     parent: z.string().refine(isModelName).nullish().catch(null),
-    /** vLLM: the context length. */
-    max_model_len: tokenCountSchema.nullish().catch(null),
+    /** The context length of vLLM, of Lemonade and OpenRouter, and in `meta` that of llama.cpp. */
+    max_model_len: lengthSchema,
+    context_length: lengthSchema,
+    meta: z.looseObject({ n_ctx: lengthSchema }).nullish().catch(null),
+    /** The routers llama.cpp and llama-swap. */
+    status: z.looseObject({ value: z.string() }).nullish().catch(null),
   })
   .transform((entry) => ({
     id: entry.id,
     parent: entry.parent,
-    max_model_len: entry.max_model_len,
+    contextLength: entry.max_model_len ?? entry.context_length ?? entry.meta?.n_ctx ?? null,
+    isLoaded: entry.status == null ? null : entry.status.value === "loaded",
     ...purposeOf(entry),
   }));
 

@@ -303,7 +303,9 @@ function firstWords(members: Members, names: readonly string[]): string {
   return "";
 }
 
+/** Engines in Go, such as Nexa, write an object of empty members for one that is absent. */
 export const isFilled = (value: unknown): boolean => {
-  if (typeof value === "string" || Array.isArray(value)) return value.length > 0;
-  return typeof value === "object" && value !== null;
+  if (Array.isArray(value)) return value.length > 0;
+  if (!isMembers(value)) return Boolean(value);
+  return Object.values(value).some((each) => isMembers(each) || isFilled(each));
 };

@@ -50,6 +50,8 @@ export class EventReader {
   /** The text comes in `delta`. A `message` beside it repeats it. */
   #usesDeltas = false;
   #isWhole = false;
+  /** Whether a chunk said that the answer goes on, with a `finish_reason` of `null`. */
+  hasOpenEnd = false;
   /** The first event without a part of an answer. */
   #firstOther: StreamEvent | null = null;
   /** The first event that is no JSON. */
@@ -167,6 +169,7 @@ export class EventReader {
       if (!this.#hasWords) throw error;
       return [...events, { type: "aborted", error }];
     }
+    this.hasOpenEnd ||= choice?.finish_reason === null;
     if (choice?.finish_reason) events.push(...endsOf(choice.finish_reason, this.#secrets));
     return events;
   }

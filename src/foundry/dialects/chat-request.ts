@@ -15,6 +15,7 @@ import { callParameters, forcedTools, isAboutSchema } from "./json-schema.js";
 import {
   ACCEPTED,
   CALL_IDS,
+  CALL_MEMBERS,
   CONSTRAINT,
   NO_STREAM,
   NO_TOOL_ROLE,
@@ -240,7 +241,12 @@ export function refusalsIn(
   const mayJoin = !refused.has("system") && isChangedWithoutSystem(request, refused, quirks);
   if (mayJoin && SYSTEM.test(text)) return ["system"];
   const hasResults = request.messages.some(({ role }) => role === "tool");
-  if (hasResults && !refused.has("tools") && NO_TOOL_ROLE.test(text)) return ["tools"];
+  const isRefusal = REFUSES.test(text);
+  const isWrongValue = WRONG_VALUE.test(text);
+  const refusesCalls = isRefusal && !isWrongValue && CALL_MEMBERS.test(text);
+  if (hasResults && !refused.has("tools") && (refusesCalls || NO_TOOL_ROLE.test(text))) {
+    return ["tools"];
+  }
   if (!refused.has("stream") && NO_STREAM.test(text)) return ["stream"];
   const sent = bodyOf(request, refused, quirks);
   const isForced = isForcedCall(request, sent);
@@ -255,13 +261,11 @@ export function refusalsIn(
   // vLLM before 0.8.3, and services of models that think first, leave each call to the model.
   if (choice === "required" && request.tools !== undefined) return ["tool_choice"];
   // The values of switches are the only ones that this client sends. A budget is the caller's.
-  const isWrongValue = WRONG_VALUE.test(text);
   const ofThinking = (isWrongValue ? SWITCHES : [...SWITCHES, ...BUDGETS]).filter(
     (name) => name in sent && wordOf(name).test(text),
   );
   if (ofThinking.length > 0) return ofThinking;
   const switches = SWITCHES.filter((name) => name in sent);
-  const isRefusal = REFUSES.test(text);
   if (switches.length > 0 && THINKING.test(text) && (isRefusal || REFUSES_THINKING.test(text))) {
     return switches;
   }

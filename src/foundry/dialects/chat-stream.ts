@@ -24,6 +24,11 @@ interface AnswerQuirks {
   readonly mistakesLimitForStop?: boolean;
   /** Its streams are tokens and `[DONE]`, so that an empty answer is `[DONE]` alone. */
   readonly sendsTokensAlone?: boolean;
+  /**
+   * Where its chunks have a `finish_reason` of `null`, the last one has a word. llama-cpp-python ends an answer with
+   * `[DONE]` alone when another request comes.
+   */
+  readonly namesItsEnd?: boolean;
 }
 
 /** The differences between servers in a chat request. */
@@ -178,14 +183,15 @@ const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.tri
 async function* read(
   stream: AsyncIterable<Item>,
   reader: EventReader,
-  { request: { maxTokens }, mistakesLimitForStop, sendsTokensAlone }: SentChat,
+  { request, mistakesLimitForStop, sendsTokensAlone, namesItsEnd }: SentChat,
   afterEndMs: number | null,
 ): AsyncGenerator<ChatEvent> {
+  const { maxTokens, tools } = request;
   let finished = false;
   let countedTokens = 0;
   const allowance = new Allowance(maxTokens);
   /** The end of an answer whose finish_reason is missing or unreliable, decided by its length. */
-  const stop = (): ChatEvent => ({
+  const stop = (): ChatEvent & { readonly type: "finish" } => ({
     type: "finish",
     // A piece has at least one token. The service's count comes before the end, or not in time.
     reason: Math.max(allowance.pieces, countedTokens) >= maxTokens ? "length" : "stop",
@@ -203,8 +209,12 @@ async function* read(
       if (arrived === "done") {
         if (reader.isEmpty && sendsTokensAlone !== true) throw emptyStream();
         yield* reader.conclude(finished);
+        if (finished) return;
+        const end = stop();
+        // A whole call shows its end itself.
+        const isOpen = namesItsEnd && reader.hasOpenEnd && tools === undefined;
         // The services of 2025 never send a finish_reason (#299, #399).
-        if (!finished) yield stop();
+        yield isOpen && end.reason === "stop" ? { type: "finish", reason: null, said: "" } : end;
         return;
       }
       for (const each of arrived) {

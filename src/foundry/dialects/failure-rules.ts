@@ -62,9 +62,9 @@ export const RULES: readonly Rule[] = [
     action: "Choose a model that can chat from `listModels`.",
   },
   {
-    // Core 2, llama.cpp without its projector, vLLM, Ollama, LM Studio, mlx-lm, engines in Rust.
+    // Core 2, llama.cpp without its projector, vLLM, Ollama, LM Studio, mlx-lm, engines in Rust, GPT4All.
     pattern:
-      /image input is not supported|vision (?:add-on|model) is not loaded|only 'text' content type|unknown variant ['"`]image_url|(?:not|requires) a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image/i,
+      /image input is not supported|vision (?:add-on|model) is not loaded|only 'text' content type|unknown variant ['"`]image_url|(?:not|requires) a multimodal model|at most 0 image|not support (?:image|vision)|missing data required for image|not of type 'string' - 'content'/i,
     except: "load",
     code: "MODEL_CANNOT_SEE",
     message: (model, said) => `${model} takes no images.${said}`,
@@ -123,7 +123,7 @@ export const RULES: readonly Rule[] = [
   {
     // LocalAI, Docker Model Runner, llama-swap, Ollama and the router of llama.cpp, whose backends load the model.
     pattern:
-      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|model (?:\S+ )?failed to load|unable to load (?:the )?(?:model|runner)|unable to start process|\bdo load request\b|waiting for llama(?: runner|-server) to start/i,
+      /could not load (?:the )?model|failed to load (?:the )?model(?! vocabulary required)|model (?:\S+ )?failed to load|unable to load (?:the )?(?:model|runner)|unable to start process|failed to start command|upstream (?:command )?exited (?:prematurely|unexpectedly)|health check timed out|\bdo load request\b|waiting for llama(?: runner|-server) to start/i,
     code: "LOAD_FAILED",
     message: couldNotLoad,
     action: "See the service's log, or choose another model.",
@@ -151,7 +151,7 @@ export const RULES: readonly Rule[] = [
   {
     // A load can fail because a native library is "not loaded".
     pattern:
-      /not (?:currently |been )?loaded|must be loaded before|no (?:embeddings? )?models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded/i,
+      /not (?:currently |been )?loaded|must be loaded before|no (?:embeddings? )?models? (?:is |are )?(?:currently )?loaded|model (?:is |was |has been )?unloaded|no running session found|^no models are available$/im,
     except: "load",
     code: "MODEL_NOT_LOADED",
     message: (model) => `${model} is not loaded.`,
@@ -159,7 +159,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     pattern:
-      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)|with requested name is not found/i,
+      /model not found|no model matching|model \S+ (?:does not exist|(?:is |was )?not found)|model_not_found|model not exist|could not find (?:the |a |real )?model(?! file)|not a valid model (?:id|name)|invalid model(?:: \S+(?:\n|$)| name| identifier| id)|unknown model\b|no such model|no model (?:named|called)|with requested name is not found|no (?:router|local server|peer) (?:found )?for requested model/i,
     code: "MODEL_NOT_FOUND",
     message: noModel,
     action: CHOOSE_MODEL,

@@ -46,6 +46,11 @@ const TOO_LARGE = 413;
 /** Text Generation Inference: the model failed on this request. */
 const GENERATION_FAILED = 424;
 
+/** Cloudflare, also at the end of its tunnels: what is behind it does not run, or does not answer. */
+const NO_ORIGIN: ReadonlySet<number> = new Set([520, 521, 522, 523, 524, 525, 526, 530]);
+/** It waits 100 seconds for the first byte. */
+const NO_ANSWER_IN_TIME = 524;
+
 /** The error for an answer that is not 2xx. */
 export function errorOfFailure(failure: HttpFailure, subject: Subject): FoundryError {
   const { status, message, kinds, body, brokeOff } = failure;
@@ -249,6 +254,14 @@ function byStatus(
     const { retryAfterMs } = options;
     const when = retryAfterMs == null ? "a while" : formatWait(retryAfterMs);
     return fail("SERVICE_BUSY", `The service is busy${shown}.`, `Try again in ${when}.`, true);
+  }
+  if (status !== null && NO_ORIGIN.has(status)) {
+    const action =
+      status === NO_ANSWER_IN_TIME
+        ? "Shorten the prompt or ask for less, so that the answer begins sooner, or use the address of the service itself."
+        : "Check that the service and the tunnel to it are running, then try again.";
+    const what = `The gateway got no answer from the service behind it${shown}.`;
+    return fail("SERVICE_BUSY", what, action, true);
   }
   // vLLM answers 501 for what it does not implement.
   if (status === 404 || status === 405 || status === 501) {

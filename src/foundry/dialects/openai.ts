@@ -1,5 +1,6 @@
 import type { HttpTransport } from "../../http/index.js";
 import { type ErrorCode, FoundryError } from "../../lib/index.js";
+import type { LoadedModel } from "../models/index.js";
 import { adaptedChat } from "./adapted-chat.js";
 import { jsonOf, modelListSchema, parseAnswer } from "./answers.js";
 import { type Call, type Dialect, type ModelList, unsupported } from "./dialect.js";
@@ -12,6 +13,7 @@ const QUIRKS = {
   takesTemplateArguments: true,
   takesReasoningEffort: true,
   takesReasoningBudget: true,
+  namesItsEnd: true,
 } as const;
 
 /** Before its routes: most engines have the first, some gateways and OpenVINO have none below their address. */
@@ -39,6 +41,8 @@ export function openaiDialect(
   let hasChatted = false;
   /** Why the server may be no engine; `null` where it is one, or nothing is known yet. */
   let doubt: FoundryError | null = null;
+  /** By the last list; `null` where it does not say what is loaded. */
+  let loaded: readonly LoadedModel[] | null = null;
 
   const requestList = async (call: Call) => {
     const answer = await transport.request({
@@ -96,10 +100,14 @@ export function openaiDialect(
           alias: null,
           family: "public" as const,
           downloaded: null,
-          contextLength: model.max_model_len ?? null,
+          contextLength: model.contextLength,
           details: { task: model.task, vision: model.vision },
         }));
         doubt = null;
+        loaded =
+          data.length > 0 && data.every(({ isLoaded }) => isLoaded !== null)
+            ? data.filter(({ isLoaded }) => isLoaded).map(({ id }) => ({ id, family: "public" }))
+            : null;
         return { models, warning: null, leftOut };
       } catch (thrown) {
         const isMissing = thrown instanceof FoundryError && thrown.code === "NOT_FOUNDRY";
@@ -108,7 +116,7 @@ export function openaiDialect(
       }
     },
 
-    loadedModels: async () => null,
+    loadedModels: async () => loaded,
 
     async load(model) {
       if (doubt !== null) throw doubt;

@@ -16,7 +16,10 @@ export const NO_STREAM =
 
 /** The template of the model, such as that of Gemma, or the engine takes no role `tool`. */
 export const NO_TOOL_ROLE =
-  /roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be 'system', 'user' or 'assistant'/i;
+  /roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be 'system', 'user' or 'assistant'|(?:unknown variant|got) ['"`]tool['"`]|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?tool\b/i;
+
+/** Members of messages with calls and results of tools, such as GPT4All refuses. */
+export const CALL_MEMBERS = /\btool_call(?:s|_id)\b/;
 
 export const SYSTEM =
   /system (?:role|message|prompt|instruction)s?[^.]{0,60}\b(?:not|unsupported)\b|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?system|(?:role|got) ['"`]?system['"`]?|['"`]system['"`] (?:role )?is not|support (?:the |a )?['"`]?system\b|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be ['"]user['"] or ['"]assistant['"]|developer instruction is not enabled|unknown variant ['"`]system|system message must be at the (?:beginning|start)/i;

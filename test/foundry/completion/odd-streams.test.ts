@@ -256,3 +256,40 @@ describe("a completion of an engine", () => {
     expect(await client.complete({ prompt: "Go" })).toMatchObject({ status: "completed" });
   });
 });
+
+describe("a stream that ends with [DONE] without a finish_reason", () => {
+  const chunk = (content: string, more: object = { finish_reason: null }) =>
+    `data: ${JSON.stringify({ choices: [{ delta: { content }, ...more }] })}\n\n`;
+  const DONE = "data: [DONE]\n\n";
+
+  // llama_cpp/server/app.py of abetlen/llama-cpp-python, where another request has come.
+  it("may have been cut off where its chunks say that it goes on", async () => {
+    const client = clientOf(await engine(chunk("The capital is") + DONE, null), { cache: 10 });
+    const ask = () => client.complete({ prompt: "Go", temperature: 0 });
+
+    for (const answer of [await ask(), await ask()]) {
+      expect(answer).toMatchObject({ text: "The capital is", finishReason: null, cached: false });
+      expect(answer.warnings).toContainEqual(expect.stringContaining("may have been cut off"));
+    }
+  });
+
+  it.each([
+    ["has no member for it", chunk("All", {})],
+    ["has an empty one, as Nexa", chunk("All", { finish_reason: "" })],
+    ["ended before", chunk("All") + chunk("", { finish_reason: "stop" })],
+  ])("is whole where each chunk %s", async (_what, body) => {
+    const client = clientOf(await engine(body + DONE, null));
+
+    const { finishReason, warnings } = await client.complete({ prompt: "Go", model: "stub" });
+
+    expect({ finishReason, warnings }).toEqual({ finishReason: "stop", warnings: [] });
+  });
+
+  it("is cut off at its limit where it has so many tokens", async () => {
+    const client = clientOf(await engine(chunk("a").repeat(3) + DONE, null));
+
+    const answer = await client.complete({ prompt: "Go", maxTokens: 3 });
+
+    expect(answer.finishReason).toBe("length");
+  });
+});

@@ -189,3 +189,35 @@ describe("a prompt that may fit", () => {
     expect((await ask()).usage).toMatchObject({ inputTokens: 1000, estimated: true });
   });
 });
+
+describe("a prompt that the engine cut without a word", () => {
+  const WORDS = "word ".repeat(5000);
+  const NOW = { type: "function" as const, function: { name: "now" } };
+  const asUser = (content: string) => ({ role: "user" as const, content });
+
+  it.each([
+    ["alone", { prompt: WORDS }],
+    ["before a question", { messages: [WORDS, "Why?"].map(asUser) }],
+    ["beside tools", { prompt: WORDS, tools: [NOW] }],
+  ])("is named in a warning: %s", async (_what, request) => {
+    const { client } = await vllm(32_768, () => 2049);
+
+    const { warnings } = await client.complete({ ...request, model: MODEL });
+
+    expect(warnings).toEqual([
+      expect.stringMatching(/counted 2049 tokens in a prompt that has at least 4\d{3}: .* cut/),
+    ]);
+  });
+
+  it.each([
+    ["that is whole", 5010],
+    ["whose tokenizer joins words", 3500],
+    ["that is counted without what is cached", 20],
+  ])("is not suspected of one %s", async (_what, tokens) => {
+    const { client } = await vllm(32_768, () => tokens);
+
+    const { warnings } = await client.complete({ prompt: WORDS, model: MODEL });
+
+    expect(warnings).toEqual([]);
+  });
+});

@@ -328,6 +328,13 @@ describe("tool calls of an engine", () => {
       "Template error: syntax error: Conversation roles must alternate user/assistant/user/assistant/...",
     ],
     [400, "Only user and assistant roles are supported!"],
+    // gpt4all-chat/src/server.cpp of nomic-ai/gpt4all.
+    [400, "Invalid 'messages[1]': unrecognized key: 'tool_calls'"],
+    [
+      400,
+      "Invalid 'messages[2].role': expected one of 'system', 'assistant', or 'user', but got 'tool' instead.",
+    ],
+    [422, "messages[2].role: unknown variant `tool`, expected one of `system`, `user`"],
     [
       422,
       {

@@ -68,6 +68,7 @@ describe("images on an OpenAI-compatible engine", () => {
     "Error in iterating prediction stream: ValueError: Vision add-on is not loaded, but images were provided for processing",
     "Vision model is not loaded. Cannot process images.",
     "Only 'text' content type is supported.",
+    `'[{"type": "text"}]' is not of type 'string' - 'content'`,
     "Failed to deserialize the JSON body into the target type: messages[1]: unknown variant `image_url`, expected `text` at line 1 column 746109",
   ])("are MODEL_CANNOT_SEE where the engine says: %s", async (message) => {
     const engine = await chatEngine(() => json({ error: { message } }, 400));

@@ -531,6 +531,11 @@ describeRefusals("MODEL_NOT_FOUND", [
   { engine: "OpenRouter", status: 400, says: "m is not a valid model ID" },
   { engine: "Mistral", status: 400, says: "Invalid model: m" },
   { engine: "llama-swap", status: 400, says: "could not find real modelID for m" },
+  ...["no router", "no local server found", "no peer found"].map((what) => ({
+    engine: "llama-swap of 2026",
+    status: 404,
+    says: `${what} for requested model`,
+  })),
   {
     engine: "TabbyAPI",
     status: 400,
@@ -627,6 +632,17 @@ describeRefusals("LOAD_FAILED", [
     status: 502,
     says: "unable to start process: upstream command exited prematurely but successfully",
   },
+  // internal/process/process_command.go of mostlygeek/llama-swap.
+  ...[
+    "upstream command exited prematurely",
+    "[m] upstream exited unexpectedly",
+    "health check timed out after 2m0s",
+    "failed to start command 'llama-server -m x.gguf': file does not exist",
+  ].map((reason) => ({
+    engine: "llama-swap of 2026",
+    status: 500,
+    says: { error: { message: `unspecific error: ${reason}`, type: "server_error" } },
+  })),
 ]);
 
 describeRefusals("MODEL_NOT_LOADED", [
@@ -637,6 +653,9 @@ describeRefusals("MODEL_NOT_LOADED", [
   },
   { engine: "LM Studio, unloaded since", status: 400, says: { error: "Model unloaded." } },
   { engine: "Lemonade", status: 400, says: { detail: "No model is loaded" } },
+  // src-tauri/src/core/server/proxy.rs of janhq/jan: of a model that is there, and where none is loaded.
+  { engine: "Jan", status: 404, says: "No running session found for model 'm'" },
+  { engine: "Jan", status: 503, says: "No models are available" },
   { engine: "Foundry Local", status: 400, says: "Model not loaded: 'm' must be loaded before" },
   { engine: "another", status: 500, says: "Model m is not currently loaded." },
   { engine: "Nitro", status: 409, says: "Model has not been loaded, please load model into nitro" },

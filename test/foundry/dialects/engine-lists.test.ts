@@ -288,6 +288,48 @@ const SILENT: readonly (readonly [string, Readonly<Record<string, unknown>>])[] 
   ["a permission", { object: "model", owned_by: "embedding-team" }],
 ];
 
+describe("what a list says of its models", () => {
+  const listOf = async (...data: object[]) => {
+    const { url } = await engine({ list: json({ object: "list", data }) });
+    return clientOf(url);
+  };
+
+  it.each([
+    ["vLLM", { max_model_len: 8192, context_length: 131072 }],
+    ["Lemonade and OpenRouter", { context_length: 8192, max_context_window: 131072 }],
+    ["llama.cpp", { meta: { n_ctx: 8192, n_ctx_train: 131072 } }],
+  ])("is the context as %s writes it", async (_engine, members) => {
+    const client = await listOf({ id: "m", ...members });
+
+    const { models } = await client.listModels();
+
+    expect(models).toMatchObject([{ contextLength: 8192 }]);
+  });
+
+  it("is which are loaded, where it says so of each", async () => {
+    const client = await listOf(
+      { id: "first-7b", status: { value: "unloaded" } },
+      { id: "second-7b", status: { value: "loaded" } },
+    );
+
+    const { models } = await client.listModels();
+    const { loadedModels } = await client.healthCheck();
+
+    expect(models.map(({ loaded }) => loaded)).toEqual([false, true]);
+    expect(loadedModels).toEqual(["second-7b"]);
+    expect((await client.complete({ prompt: "Hi" })).model).toBe("second-7b");
+  });
+
+  it("is not which are loaded where it says it of some alone, or of none", async () => {
+    for (const data of [[{ id: "a" }, { id: "b", status: { value: "loaded" } }], []]) {
+      const client = await listOf(...data);
+
+      expect((await client.listModels()).models.every(({ loaded }) => loaded === null)).toBe(true);
+      expect((await client.healthCheck()).loadedModels).toBeNull();
+    }
+  });
+});
+
 describe("the task of a model", () => {
   it("is recognised as no chat in the lists of engines", async () => {
     const others = OTHERS.map(([name, says]) => ({ id: `other of ${name}`, ...says }));

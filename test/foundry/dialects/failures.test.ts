@@ -312,6 +312,22 @@ describe("errorOfFailure", () => {
   });
 
   it.each([
+    [524, "x.trycloudflare.com | 524: A timeout occurred", /^Shorten the prompt/],
+    [530, "error code: 1033", /tunnel to it are running/],
+    [522, "522: Connection timed out", /tunnel to it are running/],
+  ])(
+    "blames no model for what Cloudflare says of the service behind it: %i",
+    (status, message, action) => {
+      expect(errorOf(status, message, CHAT)).toMatchObject({
+        code: "SERVICE_BUSY",
+        message: expect.stringContaining(`(HTTP ${status}). It said: ${message}`),
+        action: expect.stringMatching(action),
+        retryable: true,
+      });
+    },
+  );
+
+  it.each([
     ["MODEL_NOT_FOUND", 404, "Model not found: No model matching 'x'", LOAD, false],
     ["CONTEXT_LENGTH_EXCEEDED", 500, OVERFLOW, CHAT, false],
     ["LOAD_FAILED", 500, "Load failed: broken", LOAD, false],

@@ -84,6 +84,24 @@ interface MessageCase {
 const MESSAGES: readonly MessageCase[] = [
   { what: "a string", message: { content: "Hello" }, text: "Hello" },
   {
+    // The structures of openai-go, as in runner/server/handler/chat.go of NexaAI/nexa-sdk.
+    what: "a string beside empty members",
+    message: {
+      content: "Hello",
+      refusal: "",
+      function_call: { name: "", arguments: "" },
+      tool_calls: null,
+      audio: { id: "", data: "", expires_at: 0, transcript: "" },
+    },
+    text: "Hello",
+  },
+  {
+    what: "a string beside sound",
+    message: { content: "Hello", audio: { id: "", data: "AAAA", expires_at: 0 } },
+    text: "Hello",
+    warnings: noText('"audio"'),
+  },
+  {
     what: "a list of texts",
     message: { content: [{ type: "text", text: "Hel" }, { type: "output_text", text: "lo" }, "!"] },
     text: "Hello!",

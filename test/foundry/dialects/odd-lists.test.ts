@@ -83,7 +83,7 @@ describe("the lists of a service", () => {
   it.each([-1, 0, 1.5, 1e300, "7", Number.NaN, null, {}])("ignore %s as a number", (odd) => {
     expect(pidSchema.parse(odd)).toBeNull();
     const list = modelListSchema.parse({ data: [{ id: "phi", max_model_len: odd }] });
-    expect(list.data[0]?.max_model_len).toBeNull();
+    expect(list.data[0]?.contextLength).toBeNull();
   });
 
   it.each([

@@ -162,14 +162,30 @@ describe("a request", () => {
     expect(chats[1]).not.toHaveProperty(name);
   });
 
-  const ALONE = ["stream_options", "seed", "top_p", "temperature", "max_tokens", "stream"];
-  it.each([1, 2, 3, 4, 5, 6])("is repeated without %i fields refused in turn", async (count) => {
+  const OF_THINKING = [
+    "thinking_budget_tokens",
+    "thinking_token_budget",
+    "chat_template_kwargs",
+    "reasoning_effort",
+  ];
+  const ALONE = [
+    "stream_options",
+    "seed",
+    "top_p",
+    "temperature",
+    "max_tokens",
+    "stream",
+    ...OF_THINKING,
+  ];
+  const ALL = { ...SAMPLING, reasoning: "off", reasoningBudget: 100 } as const;
+  // GPT4All refuses one after the other.
+  it.each([1, 2, 6, 10])("is repeated without %i fields refused in turn", async (count) => {
     const refused = ALONE.slice(0, count);
     const { url, chats } = await chatEngine((body) => {
       const name = refused.find((each) => each in body && body[each] !== false);
       return name === undefined ? hello(body) : json({ error: `unknown field "${name}"` }, 400);
     });
-    const request = { prompt: "Hi", model: "m", ...SAMPLING };
+    const request = { prompt: "Hi", model: "m", ...ALL };
     const attempts = count + 1;
     expect(await clientOf(url).complete(request)).toMatchObject({ text: "Hello", attempts });
     expect(chats).toHaveLength(attempts);
@@ -184,10 +200,10 @@ describe("a request", () => {
         : hello(body);
     });
     const client = clientOf(url);
-    const request = { prompt: "Hi", system: "Be brief", model: "m", ...SAMPLING };
-    await expect(client.complete(request)).rejects.toMatchObject({ attempts: 7 });
+    const request = { prompt: "Hi", system: "Be brief", model: "m", ...ALL };
+    await expect(client.complete(request)).rejects.toMatchObject({ attempts: 11 });
     expect(await client.complete(request)).toMatchObject({ text: "Hello", attempts: 1 });
-    expect(chats).toHaveLength(8);
+    expect(chats).toHaveLength(12);
   });
 
   it("is repeated without several fields that are refused together", async () => {
@@ -380,7 +396,7 @@ describe("an engine that fails before its answer", () => {
       "after an event that cannot be read",
       { body: `data: ping\n\ndata: ${JSON.stringify(failed)}\n\n` },
       {
-        body: `${events(piece({ content: "Hel" }), piece({ content: "lo" })).body}data: [DONE]\n\n`,
+        body: `${events(piece({ content: "Hel" }), piece({ content: "lo" }, "stop")).body}data: [DONE]\n\n`,
       },
     ],
     [
