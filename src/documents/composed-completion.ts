@@ -127,7 +127,7 @@ export class ComposedCompletion implements OpenedCompletion {
 
   /** Which model a completion with this request would use now. */
   async model(request: CompletionRequest): Promise<KnownModel> {
-    const model = await this.client.modelFor(request, this.call);
+    const model = await this.client.service.modelFor(request, this.call);
     this.#model = model.id;
     return model;
   }

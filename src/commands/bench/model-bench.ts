@@ -257,7 +257,7 @@ export class ModelBench {
     const { client, health } = this.#context;
     const isHere = health.endpoint !== null && isLoopback(health.endpoint);
     if (this.#isSimulated || !isHere) return;
-    await client.speeds?.measured(
+    await client.service.speeds?.measured(
       { id, device },
       {
         tokensPerSecond: one("short")?.tokens_per_second?.median ?? null,
