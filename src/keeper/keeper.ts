@@ -3,7 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { FoundryClient } from "../jobs/index.js";
-import { MOST_KEEPER_CONNECTIONS } from "../lib/index.js";
+import { isSameSecret, MOST_KEEPER_CONNECTIONS } from "../lib/index.js";
 import { type FileLock, FileLocks, type KeeperAddress } from "../platform/index.js";
 import { HeldCompletions, type Owner, settingsKey } from "./held.js";
 import { HeldLoads } from "./held-loads.js";
@@ -18,7 +18,6 @@ import {
   Channel,
   ensureSecret,
   greetingSchema,
-  isProof,
   newNonce,
   PROTOCOL,
   proofOf,
@@ -237,7 +236,7 @@ class Peer implements Owner {
   #prove(message: unknown): void {
     const given = proofSchema.safeParse(message);
     const expected = proofOf(this.#secret, "server", this.#nonce);
-    if (!given.success || !isProof(given.data.proof, expected)) {
+    if (!given.success || !isSameSecret(given.data.proof, expected)) {
       this.close();
       return;
     }

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import { rm, writeFile } from "node:fs/promises";
 import type { Socket } from "node:net";
 import path from "node:path";
@@ -103,12 +103,6 @@ export const newNonce = (): string => randomBytes(32).toString("hex");
 /** What only a process that knows the secret can answer to a nonce of the other side. */
 export const proofOf = (secret: string, side: "keeper" | "server", nonce: string): string =>
   createHmac("sha256", secret).update(`${side} ${nonce}`).digest("hex");
-
-/** Compares in constant time. */
-export function isProof(given: string, expected: string): boolean {
-  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
-}
 
 const SECRET_LENGTH = 64;
 /** Another process may have made the file just now, and not have written it yet. */
