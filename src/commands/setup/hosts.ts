@@ -110,8 +110,7 @@ export const HOSTS: readonly HostKind[] = [
     // https://code.claude.com/docs/en/mcp (user scope), https://code.claude.com/docs/en/settings
     id: "claude-code",
     title: "Claude Code",
-    format: "json",
-    container: "mcpServers",
+    ...COMMON,
     file: (machine) =>
       join(machine, variable(machine, "CLAUDE_CONFIG_DIR") ?? machine.home, ".claude.json"),
     evidence: (machine) => variable(machine, "CLAUDE_CONFIG_DIR") ?? inHome(machine, ".claude"),
@@ -225,8 +224,7 @@ export const HOSTS: readonly HostKind[] = [
     // https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers
     id: "copilot-cli",
     title: "Copilot CLI",
-    format: "json",
-    container: "mcpServers",
+    ...COMMON,
     file: (machine) =>
       join(
         machine,
