@@ -1,5 +1,6 @@
 import {
   type CallOptions,
+  type CircuitState,
   type Completion,
   type CompletionRequest,
   checkOptions,
@@ -25,17 +26,26 @@ import {
   type UnloadOptions,
   type UnloadResult,
 } from "../foundry/index.js";
-import { parseArguments } from "../lib/index.js";
+import { parseArguments, type RecordedMetrics } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
 import type { BatchResult } from "./batch.js";
 import { Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
-import type { ClientMetrics } from "./client-metrics.js";
 import { checkedOptions, type FoundryClientOptions } from "./client-options.js";
 import { type CompleteOptions, completeOptions } from "./completion-options.js";
 import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
 import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
+
+/** What a client has done. */
+export interface ClientMetrics extends RecordedMetrics {
+  /** Of the service in use; `null`: none was needed yet. */
+  readonly endpoint: string | null;
+  /** How often the circuit breaker of an endpoint opened and closed, and its state at the service in use. */
+  readonly circuit: RecordedMetrics["circuit"] & { readonly state: CircuitState | null };
+  /** Completions of this client that have a place and that wait, now. */
+  readonly queue: { readonly running: number; readonly waiting: number };
+}
 
 /** A completion whose value a schema types, such as one of zod. */
 export type TypedRequest<T> = Omit<CompletionRequest, "schema" | "tools" | "toolChoice"> &
