@@ -129,7 +129,7 @@ export class FoundryClient {
    */
   async run(request: RunRequest, options: CompleteOptions = {}): Promise<RunResult> {
     checkOptions(completeOptions, options);
-    return runTools((asked, own) => this.#complete(asked, own), request, options);
+    return runTools((asked) => this.#complete(asked, options), request, options.signal);
   }
 
   async #complete(request: CompletionRequest, options: CompleteOptions): Promise<Completion> {
