@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import path from "node:path";
@@ -123,10 +124,7 @@ class Keeper {
     const { socket } = this.#options.address;
     // What a keeper left behind that was killed: the lock shows that it is gone. Pipes leave nothing.
     if (process.platform !== "win32") await rm(socket, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(socket, resolve);
-    });
+    await once(server.listen(socket), "listening");
     // A connection that could not be accepted, such as for want of a file descriptor.
     server.on("error", () => {});
   }

@@ -1,13 +1,14 @@
 import { createHmac, randomBytes } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { Socket } from "node:net";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import * as z from "zod";
-import { jsonFrom, LONGEST_LINE, MOST_UNREAD_BYTES, systemCodeOf } from "../lib/index.js";
+import { jsonFrom, LONGEST_LINE, MOST_UNREAD_BYTES } from "../lib/index.js";
 import {
   type KeeperAddress,
   makePrivateDirectory,
+  makePrivateFile,
   ownUid,
   readSmallFile,
 } from "../platform/index.js";
@@ -138,12 +139,5 @@ export async function ensureSecret(address: KeeperAddress): Promise<string> {
 /** `null` if the file is there already. */
 async function writeSecret({ directory }: KeeperAddress): Promise<string | null> {
   const secret = randomBytes(SECRET_LENGTH / 2).toString("hex");
-  const file = path.join(directory, "secret");
-  return writeFile(file, secret, { flag: "wx", mode: 0o600 }).then(
-    () => secret,
-    (error: unknown) => {
-      if (systemCodeOf(error) === "EEXIST") return null;
-      throw error;
-    },
-  );
+  return (await makePrivateFile(path.join(directory, "secret"), secret)) ? secret : null;
 }
