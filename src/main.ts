@@ -5,13 +5,6 @@ import { endProcess } from "./platform/own-process.js";
 /** Runs with the rest of the command line; resolves with the exit code. */
 type Command = (args: readonly string[]) => Promise<number>;
 
-const explained =
-  (command: Command): Command =>
-  (args) =>
-    command(args).catch(async (thrown: unknown) =>
-      (await import("./commands/failures.js")).explain(thrown),
-    );
-
 const helpOf = async (): Promise<Command> => (await import("./commands/help.js")).help;
 const serveHelpOf = async (): Promise<Command> => (await import("./commands/help.js")).serveHelp;
 const versionOf = async (): Promise<Command> => (await import("./commands/help.js")).version;
@@ -21,21 +14,21 @@ const versionOf = async (): Promise<Command> => (await import("./commands/help.j
  * into a file of its own; so `serve` explains its failures itself.
  */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
-  ["ask", async () => explained((await import("./commands/ask/ask.js")).ask)],
-  ["models", async () => explained((await import("./commands/models.js")).models)],
-  ["download", async () => explained((await import("./commands/models.js")).download)],
-  ["load", async () => explained((await import("./commands/models.js")).load)],
-  ["unload", async () => explained((await import("./commands/models.js")).unload)],
-  ["bench", async () => explained((await import("./commands/bench/bench.js")).bench)],
-  ["setup", async () => explained((await import("./commands/setup/setup.js")).setup)],
-  ["doctor", async () => explained((await import("./commands/doctor/doctor.js")).doctor)],
-  ["monitor", async () => explained((await import("./commands/monitor.js")).monitor)],
-  ["demo", async () => explained((await import("./commands/demo.js")).demo)],
+  ["ask", async () => (await import("./commands/ask/ask.js")).ask],
+  ["models", async () => (await import("./commands/models.js")).models],
+  ["download", async () => (await import("./commands/models.js")).download],
+  ["load", async () => (await import("./commands/models.js")).load],
+  ["unload", async () => (await import("./commands/models.js")).unload],
+  ["bench", async () => (await import("./commands/bench/bench.js")).bench],
+  ["setup", async () => (await import("./commands/setup/setup.js")).setup],
+  ["doctor", async () => (await import("./commands/doctor/doctor.js")).doctor],
+  ["monitor", async () => (await import("./commands/monitor.js")).monitor],
+  ["demo", async () => (await import("./commands/demo.js")).demo],
   ["serve", async () => (await import("./commands/serve.js")).serve],
   ["serve --help", serveHelpOf],
-  ["serve --http", async () => explained((await import("./commands/serve-http.js")).serveHttp)],
-  ["simulate", async () => explained((await import("./commands/simulate.js")).simulate)],
-  ["keep", async () => explained((await import("./commands/keep.js")).keep)],
+  ["serve --http", async () => (await import("./commands/serve-http.js")).serveHttp],
+  ["simulate", async () => (await import("./commands/simulate.js")).simulate],
+  ["keep", async () => (await import("./commands/keep.js")).keep],
   ["help", helpOf],
   ["--help", helpOf],
   ["-h", helpOf],
@@ -85,7 +78,9 @@ async function run(args: readonly string[]): Promise<number> {
     );
   }
   const command = await load();
-  return command(isNamed ? rest : args);
+  return command(isNamed ? rest : args).catch(async (thrown: unknown) =>
+    (await import("./commands/failures.js")).explain(thrown),
+  );
 }
 
 const args = process.argv.slice(2);

@@ -20,7 +20,7 @@ export function createBackend(settings: Settings, flags: readonly string[]): Bac
     log.warn({ variable, meant }, "a variable that is not a setting, perhaps misspelled");
   }
   const client = new FoundryClient(clientOptions(settings, log));
-  client.rememberSpeeds(new SpeedMemory({ directory: ownDirectory(thisMachine()), log }));
+  client.service.speeds = new SpeedMemory({ directory: ownDirectory(thisMachine()), log });
   const kept = keepingOf(settings, flags, { client, log });
   const publication = publicationOf(settings, { client, log, secrets });
   const telemetry = telemetryOf(settings, { client, log, secrets });

@@ -52,7 +52,7 @@ export async function clientCommand(
     ending.abort();
   });
   const client = new FoundryClient({ ...clientOptions(settings, log), ...options });
-  client.rememberSpeeds(new SpeedMemory({ directory: ownDirectory(thisMachine()), log }));
+  client.service.speeds = new SpeedMemory({ directory: ownDirectory(thisMachine()), log });
   try {
     return await run({ client, settings, signal, notes });
   } catch (thrown) {

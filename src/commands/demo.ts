@@ -58,14 +58,12 @@ export async function demo(args: readonly string[]): Promise<number> {
         : `This demo runs on the service at ${withoutCredentials(endpoint).endpoint}.`,
     );
     const server = keep(
-      await LocalServer.start({
-        args: [...process.execArgv, mainFile(), ...flags, ...place.flags],
-        env: {
-          ...environment(),
-          ...place.environment,
-          // The log of the server would interrupt the demo, so a level must be set for it.
-          FOUNDRY_LOG_LEVEL: settings.FOUNDRY_LOG_LEVEL ?? "error",
-        },
+      // The file that this process was started with, once more: as a server.
+      await startServer([...process.execArgv, mainFile(), ...flags, ...place.flags], {
+        ...environment(),
+        ...place.environment,
+        // The log of the server would interrupt the demo, so a level must be set for it.
+        FOUNDRY_LOG_LEVEL: settings.FOUNDRY_LOG_LEVEL ?? "error",
       }),
       (started) => started.close(),
     );
@@ -117,17 +115,21 @@ async function simulatedFoundry(keep: Keep) {
 /** A step of the demo that did not work; its message is the tool's own explanation. */
 class StepFailed extends Error {}
 
-async function show(server: LocalServer, screen: Screen, isSimulated: boolean): Promise<void> {
+async function show(server: Client, screen: Screen, isSimulated: boolean): Promise<void> {
   screen.title("The server");
-  screen.say(`${server.title} started. Its tools: ${(await server.toolNames()).join(", ")}.`);
+  const { name, version } = server.getServerVersion() ?? { name: "?", version: "?" };
+  const { tools } = await server.listTools();
+  screen.say(
+    `${name} ${version} started. Its tools: ${tools.map((tool) => tool.name).join(", ")}.`,
+  );
 
   screen.title("health_check", "Is the service there?");
-  const health = await server.call("health_check");
+  const health = await called(server, "health_check");
   if (health.result["status"] === "unavailable") throw new StepFailed(health.text);
   screen.say(health.text);
 
   screen.title("list_models", "Which models could answer?");
-  const listed = await server.call("list_models", { limit: 8 });
+  const listed = await called(server, "list_models", { limit: 8 });
   screen.say(succeeded(listed));
   const { default_model: model } = listSchema.parse(listed.result);
   if (model === undefined) throw new StepFailed("There is no model that can answer: see above.");
@@ -135,7 +137,7 @@ async function show(server: LocalServer, screen: Screen, isSimulated: boolean): 
   screen.title("load_model", `Load ${model}`);
   // A simulated model takes no memory, whatever its size is said to be.
   const given = isSimulated ? { model, force: true } : { model };
-  const loaded = await server.call("load_model", given, ({ message }) => screen.status(message));
+  const loaded = await called(server, "load_model", given, ({ message }) => screen.status(message));
   screen.say(succeeded(loaded));
 
   screen.title("complete", PROMPT);
@@ -143,9 +145,10 @@ async function show(server: LocalServer, screen: Screen, isSimulated: boolean): 
 }
 
 /** Streams the text from the progress notifications: whole numbers carry new text. */
-async function completion(server: LocalServer, screen: Screen, model: string): Promise<void> {
+async function completion(server: Client, screen: Screen, model: string): Promise<void> {
   let shown = "";
-  const outcome = await server.call(
+  const outcome = await called(
+    server,
     "complete",
     { model, prompt: PROMPT, max_tokens: MAX_TOKENS },
     ({ progress, message }) => {
@@ -159,7 +162,7 @@ async function completion(server: LocalServer, screen: Screen, model: string): P
   );
   const text = succeeded(outcome);
   const { completion_id: id } = resultSchema.parse(outcome.result);
-  const { usage, timing } = stateSchema.parse(await server.stateOf(id));
+  const { usage, timing } = stateSchema.parse(await stateOf(server, id));
   screen.stream(text.startsWith(shown) ? text.slice(shown.length) : `\n\nThe answer:\n${text}`);
   screen.endStream();
   const speed = timing.tokens_per_second === null ? "" : `, ${timing.tokens_per_second} a second`;
@@ -185,7 +188,6 @@ function succeeded({ isError, text }: ToolOutcome): string {
   return text;
 }
 
-/** The file this process was started with; the demo starts it once more, as a server. */
 const mainFile = (): string => resolve(process.argv[1] ?? "");
 
 function environment(): Record<string, string> {
@@ -203,86 +205,48 @@ interface ToolOutcome {
 const PATIENCE_MS = 3_600_000;
 
 /**
- * A server of ours in a process of its own, and a real MCP client that speaks to it over stdio: what
- * a host does, in small.
+ * Starts `node ...args`, and a real MCP client that speaks to it over stdio: what a host does, in small. Closing the
+ * client closes the server's stdin, which ends it.
+ *
+ * @throws FoundryError `INTERNAL` when it ends before it answers.
  */
-export class LocalServer {
-  readonly #client: Client;
-
-  private constructor(client: Client) {
-    this.#client = client;
-  }
-
-  /**
-   * Starts `node ...args` and introduces itself.
-   *
-   * @throws FoundryError `INTERNAL` when it ends before it answers.
-   */
-  static async start({
-    args,
-    env,
-  }: {
-    readonly args: readonly string[];
-    readonly env: Readonly<Record<string, string>>;
-  }): Promise<LocalServer> {
-    const client = new Client({ name: "foundry-local-mcp-demo", version: VERSION });
-    const transport = new StdioClientTransport({
-      command: process.execPath,
-      args: [...args],
-      env: { ...env },
-      stderr: "inherit",
+export async function startServer(args: string[], env: Record<string, string>): Promise<Client> {
+  const client = new Client({ name: "foundry-local-mcp-demo", version: VERSION });
+  const command = process.execPath;
+  try {
+    await client.connect(new StdioClientTransport({ command, args, env, stderr: "inherit" }));
+    return client;
+  } catch (cause) {
+    throw new FoundryError("INTERNAL", "The server that was started here did not answer.", {
+      action: "What it wrote above says why; FOUNDRY_LOG_LEVEL=debug makes it say more.",
+      detail: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+      cause,
     });
-    try {
-      await client.connect(transport);
-    } catch (cause) {
-      throw new FoundryError("INTERNAL", "The server that was started here did not answer.", {
-        action: "What it wrote above says why; FOUNDRY_LOG_LEVEL=debug makes it say more.",
-        detail: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
-        cause,
-      });
-    }
-    return new LocalServer(client);
   }
+}
 
-  /** Name and version, as the server reports them. */
-  get title(): string {
-    const { name, version } = this.#client.getServerVersion() ?? { name: "?", version: "?" };
-    return `${name} ${version}`;
-  }
+async function called(
+  server: Client,
+  name: string,
+  given: Record<string, unknown> = {},
+  onProgress?: (update: ProgressUpdate) => void,
+): Promise<ToolOutcome> {
+  const { content, structuredContent, isError } = await server.callTool(
+    { name, arguments: given },
+    {
+      timeout: PATIENCE_MS,
+      ...(onProgress && {
+        onprogress: ({ progress, message = "" }) => onProgress({ progress, message }),
+      }),
+    },
+  );
+  const text = content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
+  return { isError: isError === true, text, result: { ...Object(structuredContent) } };
+}
 
-  async toolNames(): Promise<string[]> {
-    const { tools } = await this.#client.listTools();
-    return tools.map(({ name }) => name);
-  }
-
-  async call(
-    name: string,
-    given: Readonly<Record<string, unknown>> = {},
-    onProgress?: (update: ProgressUpdate) => void,
-  ): Promise<ToolOutcome> {
-    const { content, structuredContent, isError } = await this.#client.callTool(
-      { name, arguments: { ...given } },
-      {
-        timeout: PATIENCE_MS,
-        ...(onProgress && {
-          onprogress: ({ progress, message = "" }) => onProgress({ progress, message }),
-        }),
-      },
-    );
-    const text = content.map((block) => (block.type === "text" ? block.text : "")).join("\n");
-    return { isError: isError === true, text, result: { ...Object(structuredContent) } };
-  }
-
-  /** How a completion stands, with its figures. */
-  async stateOf(id: string): Promise<unknown> {
-    const uri = `foundry://completions/${id}/state`;
-    const { contents } = await this.#client.readResource({ uri });
-    const [content] = contents;
-    return content !== undefined && "text" in content ? jsonFrom(content.text) : undefined;
-  }
-
-  /** Closes the server's stdin, which ends it. */
-  close(): Promise<void> {
-    return this.#client.close();
-  }
+/** How a completion stands, with its figures. */
+async function stateOf(server: Client, id: string): Promise<unknown> {
+  const uri = `foundry://completions/${id}/state`;
+  const [content] = (await server.readResource({ uri })).contents;
+  return content !== undefined && "text" in content ? jsonFrom(content.text) : undefined;
 }

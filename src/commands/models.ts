@@ -141,7 +141,7 @@ const commandOf =
   };
 
 export const download = commandOf("download", async (client, name, options) => {
-  const { model, status, warnings } = await client.downloadModel(name, options);
+  const { model, status, warnings } = await client.service.downloadModel(name, options);
   const text = status === "downloaded" ? "Downloaded" : "Downloaded already:";
   return { text: `${text} ${model}`, warnings };
 });

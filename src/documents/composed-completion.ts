@@ -127,7 +127,7 @@ export class ComposedCompletion implements OpenedCompletion {
 
   /** Which model a completion with this request would use now. */
   async model(request: CompletionRequest): Promise<KnownModel> {
-    const model = await this.client.modelFor(request, this.call);
+    const model = await this.client.service.modelFor(request, this.call);
     this.#model = model.id;
     return model;
   }
@@ -135,7 +135,7 @@ export class ComposedCompletion implements OpenedCompletion {
   /** Says which step begins, such as `Part 3 of 12`. */
   step(message: string): void {
     this.#step = message;
-    this.#parts.onStatus?.({ step: "reading", message, percent: null });
+    this.#parts.onStatus({ step: "reading", message, percent: null });
   }
 
   /** One of the completions before the last. It is tried twice, so that the others are not lost. */
@@ -243,7 +243,7 @@ export class ComposedCompletion implements OpenedCompletion {
 
   #report(update: StatusUpdate): void {
     if (update.step === "found" && this.#step !== null) this.step(this.#step);
-    else this.#parts.onStatus?.(update);
+    else this.#parts.onStatus(update);
   }
 
   #ended(status: CompletionStatus): void {

@@ -4,7 +4,7 @@ import { FoundryError, type Trace } from "../lib/index.js";
 import { ComposedCompletion } from "./composed-completion.js";
 import { framed, linesOf, partsOf, requestAfter, type SourceText } from "./document.js";
 import { type PartRanking, type RankedPart, rankParts } from "./ranking.js";
-import { ASSUMED_CONTEXT, partTokens, roomFor } from "./room.js";
+import { ASSUMED_CONTEXT, packed, roomFor } from "./room.js";
 import type { Vectors } from "./vectors.js";
 
 /** A question over texts. */
@@ -70,7 +70,8 @@ async function* answered(
     vectors,
   });
   const nearest = ranking.parts.slice(0, sources);
-  let given = fitting(nearest, room);
+  // The first of them that fit together, and one at least.
+  let [given = []] = packed(nearest, room);
   for (;;) {
     composed.details = detailsOf(ranking, nearest, given);
     composed.step("Answering from the nearest parts");
@@ -82,16 +83,6 @@ async function* answered(
       given = given.slice(0, Math.ceil(given.length / 2));
     }
   }
-}
-
-/** The first of them that fit together, and one at least. */
-function fitting(parts: readonly RankedPart[], room: number): RankedPart[] {
-  let left = room;
-  const end = parts.findIndex((part) => {
-    left -= partTokens(part);
-    return left < 0;
-  });
-  return parts.slice(0, end === -1 ? parts.length : Math.max(1, end));
 }
 
 function detailsOf(

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { appendFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { LRUCache } from "lru-cache";
 import { MOST_VECTOR_BYTES, systemCodeOf } from "../lib/index.js";
 import { type Logger, silentLogger } from "../log.js";
-import { inPool, LATE } from "../platform/index.js";
+import { inPool, LATE, makePrivateFile } from "../platform/index.js";
 
 /** What an entry takes besides its numbers. */
 const ENTRY_BYTES = 256;
@@ -135,16 +135,8 @@ export class VectorFolder {
     // In one write, so that another server's record does not come in between.
     if (size === 0 || isFull || !isWhole) {
       await rm(file, { force: true });
-      const all = Buffer.concat([headerOf(dimensions), bytes]);
-      const isMade = await writeFile(file, all, { mode: 0o600, flag: "wx" }).then(
-        () => true,
-        (error: unknown) => {
-          if (systemCodeOf(error) === "EEXIST") return false;
-          throw error;
-        },
-      );
-      // Another server has begun it since.
-      if (isMade) return;
+      // Otherwise another server has begun it since.
+      if (await makePrivateFile(file, Buffer.concat([headerOf(dimensions), bytes]))) return;
     }
     await appendFile(file, bytes, { mode: 0o600 });
   }

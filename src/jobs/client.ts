@@ -1,17 +1,15 @@
 import {
   type CallOptions,
+  type CircuitState,
   type Completion,
   type CompletionRequest,
   checkOptions,
-  type Diagnosis,
-  type DownloadResult,
   type EmbedOptions,
   type EmbedResult,
   embedOptions,
   type Health,
   isTyped,
   jsonSchemaOf,
-  type KnownModel,
   type LoadOptions,
   type LoadResult,
   type ModelListResult,
@@ -23,23 +21,31 @@ import {
   rankOptions,
   readingMs,
   ServiceClient,
-  type SpeedMemory,
   type TypedBy,
   textsArgument,
   type UnloadOptions,
   type UnloadResult,
 } from "../foundry/index.js";
-import { type MetricsRecorder, parseArguments } from "../lib/index.js";
+import { parseArguments, type RecordedMetrics } from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
 import type { BatchResult } from "./batch.js";
 import { Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
-import type { ClientMetrics } from "./client-metrics.js";
 import { checkedOptions, type FoundryClientOptions } from "./client-options.js";
 import { type CompleteOptions, completeOptions } from "./completion-options.js";
 import type { CompletionStream } from "./completion-stream.js";
 import { Completions } from "./completions.js";
 import { Loads } from "./loads.js";
 import { type RunRequest, type RunResult, runTools } from "./run-tools.js";
+
+/** What a client has done. */
+export interface ClientMetrics extends RecordedMetrics {
+  /** Of the service in use; `null`: none was needed yet. */
+  readonly endpoint: string | null;
+  /** How often the circuit breaker of an endpoint opened and closed, and its state at the service in use. */
+  readonly circuit: RecordedMetrics["circuit"] & { readonly state: CircuitState | null };
+  /** Completions of this client that have a place and that wait, now. */
+  readonly queue: { readonly running: number; readonly waiting: number };
+}
 
 /** A completion whose value a schema types, such as one of zod. */
 export type TypedRequest<T> = Omit<CompletionRequest, "schema" | "tools" | "toolChoice"> &
@@ -66,7 +72,8 @@ export class FoundryClient {
   readonly loads: Loads;
   /** @internal For the tool: its batches continue from call to call. */
   readonly batches: Batches;
-  readonly #service: ServiceClient;
+  /** @internal For what only the server and the commands need of the service. */
+  readonly service: ServiceClient;
   #closing: Promise<unknown> | null = null;
 
   /**
@@ -81,10 +88,10 @@ export class FoundryClient {
   constructor(options?: FoundryClientOptions, machine?: Machine);
   constructor(options: FoundryClientOptions = {}, machine?: Machine) {
     const checked = checkedOptions(options);
-    this.#service = new ServiceClient(options, machine);
-    this.completions = new Completions(this.#service, checked);
+    this.service = new ServiceClient(options, machine);
+    this.completions = new Completions(this.service, checked);
     this.batches = new Batches(this.completions);
-    this.loads = new Loads(this.#service, checked);
+    this.loads = new Loads(this.service, checked);
   }
 
   /**
@@ -125,7 +132,7 @@ export class FoundryClient {
    */
   async run(request: RunRequest, options: CompleteOptions = {}): Promise<RunResult> {
     checkOptions(completeOptions, options);
-    return runTools((asked, own) => this.#complete(asked, own), request, options);
+    return runTools((asked) => this.#complete(asked, options), request, options.signal);
   }
 
   async #complete(request: CompletionRequest, options: CompleteOptions): Promise<Completion> {
@@ -183,7 +190,7 @@ export class FoundryClient {
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<EmbedResult> {
     parseArguments(textsArgument, { texts });
     checkOptions(embedOptions, options);
-    return this.#service.embed(texts, options);
+    return this.service.embed(texts, options);
   }
 
   /**
@@ -201,7 +208,7 @@ export class FoundryClient {
   ): Promise<RankResult> {
     parseArguments(queryArgument, { query, texts });
     checkOptions(rankOptions, options);
-    const { model, vectors } = await this.#service.embed([query, ...texts], options);
+    const { model, vectors } = await this.service.embed([query, ...texts], options);
     const [first = [], ...rest] = vectors;
     return { model, ranking: ranked(first, texts, rest).slice(0, options.limit) };
   }
@@ -212,7 +219,7 @@ export class FoundryClient {
    * @throws FoundryError `INVALID_RESPONSE` if the answer is not a list of models.
    */
   listModels(options: CallOptions = {}): Promise<ModelListResult> {
-    return this.#service.listModels(options);
+    return this.service.listModels(options);
   }
 
   /**
@@ -227,15 +234,7 @@ export class FoundryClient {
    *   service loads models by itself.
    */
   loadModel(model: string, options: LoadOptions = {}): Promise<LoadResult> {
-    return this.#service.loadModel(model, options);
-  }
-
-  /**
-   * Downloads a model without loading it: for a person at a terminal.
-   * @internal
-   */
-  downloadModel(model: string, options: LoadOptions = {}): Promise<DownloadResult> {
-    return this.#service.downloadModel(model, options);
+    return this.service.loadModel(model, options);
   }
 
   /**
@@ -244,23 +243,7 @@ export class FoundryClient {
    * @throws FoundryError `MODEL_BUSY` while something uses it, `MODEL_NOT_FOUND`.
    */
   unloadModel(model: string, options: UnloadOptions = {}): Promise<UnloadResult> {
-    return this.#service.unloadModel(model, options);
-  }
-
-  /**
-   * The missing model that a call could download; `null` if it is there or cannot be downloaded.
-   * @internal
-   */
-  downloadOffer(
-    name: string | undefined,
-    options: CallOptions & Pick<LoadOptions, "device"> = {},
-  ): Promise<KnownModel | null> {
-    return this.#service.downloadOffer(name, options);
-  }
-
-  /** @internal Which model a completion with this request would use now, without routes. */
-  modelFor(request: CompletionRequest, options: CallOptions = {}): Promise<KnownModel> {
-    return this.#service.modelFor(request, options);
+    return this.service.unloadModel(model, options);
   }
 
   /**
@@ -268,7 +251,7 @@ export class FoundryClient {
    * @internal
    */
   async runningOn(model: string, options: CallOptions = {}): Promise<string[]> {
-    const { id } = await this.#service.whichModel(model, options);
+    const { id } = await this.service.whichModel(model, options);
     return this.completions
       .list()
       .filter((state) => state.status === "running" && state.model === id)
@@ -280,7 +263,7 @@ export class FoundryClient {
    * service, each with its fix.
    */
   async healthCheck(options: CallOptions = {}): Promise<Health> {
-    const health = await this.#service.healthCheck(options);
+    const health = await this.service.healthCheck(options);
     const { queue, rateLimit } = this.completions;
     return { ...health, queue, rateLimit, cache: await this.completions.cacheStats() };
   }
@@ -295,29 +278,9 @@ export class FoundryClient {
    */
   metrics(): ClientMetrics {
     const { queue } = this.completions;
-    const recorded = this.#service.metrics.snapshot();
-    const { endpoint = null, state = null } = this.#service.inUse ?? {};
+    const recorded = this.service.metrics.snapshot();
+    const { endpoint = null, state = null } = this.service.inUse ?? {};
     return { ...recorded, endpoint, circuit: { ...recorded.circuit, state }, queue };
-  }
-
-  /** @internal For the histograms of `/metrics`. */
-  get recorder(): MetricsRecorder {
-    return this.#service.metrics;
-  }
-
-  /** @internal For `doctor`. */
-  async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
-    return this.#service.diagnose(options);
-  }
-
-  /** @internal Where the speeds of models are remembered; `null`: nowhere. */
-  get speeds(): SpeedMemory | null {
-    return this.#service.speeds;
-  }
-
-  /** @internal */
-  rememberSpeeds(memory: SpeedMemory): void {
-    this.#service.speeds = memory;
   }
 
   /**
@@ -327,13 +290,13 @@ export class FoundryClient {
    */
   readingEstimate(id: string): number | null {
     const { model = null, usage } = this.completions.recordOf(id)?.state ?? {};
-    const speed = model === null ? null : (this.speeds?.ofId(model) ?? null);
+    const speed = model === null ? null : (this.service.speeds?.ofId(model) ?? null);
     return readingMs(speed, usage?.inputTokens ?? null);
   }
 
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */
   async close(): Promise<void> {
-    this.#closing ??= Promise.all([this.completions.close(), this.#service.close()]);
+    this.#closing ??= Promise.all([this.completions.close(), this.service.close()]);
     await this.#closing;
   }
 }

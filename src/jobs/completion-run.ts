@@ -47,9 +47,9 @@ export type RunEvent =
 export interface OpenParts {
   readonly id: string;
   /** Aborted when the completion shall stop. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onStatus?: ((update: StatusUpdate) => void) | undefined;
-  readonly onPlace?: ((place: number | null, etaMs: number | null) => void) | undefined;
+  readonly signal: AbortSignal;
+  readonly onStatus: (update: StatusUpdate) => void;
+  readonly onPlace: (place: number | null, etaMs: number | null) => void;
 }
 
 export interface WaitOptions {

@@ -1,6 +1,5 @@
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import * as z from "zod";
-import type { CompletionRequest } from "../foundry/index.js";
 import { FoundryError, membersKey, parseArguments, truncate } from "../lib/index.js";
 
 type IdKind = "completion" | "batch";
@@ -109,10 +108,10 @@ export const otherKind = (id: string, wanted: IdKind): FoundryError =>
 const shown = (id: string): string => JSON.stringify(truncate(id, 64).toWellFormed());
 
 /**
- * A key that is equal for identical requests. It is a hash, since a prompt may be megabytes long.
- * `null` for a value that is not a request, which is refused when it begins.
+ * A key that is equal for identical requests. It is a hash, since a prompt may be megabytes long. `null` for a value
+ * that is not a request, which is refused when it begins, and for what is nested too deeply to be compared.
  */
-export function requestKey(request: CompletionRequest): string | null {
+export function requestKey(request: object): string | null {
   try {
     return createHash("sha256").update(membersKey(request)).digest("base64");
   } catch {

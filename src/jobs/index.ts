@@ -1,7 +1,6 @@
 export { type AdoptedItem, type Batch, type BatchResult, lengthOf } from "./batch.js";
 export { BATCH_ID, BATCH_LIMIT, Batches, type CompleteBatchOptions } from "./batches.js";
-export { FoundryClient, type TypedRequest } from "./client.js";
-export type { ClientMetrics } from "./client-metrics.js";
+export { type ClientMetrics, FoundryClient, type TypedRequest } from "./client.js";
 export type { FoundryClientOptions } from "./client-options.js";
 export type {
   BatchEntry,

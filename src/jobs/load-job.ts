@@ -55,7 +55,7 @@ export interface LoadContext {
 
 type LoadPhase =
   | { readonly is: "running"; readonly update: StatusUpdate | null }
-  /** Without a result it is a request, whose job has the result. */
+  /** Without a result it is a resolution: the load of the model has it. */
   | { readonly is: "done"; readonly at: number; readonly result: LoadResult | null }
   | { readonly is: "failed"; readonly at: number; readonly error: FoundryError };
 
@@ -65,12 +65,16 @@ type LoadFunction = (
 ) => Promise<LoadResult | null>;
 
 /**
- * Work for a load, with its state and the listeners to its status updates. A run has two of them: the
- * resolution of its model, then the one of its job.
+ * Work for a load, with its state, its waiters and the listeners to its status updates. A request has two of them:
+ * the resolution of its model, then the load of that model, its download included, which all requests for the
+ * model share. Both run to their end without waiters, too.
  * @internal
  */
-class LoadWork {
+export class LoadWork {
+  readonly wish: LoadWish;
   readonly startedAt: number;
+  /** Calls that wait for it now, and that have begun to. */
+  readonly waits = { now: 0, begun: 0 };
   /** Never rejects: an error becomes part of the state. */
   readonly ended: Promise<void>;
   readonly #model: string;
@@ -81,7 +85,14 @@ class LoadWork {
   /** Whether a caller got the outcome, or the load was stopped. */
   isReported = false;
 
-  constructor(model: string, { now, log }: LoadContext, load: LoadFunction, startedAt = now()) {
+  constructor(
+    model: string,
+    wish: LoadWish,
+    { now, log }: LoadContext,
+    load: LoadFunction,
+    startedAt = now(),
+  ) {
+    this.wish = wish;
     this.startedAt = startedAt;
     this.#model = model;
     this.#now = now;
@@ -150,23 +161,7 @@ class LoadWork {
   }
 }
 
-/**
- * The load of one model, its download included. It runs to its end without waiters, too.
- * @internal
- */
-export interface LoadJob {
-  readonly wish: LoadWish;
-  readonly work: LoadWork;
-  readonly waits: Waits;
-}
-
-/** Calls that wait for a load now, and that have begun to. All requests of a job share them. */
-interface Waits {
-  now: number;
-  begun: number;
-}
-
-/** A request for a load. It joins the job of its model when the model is resolved. */
+/** A request for a load. It joins the load of its model when the model is resolved. */
 export class LoadRun {
   readonly wish: LoadWish;
   /** Resolves when the load has ended, whether it succeeded or not. */
@@ -174,37 +169,29 @@ export class LoadRun {
   /** An equal request succeeded, and no call got its outcome. @internal */
   isRepeat = false;
   readonly #resolution: LoadWork;
-  #job: LoadWork | null = null;
-  #waits: Waits = { now: 0, begun: 0 };
+  #load: LoadWork | null = null;
 
   /**
-   * @param jobOf The running job of a model, or the one that `start` begins.
+   * @param loadOf The load of a model that goes on, or a new one.
    * @internal
    */
   constructor(
     typed: string,
     wish: LoadWish,
     context: LoadContext,
-    jobOf: (model: KnownModel, start: () => LoadJob) => LoadJob,
+    loadOf: (model: KnownModel, startedAt: number) => LoadWork,
   ) {
-    const { loader } = context;
     this.wish = wish;
-    this.#resolution = new LoadWork(typed, context, async (signal, onStatus) => {
+    this.#resolution = new LoadWork(typed, wish, context, async (signal, onStatus) => {
       const { device, trace } = wish;
-      const model = await loader.whichModel(typed, { device, signal, onStatus, trace });
-      const load: LoadFunction = (signal, onStatus) =>
-        loader.loadModel(typed, { ...wish, signal, onStatus });
-      const { startedAt } = this.#resolution;
-      const { work, waits } = jobOf(model, () => {
-        const work = new LoadWork(model.id, context, load, startedAt);
-        return { wish, work, waits: { now: 0, begun: 0 } };
-      });
-      waits.now += this.#waits.now;
-      waits.begun += this.#waits.begun;
-      this.#waits = waits;
-      this.#job = work;
-      work.watch(onStatus);
-      await work.ended;
+      const model = await context.loader.whichModel(typed, { device, signal, onStatus, trace });
+      const { startedAt, waits } = this.#resolution;
+      const load = loadOf(model, startedAt);
+      load.waits.now += waits.now;
+      load.waits.begun += waits.begun;
+      this.#load = load;
+      load.watch(onStatus);
+      await load.ended;
       return null;
     });
     this.ended = this.#resolution.ended;
@@ -212,12 +199,12 @@ export class LoadRun {
 
   /** How many calls have begun to wait for this load, by whatever name of its model. @internal */
   get waits(): number {
-    return this.#waits.begun;
+    return this.work.waits.begun;
   }
 
-  /** Of the job; before that, of the resolution. @internal */
+  /** The load of the model; before that, the resolution. @internal */
   get work(): LoadWork {
-    return this.#job ?? this.#resolution;
+    return this.#load ?? this.#resolution;
   }
 
   get endedAt(): number | null {
@@ -237,8 +224,8 @@ export class LoadRun {
   async wait({ withinMs, signal, onStatus = () => {} }: LoadWaitOptions): Promise<LoadState> {
     throwIfAborted(signal);
     const unwatch = this.watch(onStatus);
-    this.#waits.now += 1;
-    this.#waits.begun += 1;
+    this.work.waits.now += 1;
+    this.work.waits.begun += 1;
     try {
       if (this.endedAt === null && withinMs !== 0) await waitFor(this.ended, { withinMs, signal });
       if (this.endedAt !== null) this.work.isReported = true;
@@ -247,7 +234,7 @@ export class LoadRun {
       throwIfAborted(signal);
       throw thrown;
     } finally {
-      this.#waits.now -= 1;
+      this.work.waits.now -= 1;
       unwatch();
     }
   }
@@ -257,7 +244,7 @@ export class LoadRun {
    * has begun (docs/foundry-local.md, section 3).
    */
   stop(): void {
-    const hasBegun = this.#job?.step === "loading";
-    if (this.#waits.now === 0 && !hasBegun) this.work.stop();
+    const hasBegun = this.#load?.step === "loading";
+    if (this.work.waits.now === 0 && !hasBegun) this.work.stop();
   }
 }

@@ -13,11 +13,11 @@ import {
 import { parseArguments } from "../lib/index.js";
 import {
   type LoadContext,
-  type LoadJob,
   LoadRun,
   type LoadState,
   type LoadWaitOptions,
   type LoadWish,
+  LoadWork,
 } from "./load-job.js";
 
 const wishOptions = z.strictObject({ ...loadWishFields, ...traceOption });
@@ -41,7 +41,7 @@ export class Loads {
   /** By what was typed and its options: equal requests are one, before their model is resolved. */
   readonly #runs = new Map<string, LoadRun>();
   /** By the key of the resolved model. */
-  readonly #jobs = new Map<string, LoadJob>();
+  readonly #loads = new Map<string, LoadWork>();
 
   /** @internal */
   constructor(
@@ -64,8 +64,8 @@ export class Loads {
     const key = loadKey(model, wish);
     const before = this.#runs.get(key);
     if (before?.work.isOpen === true) return before;
-    const run = new LoadRun(model, wish, this.#context, (resolved, start) =>
-      this.#jobOf(resolved, wish, start),
+    const run = new LoadRun(model, wish, this.#context, (resolved, startedAt) =>
+      this.#loadOf(resolved, model, wish, startedAt),
     );
     run.isRepeat = before !== undefined;
     this.#runs.set(key, run);
@@ -93,29 +93,34 @@ export class Loads {
     load.stop();
   }
 
-  #jobOf(model: KnownModel, wish: LoadWish, start: () => LoadJob): LoadJob {
+  #loadOf(model: KnownModel, typed: string, wish: LoadWish, startedAt: number): LoadWork {
     const key = modelKey(model);
-    const running = this.#jobs.get(key);
+    const running = this.#loads.get(key);
     if (running !== undefined && isJoinable(running, wish, model.loaded === true)) return running;
-    const job = start();
-    this.#jobs.set(key, job);
-    return job;
+    const { loader } = this.#context;
+    const load = new LoadWork(
+      model.id,
+      wish,
+      this.#context,
+      (signal, onStatus) => loader.loadModel(typed, { ...wish, signal, onStatus }),
+      startedAt,
+    );
+    this.#loads.set(key, load);
+    return load;
   }
 
   #prune(): void {
-    for (const loads of [this.#runs, this.#jobs]) {
-      for (const [key, { work }] of loads) {
-        const { endedAt, isReported } = work;
-        const isOld = endedAt !== null && this.#context.now() - endedAt > KEPT_MS;
-        if (isOld || (endedAt !== null && isReported)) loads.delete(key);
-      }
-    }
+    const isOver = ({ endedAt, isReported }: LoadWork): boolean =>
+      endedAt !== null && (isReported || this.#context.now() - endedAt > KEPT_MS);
+    for (const [key, { work }] of this.#runs) if (isOver(work)) this.#runs.delete(key);
+    for (const [key, load] of this.#loads) if (isOver(load)) this.#loads.delete(key);
   }
 }
 
 /** A success is joined as long as the model is still loaded. */
-function isJoinable({ work, wish }: LoadJob, wanted: LoadWish, isLoaded: boolean): boolean {
-  const isUseful = !work.isReported && (work.isOpen || isLoaded);
+function isJoinable(load: LoadWork, wanted: LoadWish, isLoaded: boolean): boolean {
+  const { wish, isReported, isOpen } = load;
+  const isUseful = !isReported && (isOpen || isLoaded);
   // With `force` or `download` a load can succeed where another one fails.
   const isLimited =
     (wanted.force === true && wish.force !== true) ||

@@ -60,16 +60,16 @@ export class Queue {
   readonly #limit: number;
   readonly #now: () => number;
   readonly #concurrency: number | undefined;
-  readonly #rate: RateLimit | null;
-  /** One for each model that was used; with a rate limit, in the order of their turns. */
+  readonly #rate: RateLimit;
+  /** One for each model that was used, in the order of their turns at the rate limit. */
   readonly #lanes = new Map<string, Lane>();
   #slots: number;
 
-  constructor({ limit, now, concurrency, rateLimit: perMinute = 0, setTimer }: QueueOptions) {
+  constructor({ limit, now, concurrency, rateLimit: perMinute, setTimer }: QueueOptions) {
     this.#limit = limit;
     this.#now = now;
     this.#concurrency = concurrency;
-    this.#rate = perMinute === 0 ? null : new RateLimit({ perMinute, now, setTimer });
+    this.#rate = new RateLimit({ perMinute, now, setTimer });
     this.#slots = concurrency ?? 1;
   }
 
@@ -90,8 +90,8 @@ export class Queue {
 
   /** The rate limit and the time until the next start; `null`: none. */
   get rateLimit(): { readonly perMinute: number; readonly nextStartInMs: number } | null {
-    const rate = this.#rate;
-    return rate && { perMinute: rate.perMinute, nextStartInMs: rate.until(1) };
+    const { isLimited, perMinute } = this.#rate;
+    return isLimited ? { perMinute, nextStartInMs: this.#rate.until(1) } : null;
   }
 
   /**
@@ -106,7 +106,7 @@ export class Queue {
     this.#slots = this.#concurrency ?? generationsAtOnce;
     const lane = this.#lane(model, this.#slots);
     // The number of places may have grown since the others began to wait.
-    this.#serve(lane);
+    this.#serve();
     if (this.#mayStart(lane)) return this.#take(lane, waiter.isBatch);
     const mayWait = waiter.isBatch || waiter.goesOn === true || this.waiting < this.#limit;
     if (!mayWait) throw this.#full(lane);
@@ -153,31 +153,35 @@ export class Queue {
   #evictIdle(): void {
     for (const [model, lane] of this.#lanes) {
       if (this.#lanes.size <= MOST_MODELS_REMEMBERED) return;
-      const isIdle = lane.holders.size + lane.singles.size + lane.batches.size === 0;
-      if (isIdle) this.#lanes.delete(model);
+      if (lane.holders.size === 0 && !hasWaiters(lane)) this.#lanes.delete(model);
     }
   }
 
   #take(lane: Lane, isBatch: boolean): () => void {
     const holder = { isBatch, since: this.#now() };
     lane.holders.add(holder);
-    this.#rate?.started();
+    this.#rate.started();
     return () => {
       if (!lane.holders.delete(holder)) return;
       const heldMs = this.#now() - holder.since;
       const beforeMs = lane.averageMs ?? heldMs;
       lane.averageMs = beforeMs + WEIGHT * (heldMs - beforeMs);
-      this.#serve(lane);
+      this.#serve();
     };
   }
 
   #mayStart({ holders, slots }: Lane): boolean {
-    return holders.size < slots && this.#rate?.isOpen !== false;
+    return holders.size < slots && this.#rate.isOpen;
   }
 
-  #serve(lane: Lane): void {
-    if (this.#rate === null) this.#serveLane(lane);
-    else this.#serveAll();
+  /** Admits all that may start now, one model after the other. */
+  #serve(): void {
+    for (const [model, lane] of [...this.#lanes]) {
+      if (!hasWaiters(lane) || !this.#serveLane(lane)) continue;
+      this.#lanes.delete(model);
+      this.#lanes.set(model, lane);
+    }
+    this.#awaitRate();
   }
 
   #serveLane(lane: Lane): boolean {
@@ -192,34 +196,21 @@ export class Queue {
     return hasServed;
   }
 
-  #serveAll(): void {
-    for (const [model, lane] of [...this.#lanes]) {
-      if (!this.#serveLane(lane)) continue;
-      this.#lanes.delete(model);
-      this.#lanes.set(model, lane);
-    }
-    this.#awaitRate();
-  }
-
   /** Sets the timer for the next start, if a completion waits for the rate limit alone. */
   #awaitRate(): void {
-    const rate = this.#rate;
-    if (rate === null) return;
     const waits = this.#waitingLanes().some(({ holders, slots }) => holders.size < slots);
-    if (waits) rate.wake(() => this.#serveAll());
-    else rate.sleep();
+    if (waits) this.#rate.wake(() => this.#serve());
+    else this.#rate.sleep();
   }
 
   #waitingLanes(): Lane[] {
-    return [...this.#lanes.values()].filter(
-      ({ singles, batches }) => singles.size + batches.size > 0,
-    );
+    return [...this.#lanes.values()].filter(hasWaiters);
   }
 
   #isBatchNext(lane: Lane): boolean {
     if (lane.batches.size === 0) return false;
     // With a rate limit places are free, and half of them could take every start.
-    if (this.#rate !== null) return !this.#waitingLanes().some(startsSingle);
+    if (this.#rate.isLimited) return !this.#waitingLanes().some(startsSingle);
     return lane.singles.size === 0 || hasRoomForBatch(lane);
   }
 
@@ -236,7 +227,7 @@ export class Queue {
   /** The estimated order in which the waiting completions are served. Exact if only one kind waits. */
   #orderIn(lane: Lane): Entry[] {
     const [singles, batches] = [lane.singles.order(), lane.batches.order()];
-    if (lane.slots < 2 || this.#rate !== null) return [...singles, ...batches];
+    if (lane.slots < 2 || this.#rate.isLimited) return [...singles, ...batches];
     const [first, second] = this.#isBatchNext(lane) ? [batches, singles] : [singles, batches];
     const both = Math.min(first.length, second.length);
     const turns = first
@@ -248,8 +239,6 @@ export class Queue {
   /** The estimated milliseconds until the turn of a place; `null`: not measured. */
   #estimatesOf(lane: Lane): (place: number) => number | null {
     const now = this.#now();
-    const rate = this.#rate;
-    if (rate === null) return (place) => untilTurn(place, lane, now);
     // Batches of other models take no start from single completions.
     const rivals = this.#waitingLanes().filter(
       ({ singles }) => lane.singles.size === 0 || singles.size > 0,
@@ -257,7 +246,8 @@ export class Queue {
     const models = Math.max(1, rivals.length);
     return (place) => {
       const placeMs = untilTurn(place, lane, now);
-      return placeMs === null ? null : Math.max(placeMs, rate.until((place - 1) * models + 1));
+      const startMs = this.#rate.until((place - 1) * models + 1);
+      return placeMs === null ? null : Math.max(placeMs, startMs);
     };
   }
 
@@ -271,6 +261,8 @@ export class Queue {
     });
   }
 }
+
+const hasWaiters = ({ singles, batches }: Lane): boolean => singles.size + batches.size > 0;
 
 /** Whether a single completion waits for nothing but the rate limit. */
 const startsSingle = ({ singles, holders, slots }: Lane): boolean =>

@@ -9,8 +9,8 @@ const setTimer: SetTimer = (ms, fire) => {
 };
 
 interface RateLimitOptions {
-  /** Starts a minute, 1 or more. */
-  readonly perMinute: number;
+  /** Starts a minute; 0 is no limit. Default 0. */
+  readonly perMinute?: number | undefined;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
   /** Default: timers of Node. */
@@ -31,10 +31,14 @@ export class RateLimit {
   #stopTimer: (() => void) | null = null;
 
   constructor(options: RateLimitOptions) {
-    this.perMinute = options.perMinute;
-    this.#intervalMs = MINUTE_MS / options.perMinute;
+    this.perMinute = options.perMinute ?? 0;
+    this.#intervalMs = this.isLimited ? MINUTE_MS / this.perMinute : 0;
     this.#now = options.now;
     this.#setTimer = options.setTimer ?? setTimer;
+  }
+
+  get isLimited(): boolean {
+    return this.perMinute > 0;
   }
 
   get isOpen(): boolean {

@@ -42,6 +42,6 @@ function routeOf(request: unknown, routes: Routes): Route | null {
   const model = isMembers(request) ? request["model"] : undefined;
   if (typeof model !== "string") return null;
   const name = model.trim().toLowerCase();
-  const found = Object.keys(routes).find((each) => each.toLowerCase() === name);
-  return found === undefined ? null : (routes[found] ?? null);
+  const found = Object.entries(routes).find(([each]) => each.toLowerCase() === name);
+  return found?.[1] ?? null;
 }

@@ -11,7 +11,6 @@ import {
   type ToolCall,
 } from "../foundry/index.js";
 import { counted, parseArguments, throwIfAborted, truncate, untilAborted } from "../lib/index.js";
-import type { CompleteOptions } from "./completion-options.js";
 
 /** A tool that `FoundryClient.run` runs itself. */
 export interface RunnableTool<T = unknown> {
@@ -75,13 +74,11 @@ const DEFAULT_ROUNDS = 8;
 /** Of a result, so much is given to the model. */
 const LONGEST_RESULT = 100_000;
 
-type Complete = (request: CompletionRequest, options: CompleteOptions) => Promise<Completion>;
-
 /** Completes, runs the tools that the model calls, and gives it their results, until it answers. */
 export async function runTools(
-  complete: Complete,
+  complete: (request: CompletionRequest) => Promise<Completion>,
   request: RunRequest,
-  options: CompleteOptions,
+  signal: AbortSignal | undefined,
 ): Promise<RunResult> {
   parseArguments(runArguments, request);
   const { tools, maxRounds = DEFAULT_ROUNDS, prompt, messages: given, ...rest } = request;
@@ -95,10 +92,7 @@ export async function runTools(
   for (let round = 1; ; round += 1) {
     // A call that must be made again and again would never end.
     const toolChoice = round === 1 ? rest.toolChoice : "auto";
-    const completion = await complete(
-      { ...rest, messages, tools: definitions, toolChoice },
-      options,
-    );
+    const completion = await complete({ ...rest, messages, tools: definitions, toolChoice });
     const { text, toolCalls = [] } = completion;
     if (toolCalls.length === 0) {
       const answer: CompletionMessage = { role: "assistant", content: text };
@@ -115,8 +109,8 @@ export async function runTools(
     }
     const results: CompletionMessage[] = [];
     for (const call of toolCalls) {
-      throwIfAborted(options.signal);
-      const content = await resultOf(call, tools, options.signal);
+      throwIfAborted(signal);
+      const content = await resultOf(call, tools, signal);
       results.push({ role: "tool", tool_call_id: call.id, content });
     }
     messages = [

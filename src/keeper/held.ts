@@ -1,11 +1,6 @@
 import type { CompletionRequest } from "../foundry/index.js";
 import { type FoundryClient, hasEnded } from "../jobs/index.js";
-import {
-  type FoundryError,
-  MOST_HELD,
-  MOST_HELD_CHARACTERS,
-  toFoundryError,
-} from "../lib/index.js";
+import { FoundryError, MOST_HELD, MOST_HELD_CHARACTERS, toFoundryError } from "../lib/index.js";
 import type {
   Found,
   HeldBatch,
@@ -69,7 +64,7 @@ export class HeldCompletions {
   readonly #entries = new Map<string, Entry>();
   readonly #batches = new Map<string, Group>();
   /** By the ids that the clients of the keeper gave them. */
-  readonly #again = new Map<string, string>();
+  readonly #again = new Map<string, Entry>();
   readonly #dirty = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
 
@@ -171,13 +166,15 @@ export class HeldCompletions {
     for (const group of this.#batches.values()) {
       if (group.owner !== owner) continue;
       group.owner = null;
-      const ids = group.items.map(({ id }) => id).filter((id) => this.#isOpen(id, owner));
-      if (ids.length > 0) this.#startBatch(ids, group);
+      const open = group.items
+        .flatMap(({ id }) => this.#entries.get(id) ?? [])
+        .filter((each) => each.owner === owner && each.request !== null && !hasEnded(each.state));
+      if (open.length > 0) this.#startBatch(open, group.settings);
     }
-    for (const [id, entry] of this.#entries) {
+    for (const entry of this.#entries.values()) {
       if (entry.owner !== owner) continue;
       entry.owner = null;
-      if (entry.again === null && !hasEnded(entry.state)) this.#start(id, entry);
+      if (entry.again === null && !hasEnded(entry.state)) this.#start(entry);
     }
   }
 
@@ -198,11 +195,6 @@ export class HeldCompletions {
     for (const [id, { items }] of this.#batches) {
       if (!items.some((item) => this.#entries.has(item.id))) this.#batches.delete(id);
     }
-  }
-
-  #isOpen(id: string, owner: Owner): boolean {
-    const entry = this.#entries.get(id);
-    return entry?.owner === owner && entry.request !== null && !hasEnded(entry.state);
   }
 
   #isPending(id: string): boolean {
@@ -255,42 +247,35 @@ export class HeldCompletions {
     return found?.state.id ?? null;
   }
 
-  #start(id: string, entry: Entry): void {
-    const { request, settings } = entry;
+  #start(entry: Entry): void {
     try {
-      if (request === null) throw interrupted("The process that generated this answer ended.");
-      const client = this.#options.clientOf(settings);
+      const request = requestAgain(entry);
+      if (request instanceof FoundryError) throw request;
+      const client = this.#options.clientOf(entry.settings);
       // It was promised: the queues of its processes together may be longer than that of the keeper.
       const own = { join: false, goesOn: true };
-      const { state } = client.completions.begin(sameModel(entry, request), own);
-      this.#follow(id, entry, client, state.id);
+      const { state } = client.completions.begin(request, own);
+      this.#follow(entry, client, state.id);
     } catch (thrown) {
       this.#fail(entry, toFoundryError(thrown));
     }
   }
 
-  #startBatch(ids: readonly string[], { settings }: Group): void {
-    const entries = ids.flatMap((id) => this.#entries.get(id) ?? []);
+  #startBatch(entries: readonly Entry[], settings: SettingsSource): void {
     try {
       const client = this.#options.clientOf(settings);
-      const requests = entries.map((entry) =>
-        entry.request === null
-          ? interrupted("The process that generated this answer ended.")
-          : sameModel(entry, entry.request),
-      );
-      const { pending } = client.batches.start(requests, { goesOn: true });
-      for (const [index, again] of pending.entries()) {
-        const [id, entry] = [ids[index], entries[index]];
-        if (id !== undefined && entry !== undefined) this.#follow(id, entry, client, again);
+      const { pending } = client.batches.start(entries.map(requestAgain), { goesOn: true });
+      for (const [index, entry] of entries.entries()) {
+        this.#follow(entry, client, pending[index] ?? "");
       }
     } catch (thrown) {
       for (const entry of entries) this.#fail(entry, toFoundryError(thrown));
     }
   }
 
-  #follow(id: string, entry: Entry, client: FoundryClient, again: string): void {
+  #follow(entry: Entry, client: FoundryClient, again: string): void {
     entry.again = { client, id: again, earlier: entry.state };
-    this.#again.set(again, id);
+    this.#again.set(again, entry);
     this.#update(again);
   }
 
@@ -313,9 +298,8 @@ export class HeldCompletions {
 
   /** A completion of the keeper's own has changed. */
   #update(again: string): void {
-    const id = this.#again.get(again);
-    const entry = id === undefined ? undefined : this.#entries.get(id);
-    if (id === undefined || entry?.again == null) return;
+    const entry = this.#again.get(again);
+    if (entry?.again == null) return;
     const { client, earlier } = entry.again;
     const { state, isRegenerated } = continued(earlier, toWire(client.completions.get(again)));
     if (isRegenerated && entry.regenerated === "no") entry.regenerated = "unseen";
@@ -324,7 +308,7 @@ export class HeldCompletions {
       entry.again = null;
       this.#again.delete(again);
     }
-    this.#options.onChange([id]);
+    this.#options.onChange([state.id]);
   }
 
   #characters(): number {
@@ -335,11 +319,13 @@ export class HeldCompletions {
   }
 }
 
-/** Without a model in the request, the default may be another one by now. */
-const sameModel = ({ state }: Entry, request: CompletionRequest): CompletionRequest =>
-  request.model === undefined && state.model !== null
+function requestAgain({ request, state }: Entry): CompletionRequest | FoundryError {
+  if (request === null) return interrupted("The process that generated this answer ended.");
+  // Without a model in the request, the default may be another one by now.
+  return request.model === undefined && state.model !== null
     ? { ...request, model: state.model }
     : request;
+}
 
 /** Equal for settings that are the same. */
 export const settingsKey = (settings: SettingsSource): string =>

@@ -1,9 +1,10 @@
+import { once } from "node:events";
 import { rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { FoundryClient } from "../jobs/index.js";
-import { MOST_KEEPER_CONNECTIONS } from "../lib/index.js";
+import { isSameSecret, MOST_KEEPER_CONNECTIONS } from "../lib/index.js";
 import { type FileLock, FileLocks, type KeeperAddress } from "../platform/index.js";
 import { HeldCompletions, type Owner, settingsKey } from "./held.js";
 import { HeldLoads } from "./held-loads.js";
@@ -18,7 +19,6 @@ import {
   Channel,
   ensureSecret,
   greetingSchema,
-  isProof,
   newNonce,
   PROTOCOL,
   proofOf,
@@ -124,10 +124,7 @@ class Keeper {
     const { socket } = this.#options.address;
     // What a keeper left behind that was killed: the lock shows that it is gone. Pipes leave nothing.
     if (process.platform !== "win32") await rm(socket, { force: true });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(socket, resolve);
-    });
+    await once(server.listen(socket), "listening");
     // A connection that could not be accepted, such as for want of a file descriptor.
     server.on("error", () => {});
   }
@@ -237,7 +234,7 @@ class Peer implements Owner {
   #prove(message: unknown): void {
     const given = proofSchema.safeParse(message);
     const expected = proofOf(this.#secret, "server", this.#nonce);
-    if (!given.success || !isProof(given.data.proof, expected)) {
+    if (!given.success || !isSameSecret(given.data.proof, expected)) {
       this.close();
       return;
     }

@@ -1,11 +1,10 @@
 import { connect, type Socket } from "node:net";
 import type * as z from "zod";
-import { deferred, waitFor } from "../lib/index.js";
+import { deferred, isSameSecret, waitFor } from "../lib/index.js";
 import type { KeeperAddress } from "../platform/index.js";
 import { answerMessageSchema, type Patch, type RequestMessage, statusSchema } from "./messages.js";
 import {
   Channel,
-  isProof,
   newNonce,
   PROTOCOL,
   proofOf,
@@ -137,7 +136,8 @@ export class Link {
     const parsed = welcomeSchema.safeParse(await welcome);
     if (!parsed.success) return this.#channel.isClosed ? "closed" : false;
     const { protocol, proof, nonce: theirs } = parsed.data;
-    if (protocol !== PROTOCOL || !isProof(proof, proofOf(secret, "keeper", nonce))) return false;
+    if (protocol !== PROTOCOL || !isSameSecret(proof, proofOf(secret, "keeper", nonce)))
+      return false;
     const ready = this.#nextGreeting();
     this.#channel.send({ proof: proofOf(secret, "server", theirs) });
     if (!readySchema.safeParse(await ready).success) {

@@ -40,8 +40,7 @@ export class RemoteCompletion implements OpenedCompletion {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<CompletionEvent, void> {
-    const { signal } = this.#parts;
-    const unlisten = signal === undefined ? () => {} : onAbort(signal, this.#cancel);
+    const unlisten = onAbort(this.#parts.signal, this.#cancel);
     try {
       yield* this.#events();
     } finally {
@@ -64,14 +63,11 @@ export class RemoteCompletion implements OpenedCompletion {
         return;
       }
       if (this.#left !== null) throw this.#left;
-      this.#report(state);
+      const { place, etaMs, news } = state;
+      this.#parts.onPlace(place, etaMs);
+      if (news !== null) this.#parts.onStatus({ step: "loading", message: news, percent: null });
       if (this.#state === now) await changed.promise;
     }
-  }
-
-  #report({ place, etaMs, news }: Pick<WireState, "place" | "etaMs" | "news">): void {
-    this.#parts.onPlace?.(place, etaMs);
-    if (news !== null) this.#parts.onStatus?.({ step: "loading", message: news, percent: null });
   }
 }
 

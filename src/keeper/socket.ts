@@ -1,13 +1,14 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { rm, writeFile } from "node:fs/promises";
+import { createHmac, randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
 import type { Socket } from "node:net";
 import path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import * as z from "zod";
-import { jsonFrom, LONGEST_LINE, MOST_UNREAD_BYTES, systemCodeOf } from "../lib/index.js";
+import { jsonFrom, LONGEST_LINE, MOST_UNREAD_BYTES } from "../lib/index.js";
 import {
   type KeeperAddress,
   makePrivateDirectory,
+  makePrivateFile,
   ownUid,
   readSmallFile,
 } from "../platform/index.js";
@@ -104,12 +105,6 @@ export const newNonce = (): string => randomBytes(32).toString("hex");
 export const proofOf = (secret: string, side: "keeper" | "server", nonce: string): string =>
   createHmac("sha256", secret).update(`${side} ${nonce}`).digest("hex");
 
-/** Compares in constant time. */
-export function isProof(given: string, expected: string): boolean {
-  const [one, other] = [Buffer.from(given), Buffer.from(expected)];
-  return one.length === other.length && timingSafeEqual(one, other);
-}
-
 const SECRET_LENGTH = 64;
 /** Another process may have made the file just now, and not have written it yet. */
 const LOOKS = 20;
@@ -144,12 +139,5 @@ export async function ensureSecret(address: KeeperAddress): Promise<string> {
 /** `null` if the file is there already. */
 async function writeSecret({ directory }: KeeperAddress): Promise<string | null> {
   const secret = randomBytes(SECRET_LENGTH / 2).toString("hex");
-  const file = path.join(directory, "secret");
-  return writeFile(file, secret, { flag: "wx", mode: 0o600 }).then(
-    () => secret,
-    (error: unknown) => {
-      if (systemCodeOf(error) === "EEXIST") return null;
-      throw error;
-    },
-  );
+  return (await makePrivateFile(path.join(directory, "secret"), secret)) ? secret : null;
 }

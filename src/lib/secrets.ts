@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from "node:crypto";
 import { escapeRegExp, overlap } from "./text.js";
 
 /** What stands for a secret where one was quoted. */
@@ -62,6 +63,12 @@ export class SecretMask {
       Object.entries(value).map(([key, member]) => [key, this.hideIn(member)]),
     );
   }
+}
+
+/** Compares secrets in constant time, also those of different lengths. */
+export function isSameSecret(one: string, other: string): boolean {
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(one), digest(other));
 }
 
 /** Of the same length, which `toLowerCase` is not for some letters beyond ASCII. */

@@ -57,17 +57,13 @@ export function withoutCredentials(text: string): {
 } {
   if (endpointFault(text) !== "holds credentials") return { endpoint: text, authorization: null };
   const url = new URL(text);
-  const authorization = basicAuthorization(url);
+  const pair = `${percentDecoded(url.username)}:${percentDecoded(url.password)}`;
   url.username = "";
   url.password = "";
-  return { endpoint: url.href, authorization };
-}
-
-/** The `Authorization` header for the user name and password of an address; `null` where it has none. */
-function basicAuthorization({ username, password }: URL): string | null {
-  if (username === "" && password === "") return null;
-  const pair = `${percentDecoded(username)}:${percentDecoded(password)}`;
-  return `Basic ${Buffer.from(pair).toString("base64")}`;
+  return {
+    endpoint: url.href,
+    authorization: `Basic ${Buffer.from(pair).toString("base64")}`,
+  };
 }
 
 /** Headers that the transport writes itself, or that would break the connection. */

@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import type { SdkErrorCode } from "@modelcontextprotocol/server";
-import { membersKey, onAbort, RecentMap } from "../lib/index.js";
+import { requestKey } from "../jobs/index.js";
+import { onAbort, RecentMap } from "../lib/index.js";
 import type { OnCancel } from "../settings.js";
 import type { Clock, ProgressReporter } from "./progress-reporter.js";
 
@@ -196,7 +196,7 @@ export class HostCalls {
   /** Follows a call until the function that is returned is called. */
   begin({ tool, given, signal, progress, limit }: HostCall): () => void {
     // A call without a key matches no other.
-    const key = keyOf(tool, given) ?? Symbol(tool);
+    const key = requestKey({ ...Object(given), "": tool }) ?? Symbol(tool);
     const startedAt = this.#clock.now();
     this.#learnFromRepeat(key, startedAt, limit);
     const call: OpenCall = { startedAt, cancelledAfterMs: null };
@@ -239,15 +239,5 @@ export class HostCalls {
     if (before === undefined) return;
     if (before.cancelledAfterMs === null) limit.repeated(now - before.startedAt);
     else limit.timedOut(before.cancelledAfterMs);
-  }
-}
-
-/** A hash, since arguments may be megabytes long; `null` for what is nested too deeply to be compared. */
-function keyOf(tool: string, given: unknown): string | null {
-  try {
-    const members = typeof given === "object" && given !== null ? membersKey(given) : "";
-    return createHash("sha256").update(`${tool} ${members}`).digest("base64");
-  } catch {
-    return null;
   }
 }

@@ -87,7 +87,7 @@ async function callTool(
   request: RequestContext,
   parts: CallParts,
 ): Promise<Record<string, unknown>> {
-  const { client, kept, files, vectors, session, log, policy, calls, tasks, clock } = parts;
+  const { session, log, policy, calls, tasks, clock } = parts;
   const { envelope } = request;
   const clientName = clientNameIn(envelope) ?? parts.clientName?.();
   const limit = parts.limits.of(clientName);
@@ -104,11 +104,7 @@ async function callTool(
     const ended = task === undefined ? calls.begin(call) : () => {};
     const answerTo = (asked: RequestContext): Promise<CallToolResult> =>
       answerOf(tool, given, parts, {
-        client,
-        kept,
-        files,
-        vectors,
-        session,
+        ...parts,
         signal,
         progress,
         replyWithinMs: task === undefined ? replyWithinMs : TASK_REPLY_WITHIN_MS,

@@ -14,6 +14,7 @@ export {
   type KeeperAddress,
   keeperAddress,
   makePrivateDirectory,
+  makePrivateFile,
   ownDirectory,
   ownUid,
   replaceFile,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { chmod, lstat, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
+import { systemCodeOf } from "../lib/index.js";
 import type { Machine } from "./machine.js";
 import { pathsOf } from "./paths.js";
 
@@ -58,6 +59,17 @@ export async function replaceFile(
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** Makes a file that only this user can read or write; `false` where there is one already. */
+export async function makePrivateFile(file: string, content: string | Buffer): Promise<boolean> {
+  try {
+    await writeFile(file, content, { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (systemCodeOf(error) === "EEXIST") return false;
     throw error;
   }
 }

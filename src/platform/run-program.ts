@@ -280,7 +280,6 @@ class RunningProgram {
   }
 
   #fail(thrown: unknown): void {
-    if (this.#isDone) return;
     this.#run.reject(thrown);
     this.#conclude();
     this.#release();

@@ -50,7 +50,7 @@ it("a server is listed with its host and its counts until it ends", async () => 
 
 it("the file of a server has no key in the names of models", async () => {
   const { client, file, read, directory } = await serverFile();
-  const call = client.recorder.begin("complete");
+  const call = client.service.metrics.begin("complete");
   call.model = `m-${KEY}:1`;
   call.end("failed", "INFERENCE_FAILED");
   file.write();

@@ -12,7 +12,6 @@ import { processFigures } from "../../platform/index.js";
 import { terminalWords } from "../../terminal-words.js";
 import type { ClientCommand } from "../client-command.js";
 import { chooseConcurrency } from "./choice.js";
-import { promptOf } from "./prompts.js";
 import {
   type BenchReport,
   type CaseReport,
@@ -20,7 +19,7 @@ import {
   PROMPT_KINDS,
   type PromptKind,
 } from "./report.js";
-import { type Ask, caseOf, type Round, roundOf, type Sample } from "./rounds.js";
+import { type Ask, caseOf, promptOf, type Round, roundOf, type Sample } from "./rounds.js";
 
 /** How many answers are requested at once. */
 export const AT_ONCE = [1, 2, 4] as const;
@@ -257,7 +256,7 @@ export class ModelBench {
     const { client, health } = this.#context;
     const isHere = health.endpoint !== null && isLoopback(health.endpoint);
     if (this.#isSimulated || !isHere) return;
-    await client.speeds?.measured(
+    await client.service.speeds?.measured(
       { id, device },
       {
         tokensPerSecond: one("short")?.tokens_per_second?.median ?? null,

@@ -45,7 +45,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
     const asks = !own["no-completion"] && list !== null;
     const completion = asks ? await testCompletion(client, signal, onStatus) : null;
     throwIfAborted(signal);
-    const diagnosis = await client.diagnose({ signal });
+    const diagnosis = await client.service.diagnose({ signal });
     throwIfAborted(signal);
     const holds = await keeperHolds(ownKeeperAddress());
     let hosts = await hostEntries();

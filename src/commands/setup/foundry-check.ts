@@ -104,7 +104,7 @@ async function firstModel(
   if (confirm === null) return false;
   const agreed = await confirm(`Download ${name} (${size}) now?`);
   if (agreed !== true) return agreed;
-  await client.downloadModel(name, { signal, onStatus: notes.progress });
+  await client.service.downloadModel(name, { signal, onStatus: notes.progress });
   notes.clear();
   screen.say(`Downloaded ${model.id}.`);
   return true;

@@ -41,20 +41,25 @@ const inHome = (machine: Machine, ...parts: readonly string[]): string =>
 const variable = ({ environment }: Machine, name: string): string | undefined =>
   environment[name]?.trim() || undefined;
 
+/** In the folder that a variable names; where it is not set, in the usual one of the home. */
+const inFolder = (
+  machine: Machine,
+  name: string,
+  usual: string,
+  ...parts: readonly string[]
+): string => join(machine, variable(machine, name) ?? inHome(machine, usual), ...parts);
+
 /** The folder for the settings of programs with a window: `%APPDATA%` and its likes. */
 function applicationData(machine: Machine, ...parts: readonly string[]): string {
   const { platform } = machine;
-  if (platform === "win32") {
-    const roaming = variable(machine, "APPDATA") ?? inHome(machine, "AppData", "Roaming");
-    return join(machine, roaming, ...parts);
-  }
+  if (platform === "win32") return inFolder(machine, "APPDATA", "AppData/Roaming", ...parts);
   if (platform === "darwin") return inHome(machine, "Library", "Application Support", ...parts);
   return xdgConfig(machine, ...parts);
 }
 
 /** `~/.config` on every system, unless the user has moved it. */
 const xdgConfig = (machine: Machine, ...parts: readonly string[]): string =>
-  join(machine, variable(machine, "XDG_CONFIG_HOME") ?? inHome(machine, ".config"), ...parts);
+  inFolder(machine, "XDG_CONFIG_HOME", ".config", ...parts);
 
 /** The member of an entry with the variables of its server; none where it has no variables. */
 const envMember = (env: ServerCommand["env"], name = "env"): Entry =>
@@ -79,10 +84,8 @@ const QUIT_CLAUDE = "Quit Claude Desktop, also in the tray or the menu bar, and 
  */
 const CLAUDE_PACKAGE = "Claude_pzs8sxrjxfjjc";
 
-const claudePackage = (machine: Machine, ...parts: readonly string[]): string => {
-  const local = variable(machine, "LOCALAPPDATA") ?? inHome(machine, "AppData", "Local");
-  return join(machine, local, "Packages", CLAUDE_PACKAGE, ...parts);
-};
+const claudePackage = (machine: Machine, ...parts: readonly string[]): string =>
+  inFolder(machine, "LOCALAPPDATA", "AppData/Local", "Packages", CLAUDE_PACKAGE, ...parts);
 
 /** In the order in which they are shown. */
 export const HOSTS: readonly HostKind[] = [
@@ -110,11 +113,9 @@ export const HOSTS: readonly HostKind[] = [
     // https://code.claude.com/docs/en/mcp (user scope), https://code.claude.com/docs/en/settings
     id: "claude-code",
     title: "Claude Code",
-    format: "json",
-    container: "mcpServers",
-    file: (machine) =>
-      join(machine, variable(machine, "CLAUDE_CONFIG_DIR") ?? machine.home, ".claude.json"),
-    evidence: (machine) => variable(machine, "CLAUDE_CONFIG_DIR") ?? inHome(machine, ".claude"),
+    ...COMMON,
+    file: (machine) => inFolder(machine, "CLAUDE_CONFIG_DIR", "", ".claude.json"),
+    evidence: (machine) => inFolder(machine, "CLAUDE_CONFIG_DIR", ".claude"),
     entry: stdio,
     afterwards: "Start a new session.",
   },
@@ -202,8 +203,7 @@ export const HOSTS: readonly HostKind[] = [
     title: "Codex",
     format: "toml",
     container: "mcp_servers",
-    file: (machine) =>
-      join(machine, variable(machine, "CODEX_HOME") ?? inHome(machine, ".codex"), "config.toml"),
+    file: (machine) => inFolder(machine, "CODEX_HOME", ".codex", "config.toml"),
     entry: plain,
     afterwards: "Start a new session.",
   },
@@ -212,27 +212,15 @@ export const HOSTS: readonly HostKind[] = [
     id: "gemini-cli",
     title: "Gemini CLI",
     ...COMMON,
-    file: (machine) =>
-      join(
-        machine,
-        variable(machine, "GEMINI_CLI_HOME") ?? machine.home,
-        ".gemini",
-        "settings.json",
-      ),
+    file: (machine) => inFolder(machine, "GEMINI_CLI_HOME", "", ".gemini", "settings.json"),
     afterwards: "Start a new session.",
   },
   {
     // https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers
     id: "copilot-cli",
     title: "Copilot CLI",
-    format: "json",
-    container: "mcpServers",
-    file: (machine) =>
-      join(
-        machine,
-        variable(machine, "COPILOT_HOME") ?? inHome(machine, ".copilot"),
-        "mcp-config.json",
-      ),
+    ...COMMON,
+    file: (machine) => inFolder(machine, "COPILOT_HOME", ".copilot", "mcp-config.json"),
     entry: ({ command, args, env }) => ({ type: "local", command, args, env, tools: ["*"] }),
     afterwards: "Start a new session.",
   },

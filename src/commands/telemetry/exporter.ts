@@ -13,7 +13,7 @@ const ANSWER_MS = 10_000;
 const LAST_MS = 1500;
 
 interface ExporterParts {
-  readonly client: Pick<FoundryClient, "recorder" | "metrics">;
+  readonly client: Pick<FoundryClient, "service" | "metrics">;
   readonly log: Logger;
   /** Hidden in the names of models. */
   readonly secrets: SecretMask;
@@ -42,7 +42,7 @@ export class TelemetryExporter {
   constructor(parts: ExporterParts) {
     this.#parts = parts;
     const { client, secrets } = parts;
-    client.recorder.onEnded = (call) => {
+    client.service.metrics.onEnded = (call) => {
       const span = spanOf(call, client.metrics().endpoint, secrets);
       if (span === null) return;
       this.#spans.push(span);
@@ -58,7 +58,7 @@ export class TelemetryExporter {
 
   /** Sends what is left, within a bounded time. */
   async close(): Promise<void> {
-    this.#parts.client.recorder.onEnded = null;
+    this.#parts.client.service.metrics.onEnded = null;
     for (const timer of this.#timers) clearInterval(timer);
     // One limit for all that is sent, also for what is in flight: it may have arrived already.
     const limit = setTimeout(() => this.#ending.abort(), this.#parts.lastMs ?? LAST_MS);
@@ -98,7 +98,10 @@ export class TelemetryExporter {
   async #sendMetrics(): Promise<void> {
     const { client, environment, secrets } = this.#parts;
     const { queue } = client.metrics();
-    await this.#send("metrics", metricsRequest(client.recorder, queue, environment, secrets));
+    await this.#send(
+      "metrics",
+      metricsRequest(client.service.metrics, queue, environment, secrets),
+    );
   }
 
   async #send(signal: Signal, message: object): Promise<"sent" | "refused" | "later"> {

@@ -2,6 +2,7 @@ import type { FoundryClient } from "../../jobs/index.js";
 import {
   type Calls,
   type Histogram,
+  type MetricsRecorder,
   type SecretMask,
   type Traffic,
   VERSION,
@@ -12,6 +13,8 @@ export const PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 const PREFIX = "foundry_local_mcp_";
 const CIRCUITS = ["closed", "half-open", "open"] as const;
+
+type Recorder = Pick<MetricsRecorder, "all" | "background">;
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -78,7 +81,7 @@ const RATES = { from: 0.5, to: 4096, per: 1 };
  * @param secrets Hidden in the names of models alone: a key may be a part of a metric's name or a number.
  */
 export function prometheusText(
-  client: Pick<FoundryClient, "metrics" | "recorder">,
+  client: Pick<FoundryClient, "metrics"> & { readonly service: { readonly metrics: Recorder } },
   sessions: number,
   secrets: SecretMask,
 ): string {
@@ -90,7 +93,7 @@ export function prometheusText(
   ]);
   text.family("gauge", "sessions", "Sessions of clients.", [[{}, sessions]]);
   const { uptimeMs, queue, circuit } = client.metrics();
-  const { all, background } = client.recorder;
+  const { all, background } = client.service.metrics;
   const completions = all.filter(({ operation }) => operation === "complete");
   text.family("gauge", "uptime_seconds", "Time since the start.", [[{}, uptimeMs / 1000]]);
   text.family("gauge", "completions_running", "Completions that run.", [[{}, queue.running]]);

@@ -21,37 +21,23 @@ export interface UpdateOptions {
   readonly updated: Notify;
 }
 
-/** Notifies a host of changes of completions until it is closed. */
-export function followed(
-  completions: Completions,
-  { notifies, updated }: UpdateOptions,
-): { readonly updates: ResourceUpdates; close(): void } {
-  const updates = new ResourceUpdates(updated);
-  const onChange = (id: string, what: CompletionChange): void => {
-    if (notifies === "all" && what === "started") {
-      for (const uri of [completionUri(id), stateUri(id)]) updates.follow(id, uri);
-    }
-    updates.changed(id, what);
-  };
-  const unfollow = notifies === "none" ? () => {} : completions.onChange(onChange);
-  return {
-    updates,
-    close: () => {
-      unfollow();
-      updates.close();
-    },
-  };
-}
-
-/** Notifies one host of changes of its subscribed completions. */
+/** Notifies one host of changes of completions until it is closed. */
 export class ResourceUpdates {
   readonly #notify: Notify;
+  readonly #unfollow: () => void;
   /** By completion, then by the resource of it. */
   readonly #subscribed = new Map<string, Map<string, Throttle>>();
   #isClosed = false;
 
-  constructor(notify: Notify) {
-    this.#notify = notify;
+  constructor(completions: Pick<Completions, "onChange">, { notifies, updated }: UpdateOptions) {
+    this.#notify = updated;
+    const onChange = (id: string, what: CompletionChange): void => {
+      if (notifies === "all" && what === "started") {
+        for (const uri of [completionUri(id), stateUri(id)]) this.#follow(id, uri);
+      }
+      this.#changed(id, what);
+    };
+    this.#unfollow = notifies === "none" ? () => {} : completions.onChange(onChange);
   }
 
   get subscriptions(): number {
@@ -62,12 +48,12 @@ export class ResourceUpdates {
   subscribe(id: string, uri: string): boolean {
     const isNew = this.#subscribed.get(id)?.has(uri) !== true;
     if (isNew && this.subscriptions >= MOST_SUBSCRIPTIONS) return false;
-    this.follow(id, uri);
+    this.#follow(id, uri);
     return true;
   }
 
   /** The same without a limit, for a host that follows every completion. */
-  follow(id: string, uri: string): void {
+  #follow(id: string, uri: string): void {
     const own = this.#subscribed.get(id) ?? new Map<string, Throttle>();
     if (own.has(uri) || this.#isClosed) return;
     own.set(uri, this.#throttleOf(uri));
@@ -89,8 +75,7 @@ export class ResourceUpdates {
     });
   }
 
-  changed(id: string, what: CompletionChange): void {
-    if (this.#isClosed) return;
+  #changed(id: string, what: CompletionChange): void {
     // `ended` comes right after it.
     if (what === "completed") return;
     const isUrgent = what === "status" || what === "ended";
@@ -107,6 +92,7 @@ export class ResourceUpdates {
   /** Ends all notifications. */
   close(): void {
     this.#isClosed = true;
+    this.#unfollow();
     for (const own of this.#subscribed.values())
       for (const throttle of own.values()) throttle.stop();
     this.#subscribed.clear();

@@ -19,7 +19,7 @@ import {
   STATE_TEMPLATE,
   TEXT_TEMPLATE,
 } from "./completion-resource.js";
-import { followed, MOST_SUBSCRIPTIONS, type UpdateOptions } from "./resource-updates.js";
+import { MOST_SUBSCRIPTIONS, ResourceUpdates, type UpdateOptions } from "./resource-updates.js";
 
 const PAGE = 50;
 /** Ours are 50 characters. */
@@ -39,7 +39,7 @@ const listParams = z.looseObject({
  */
 export function resourceHandlers({ client, secrets, kept }: Backend, options: UpdateOptions) {
   const { completions } = client;
-  const { updates, close } = followed(completions, options);
+  const updates = new ResourceUpdates(completions, options);
   /** Which completion a URI means, and which part of it. The keeper may have it. */
   const meant = async (uri: string) => {
     const named = partOf(uri);
@@ -102,7 +102,7 @@ export function resourceHandlers({ client, secrets, kept }: Backend, options: Up
         return {};
       },
     },
-    close,
+    close: () => updates.close(),
   } satisfies Handlers<`resources/${string}` & keyof Handlers["methods"]>;
 }
 

@@ -1,10 +1,10 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import {
   localhostAllowedHostnames,
   localhostAllowedOrigins,
   validateHostHeader,
   validateOriginHeader,
 } from "@modelcontextprotocol/server";
+import { isSameSecret } from "../../lib/index.js";
 
 export interface AccessRules {
   /** What is listened on: the name or address that was given, and the address that it stands for. */
@@ -32,7 +32,7 @@ export function refusalOf(headers: Headers, { hosts, key }: AccessRules): Refusa
   const origins = [...localhostAllowedOrigins(), ...own];
   const from = validateOriginHeader(headers.get("origin"), origins);
   if (!from.ok) return { status: 403, message: from.message };
-  if (key === undefined || isSame(tokenOf(headers), key)) return null;
+  if (key === undefined || isSameSecret(tokenOf(headers), key)) return null;
   return {
     status: 401,
     message: "The key is missing or wrong. Send it as `Authorization: Bearer KEY`.",
@@ -50,9 +50,3 @@ function hostnameOf(given: string): string {
 
 const tokenOf = (headers: Headers): string =>
   /^Bearer\s+(\S+)\s*$/i.exec(headers.get("authorization") ?? "")?.[1] ?? "";
-
-/** In constant time, also for texts of different lengths. */
-function isSame(one: string, other: string): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(one), digest(other));
-}

@@ -30,7 +30,7 @@ import {
 import { type Backend, closeBackend } from "../backend.js";
 import { HostLimits } from "../hosts.js";
 import { Monitoring } from "../monitoring/index.js";
-import { endedAmong, followed } from "../resources/index.js";
+import { endedAmong, ResourceUpdates } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks.js";
 import { readingOf, tooManyMessages, withoutNulls } from "../transport/index.js";
@@ -103,7 +103,7 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const streamed = handlerOf("sse");
   const loaded = await backend.get();
   // A modern client has no session: what it listens for is notified by one follower for all.
-  const follower = followed(loaded.client.completions, {
+  const follower = new ResourceUpdates(loaded.client.completions, {
     notifies: "all",
     updated: async (uri) => modern.notify.resourceUpdated(uri),
   });

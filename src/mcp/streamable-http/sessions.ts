@@ -91,7 +91,7 @@ export class Sessions {
     const body = isStreamed ? parsedBody : { ...parsedBody, ...asksNothing };
     const response = await this.#answer(session, request, body, ended);
     // The client has not got the id of the session.
-    if (!response.ok) this.#end(session.id);
+    if (!response.ok) this.#end(session);
     return response;
   }
 
@@ -195,27 +195,25 @@ export class Sessions {
   }
 
   #endIdle(): void {
-    for (const [id, session] of this.#sessions) {
+    for (const session of this.#sessions.values()) {
       if (session.open > 0 || performance.now() - session.usedAt <= IDLE_MS) continue;
-      this.#end(id);
+      this.#end(session);
       this.#isFullLogged = false;
     }
   }
 
   /** Ends the session that has been idle for longest; returns whether there was one. */
   #endLeastUsed(): boolean {
-    const [oldest] = [...this.#sessions]
-      .filter(([, { open }]) => open === 0)
-      .sort(([, one], [, other]) => one.usedAt - other.usedAt);
+    const [oldest] = [...this.#sessions.values()]
+      .filter(({ open }) => open === 0)
+      .sort((one, other) => one.usedAt - other.usedAt);
     if (oldest === undefined) return false;
-    this.#end(oldest[0]);
+    this.#end(oldest);
     return true;
   }
 
-  #end(id: string): void {
-    const session = this.#sessions.get(id);
-    this.#sessions.delete(id);
-    void session?.transport.close();
+  #end({ id, transport }: Session): void {
+    if (this.#sessions.delete(id)) void transport.close();
   }
 }
 

@@ -111,13 +111,13 @@ const cache = ({ cache: counts }: Health): string | null =>
   counts && `${counts.entries} stored, ${counts.hits} used`;
 
 /** How long completions took, and how fast they were; `null`: none was measured. */
-function timesOf({ recorder }: FoundryClient) {
-  const latency = recorder.distributionOf("latencyMs");
+function timesOf({ service: { metrics } }: FoundryClient) {
+  const latency = metrics.distributionOf("latencyMs");
   if (latency === null) return null;
   return {
     latency_ms: percentiles(latency),
-    first_token_ms: percentiles(recorder.distributionOf("firstTokenMs")),
-    tokens_per_second: percentiles(recorder.distributionOf("tokensPerSecond")),
+    first_token_ms: percentiles(metrics.distributionOf("firstTokenMs")),
+    tokens_per_second: percentiles(metrics.distributionOf("tokensPerSecond")),
   };
 }
 

@@ -44,10 +44,10 @@ export const listModels = defineTool({
         trace,
         onStatus: (news) => progress.news(news, "Reading the list of models"),
       }),
-      client.speeds?.read(),
+      client.service.speeds?.read(),
     ]);
     const speedOf = (model: ModelInfo): number | null =>
-      client.speeds?.of(model)?.tokensPerSecond ?? null;
+      client.service.speeds?.of(model)?.tokensPerSecond ?? null;
     const matching = listed.models.filter((model) => isFound(model, search) && isFor(model, task));
     const fitting = matching.filter((model) => passes(model, filter));
     const models = fitting.slice(0, limit);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { promptOf } from "../../../src/commands/bench/prompts.js";
 import { SIMULATED, spreadOf } from "../../../src/commands/bench/report.js";
 import { htmlReport } from "../../../src/commands/bench/report-html.js";
 import { caseLines, showEnd, showModel } from "../../../src/commands/bench/report-text.js";
+import { promptOf } from "../../../src/commands/bench/rounds.js";
 import { terminalScreen } from "../../../src/commands/terminal.js";
 import { benchReport, modelReport } from "./reports.js";
 

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { LocalServer } from "../../../src/commands/demo.js";
+import { startServer } from "../../../src/commands/demo.js";
 import { FoundryError } from "../../../src/lib/errors.js";
 
 test("a server that ends before it answers is reported with its reason", async () => {
-  const started = LocalServer.start({ args: ["--eval", "process.exit(1)"], env: {} });
+  const started = startServer(["--eval", "process.exit(1)"], {});
 
   await expect(started).rejects.toBeInstanceOf(FoundryError);
   await expect(started).rejects.toMatchObject({

@@ -37,7 +37,7 @@ async function findings(changes: Partial<Findings> = {}): Promise<Findings> {
     () => null,
     (error: unknown) => (error instanceof FoundryError ? error : null),
   );
-  const diagnosis = { ...(await client.diagnose()), commandLine: null };
+  const diagnosis = { ...(await client.service.diagnose()), commandLine: null };
   await client.close();
   const settings = settingsInForce([], {});
   return {

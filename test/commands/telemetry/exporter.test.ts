@@ -52,7 +52,7 @@ describe("the export to a collector", () => {
 
   it("hides a key in the names of models", async () => {
     const { client, receiver, exporter } = await exporting();
-    const call = client.recorder.begin("complete");
+    const call = client.service.metrics.begin("complete");
     call.model = `m-${KEY}:1`;
     call.end("completed", null);
     await exporter.close();
@@ -174,7 +174,7 @@ describe("the export to a collector", () => {
     const { client, receiver, warnings, exporter } = await exporting();
     // As many as are sent at once, without waiting for the timer.
     for (let call = 0; call < 512; call += 1) {
-      client.recorder.begin("list").end("completed", null);
+      client.service.metrics.begin("list").end("completed", null);
     }
     expect(receiver.spans).toHaveLength(0);
     await exporter.close();

@@ -17,14 +17,14 @@ const THERE = { model: MISSING.id, status: "already_downloaded", warnings: [] };
 
 it("a service that downloads by itself reports that it has the model", async () => {
   const { simulator, client } = await withDownloadElsewhere("S", {});
-  expect(await client.downloadModel("walker")).toEqual(THERE);
+  expect(await client.service.downloadModel("walker")).toEqual(THERE);
   expect(askedOf(simulator, "/openai/download")).toEqual([]);
 });
 
 it("a model that is there already needs no disk, so nothing is tight", async () => {
   const figures = { freeDiskMb: async () => 2700 };
   const { client } = await withDownloadElsewhere("S", figures);
-  expect(await client.downloadModel("walker")).toEqual(THERE);
+  expect(await client.service.downloadModel("walker")).toEqual(THERE);
 });
 
 it.each([
@@ -32,5 +32,5 @@ it.each([
   ["disk", { freeDiskMb: async () => 1000 }],
 ])("a model that is there already is not refused for lack of %s", async (_what, figures) => {
   const { client } = await withDownloadElsewhere("C2", figures);
-  expect(await client.downloadModel("walker")).toEqual(THERE);
+  expect(await client.service.downloadModel("walker")).toEqual(THERE);
 });

@@ -104,7 +104,7 @@ describe("a download through the command line", () => {
     );
     await client.listModels();
     simulator.setDownloaded(MISSING.id, true);
-    expect(await client.downloadModel("walker")).toEqual({
+    expect(await client.service.downloadModel("walker")).toEqual({
       model: MISSING.id,
       status: "already_downloaded",
       warnings: [],

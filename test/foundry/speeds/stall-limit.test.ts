@@ -27,7 +27,7 @@ describe("the stall limit of a model", () => {
     const client = clientOf(service.url, { stallTimeoutMs: 1000 });
     const memory = new SpeedMemory({ directory: join(await temporaryFolder("speeds-"), "own") });
     await memory.learn(MODEL, speed(1));
-    client.rememberSpeeds(memory);
+    client.service.speeds = memory;
     const completion = client.complete({ prompt: "word ".repeat(2000) });
     await expect(completion).rejects.toMatchObject({ code: "TIMEOUT" });
   });

@@ -18,7 +18,7 @@ function textOf(
     queue: { running: 1, waiting: 2 },
     circuit: { ...snapshot.circuit, state: "open" as const },
   });
-  return prometheusText({ recorder, metrics }, 3, secrets).split("\n");
+  return prometheusText({ service: { metrics: recorder }, metrics }, 3, secrets).split("\n");
 }
 
 it("begins each metric family with its help and type, once", () => {

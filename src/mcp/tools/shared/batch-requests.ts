@@ -7,12 +7,7 @@ import type { CompletionRequest } from "../../../foundry/index.js";
 import type { BatchEntry } from "../../../jobs/index.js";
 import { FoundryError, MOST_FILES_BYTES, membersKey, toFoundryError } from "../../../lib/index.js";
 import { hostArguments } from "../../host-arguments.js";
-import {
-  completionArguments,
-  needsPrompt,
-  requestOf,
-  type sharedSettings,
-} from "./completion-arguments.js";
+import { completionArguments, needsPrompt, requestOf, type sharedSettings } from "./arguments.js";
 import { type GivenFiles, readFiles } from "./given-files.js";
 
 type Settings = z.output<z.ZodObject<typeof sharedSettings>>;

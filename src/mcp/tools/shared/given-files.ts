@@ -1,15 +1,6 @@
-import * as z from "zod";
 import { framedWhole } from "../../../documents/index.js";
 import type { AllowedFolders, FileImage, FileText } from "../../../files/index.js";
-import { counted, MOST_FILE_PATTERNS } from "../../../lib/index.js";
-import { listOf } from "./arguments.js";
-
-/** Files of the user, which the server reads itself. */
-export const filesArgument = listOf(
-  z.string("a path or a glob").min(1, "a path or a glob"),
-  MOST_FILE_PATTERNS,
-  `a list of 1 to ${MOST_FILE_PATTERNS} paths or globs`,
-);
+import { counted } from "../../../lib/index.js";
 
 /** Files in a result, and names in a note. */
 const MOST_SHOWN = 20;

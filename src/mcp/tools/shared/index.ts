@@ -1,11 +1,15 @@
-export { listOf, refuse, replyWithin, replyWithinMs } from "./arguments.js";
-export { batchInputOf } from "./batch-requests.js";
 export {
   completionArguments,
+  filesArgument,
+  listOf,
   needsPrompt,
+  refuse,
+  replyWithin,
+  replyWithinMs,
   requestOf,
   sharedSettings,
-} from "./completion-arguments.js";
+} from "./arguments.js";
+export { batchInputOf } from "./batch-requests.js";
 export {
   answeredWhole,
   answerWith,
@@ -23,7 +27,7 @@ export {
   textOf,
   wholeOf,
 } from "./completion-result.js";
-export { filesArgument, linesOf, readFiles } from "./given-files.js";
+export { linesOf, readFiles } from "./given-files.js";
 export { downloadAgreed, isDownloadAgreed, leaveLoad, orDownload } from "./loads.js";
 export {
   adviceOnSeveral,

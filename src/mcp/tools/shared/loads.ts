@@ -55,7 +55,9 @@ async function offerFor(
 ): Promise<KnownModel | null> {
   const names = model === undefined && models.length > 0 ? models : [model, ...models];
   for (const name of names) {
-    const offer = await client.downloadOffer(name, { device, signal, trace }).catch(() => null);
+    const offer = await client.service
+      .downloadOffer(name, { device, signal, trace })
+      .catch(() => null);
     if (offer !== null) return offer;
   }
   return null;

@@ -17,7 +17,7 @@ export async function waitedFor<T>(
   const { id } = state;
   reportState(state, progress);
   // Known before the prompt is sent, or not at all: no completion waits for a disk.
-  void client.speeds?.read();
+  void client.service.speeds?.read();
   const { completions } = client;
   // Detach synchronously on abort: the host's next message may already repeat this call.
   const leave = (): void => {
