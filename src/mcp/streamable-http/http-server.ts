@@ -33,6 +33,7 @@ import { Monitoring } from "../monitoring/index.js";
 import { endedAmong, ResourceUpdates } from "../resources/index.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks.js";
+import { TOOLS_WITH_FILES } from "../tools/index.js";
 import { readingOf, tooManyMessages, withoutNulls } from "../transport/index.js";
 import { type AccessRules, refusalOf } from "./access.js";
 import { endOfResponse, jsonRpcError, portable } from "./responses.js";
@@ -182,9 +183,15 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   return { url: `http://${shown}:${address.port}/mcp`, ended };
 }
 
-/** Whether it is a call of a tool, which may take long, by a client that reads streams. */
+const TOOL_NAMES: ReadonlySet<string | null> = new Set(TOOLS_WITH_FILES.map(({ name }) => name));
+
+/**
+ * Whether it is a call, which may take long, by a client that reads streams. A stream has the status 200 before
+ * the answer is known: no tool of this server fails with another one.
+ */
 const isStreamedCall = (headers: Headers): boolean =>
   headers.get("mcp-method") === "tools/call" &&
+  TOOL_NAMES.has(headers.get("mcp-name")) &&
   headers.get("accept")?.includes("text/event-stream") === true;
 
 type Refuse = (status: number, code: number, message: string, id?: string | number) => Response;
