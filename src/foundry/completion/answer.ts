@@ -79,7 +79,6 @@ export async function* receive(
   let isAbandoned = false;
   let inputTokens = 0;
   let outputTokens = 0;
-  let pieces = 0;
   try {
     for await (const news of stream) {
       if (news.type === "overrun") {
@@ -102,7 +101,6 @@ export async function* receive(
       }
       if (news.type === "call") {
         use.token();
-        pieces += 1;
         progress.countPiece();
         calls?.pushPiece(news.piece);
       }
@@ -114,11 +112,10 @@ export async function* receive(
       }
       if (news.type === "text" || news.type === "reasoning") {
         use.token();
-        pieces += 1;
         progress.countPiece();
-        const parts = news.type === "text" ? splitter.push(news.text) : [news];
+        const pieces = news.type === "text" ? splitter.push(news.text) : [news];
         // A `yield*` of a plain generator costs an asynchronous one more than the event itself.
-        for (const event of take(parts)) yield event;
+        for (const event of take(pieces)) yield event;
       }
       if (cutter.isCut) {
         // No stop string is ever sent. Leaving the loop closes the stream, which ends the generation.
@@ -135,7 +132,7 @@ export async function* receive(
   } finally {
     use.end("abandoned");
   }
-  const most = Math.max(outputTokens, pieces) + FEW_TOKENS;
+  const most = Math.max(outputTokens, progress.pieces) + FEW_TOKENS;
   const isShort = outputTokens > 0 && most < maxTokens * NEARLY_ALL;
   progress.isLimitedByService = isShortened || isShort;
   if (calls === null) promptMeasured(service, progress.model ?? "", messages, inputTokens);
@@ -186,8 +183,8 @@ function warnAboutCutPrompt(counted: number, least: number, progress: Completion
   );
 }
 
-function warnAboutUnknownEnd(said: string, progress: CompletionProgress): void {
-  if (said === "") {
+function warnAboutUnknownEnd(said: string | null, progress: CompletionProgress): void {
+  if (said === null) {
     progress.warn(
       "The service ended the answer without a finish_reason, so it may have been cut off. llama-cpp-python cuts an answer off when another request comes: start it with `--interrupt_requests false`.",
     );

@@ -42,7 +42,8 @@ export class CompletionProgress {
   /** Blanks after it, which belong to it as soon as a word follows. */
   #blanks = "";
   #toolCalls: readonly ToolCall[] = [];
-  #pieces = 0;
+  /** Pieces of the answer that is received now. */
+  pieces = 0;
   #hasStarted = false;
   /** Of answers that were dropped. */
   #earlierUsage: CompletionUsage | null = null;
@@ -190,7 +191,7 @@ export class CompletionProgress {
 
   /** Counts a piece of the stream, which is a token or nearly so on all services. */
   countPiece(): void {
-    this.#pieces += 1;
+    this.pieces += 1;
     this.#hasStarted = true;
     this.#lastTokenAt = this.#now();
     this.#firstTokenAt ??= this.#lastTokenAt;
@@ -231,7 +232,7 @@ export class CompletionProgress {
     this.#warnings = this.callWarnings;
     this.#usage = null;
     this.#refusedInputTokens = null;
-    this.#pieces = 0;
+    this.pieces = 0;
     this.#firstTokenAt = null;
     this.#lastTokenAt = null;
     this.#finishReason = null;
@@ -260,7 +261,7 @@ export class CompletionProgress {
 
   /** How many more tokens than pieces a service that hides thinking counted; infinite where it counted none. */
   get hiddenTokens(): number {
-    return this.#hidesThinking ? (this.#usage?.outputTokens || Infinity) - this.#pieces : 0;
+    return this.#hidesThinking ? (this.#usage?.outputTokens || Infinity) - this.pieces : 0;
   }
 
   /** The thinking of an answer that ended by itself and holds nothing else; empty for others. */
@@ -291,7 +292,7 @@ export class CompletionProgress {
     const reasoning = this.#isHidden ? "" : this.#reasoning;
     // Every prompt has tokens, and so has every text. Zero means that the service did not count them.
     const inputTokens = this.#usage?.inputTokens || null;
-    const pieces = this.#firstTokenAt === null ? null : this.#pieces;
+    const pieces = this.#firstTokenAt === null ? null : this.pieces;
     const outputTokens = (this.#usage?.outputTokens || pieces) ?? this.#usage?.outputTokens ?? null;
     const own = {
       inputTokens:

@@ -191,7 +191,7 @@ async function* read(
   let countedTokens = 0;
   const allowance = new Allowance(maxTokens);
   /** The end of an answer whose finish_reason is missing or unreliable, decided by its length. */
-  const stop = (): ChatEvent & { readonly type: "finish" } => ({
+  const stop = (): Extract<ChatEvent, { readonly type: "finish" }> => ({
     type: "finish",
     // A piece has at least one token. The service's count comes before the end, or not in time.
     reason: Math.max(allowance.pieces, countedTokens) >= maxTokens ? "length" : "stop",
@@ -214,7 +214,7 @@ async function* read(
         // A whole call shows its end itself.
         const isOpen = namesItsEnd && reader.hasOpenEnd && tools === undefined;
         // The services of 2025 never send a finish_reason (#299, #399).
-        yield isOpen && end.reason === "stop" ? { type: "finish", reason: null, said: "" } : end;
+        yield isOpen && end.reason === "stop" ? { type: "finish", reason: null, said: null } : end;
         return;
       }
       for (const each of arrived) {

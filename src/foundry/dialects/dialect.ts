@@ -90,8 +90,8 @@ export type ChatEvent =
   /** `null`: the counts of the service are impossible. */
   | { readonly type: "usage"; readonly usage: TokenCounts | null }
   | { readonly type: "finish"; readonly reason: FinishReason }
-  /** A finish_reason that is not one of the known ones. */
-  | { readonly type: "finish"; readonly reason: null; readonly said: string }
+  /** A finish_reason that is not one of the known ones. `said` is `null` where it is missing and should not be. */
+  | { readonly type: "finish"; readonly reason: null; readonly said: string | null }
   /** What the caller should know of this answer, a sentence. */
   | { readonly type: "warning"; readonly warning: string }
   /** The answer is far longer than `max_tokens` allows. This is the last event. */
