@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { chatEngine, events } from "../foundry/dialects/chat-engine.js";
 import { temporaryFolder } from "../temporary-folder.js";
 import { Executable, run, type Settings } from "./executable.js";
 import { ANSWER, chatRequest, ENDLESS, MODELS, PROMPT_ANSWER, simulated } from "./simulated.js";
@@ -100,6 +101,24 @@ test.skipIf(isWindows)("ask ends at a second Ctrl+C while a file does not answer
   ask.signal("SIGINT");
 
   expect(await ask.ended).toMatchObject({ code: null, signal: "SIGKILL" });
+});
+
+test.for([
+  ["below its limit: the context is full", 96, "the context of the model is full, or the engine"],
+  ["at its limit: a larger one helps", 2000, "raise `--max-tokens` for more"],
+] as const)("ask says why an answer was cut off %s", async ([, completion_tokens, reason]) => {
+  const { url } = await chatEngine(() =>
+    events(
+      { choices: [{ delta: { content: "It is" }, finish_reason: "length" }] },
+      { choices: [], usage: { prompt_tokens: 4000, completion_tokens } },
+    ),
+  );
+
+  const flags = ["--model", "m", "--max-tokens", "2000", "--endpoint", url];
+  const { stdout, stderr } = await run(["ask", "Why?", ...flags]);
+
+  expect(stdout).toBe("It is\n");
+  expect(stderr).toContain(`The answer was cut off after ${completion_tokens} tokens: ${reason}`);
 });
 
 test("ask reads the question, or what it is about, from stdin and from files", async () => {
