@@ -213,8 +213,10 @@ it("begins a session where initialize comes with the id of a lost one", async ()
   expect(id).toMatch(/^[\da-f-]{36}$/);
 });
 
+const STREAMS = "application/json, text/event-stream";
+
 /** A call of a client without a handshake. */
-async function calledModern(url: string, accept: string, params: object) {
+async function calledModern(url: string, accept: string, params: { readonly name: string }) {
   const leaving = new AbortController();
   onTestFinished(() => leaving.abort());
   const _meta = {
@@ -230,7 +232,7 @@ async function calledModern(url: string, accept: string, params: object) {
       "content-type": "application/json",
       "mcp-protocol-version": VERSION,
       "mcp-method": "tools/call",
-      "mcp-name": "complete",
+      "mcp-name": params.name,
     },
     body: JSON.stringify(body),
     signal: leaving.signal,
@@ -240,8 +242,14 @@ async function calledModern(url: string, accept: string, params: object) {
 it("begins to respond to a call without a session before its answer, where its client reads streams", async () => {
   const { url } = await served((await endlessService()).url);
   const params = { name: "complete", arguments: { prompt: "Go on.", reply_within: 3600 } };
-  const response = await calledModern(url, "application/json, text/event-stream", params);
+  const response = await calledModern(url, STREAMS, params);
   expect(response.headers.get("content-type")).toBe("text/event-stream");
+});
+
+it("begins no stream for a tool of another name, whose failure may have another status", async () => {
+  const { url } = await served();
+  const response = await calledModern(url, STREAMS, { name: "compleet" });
+  expect(response.headers.get("content-type")).toBe("application/json");
 });
 
 it("answers a call without a session with JSON where its client names no stream", async () => {
