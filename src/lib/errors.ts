@@ -17,7 +17,7 @@ export const ERROR_CODES = {
   UNSUPPORTED_BY_SERVER: "this service has no route for what was asked",
   UNAUTHORIZED: "the service refused the credentials",
   SERVICE_BUSY:
-    "the service refuses requests for now (408, 429, 502 to 504, 520 to 530), is loading, or a quota is used up",
+    "the service refuses requests for now (408, 429, 502 to 504, 520 to 526, 529, 530), is loading, or a quota is used up",
   SERVICE_ERROR: "the service failed on a request that was fine",
   INVALID_RESPONSE: "the answer was not what this route answers: HTML, half a JSON, nothing",
   RESPONSE_TOO_LARGE: "the answer was larger than the limit",
