@@ -43,7 +43,8 @@ const COPIED_ROUTE =
 
 /**
  * The base of a copied address, without slashes at its end and without `/v1`, which the requests
- * bring themselves. All addresses of a machine become this machine. The address of chats at another base, such as `/v3`, stays whole: it names the base.
+ * bring themselves. `0.0.0.0` and `[::]`, which stand for all addresses of a machine, become this machine. The
+ * address of chats at another base, such as `/v3`, stays whole: it names the base.
  *
  * @example
  * normalizeEndpoint("http://localhost:1234/v1/chat/completions/"); // "http://localhost:1234"
@@ -53,7 +54,7 @@ export function normalizeEndpoint(endpoint: string): string {
   const address = endpoint
     .trim()
     .replace(/\/+$/, "")
-    // What engines print where they listen on all addresses. Windows connects to neither.
+    // What engines print where they listen on all addresses.
     .replace(/(?<=^https?:\/\/)0\.0\.0\.0(?=[:/]|$)/i, "127.0.0.1")
     .replace(/(?<=^https?:\/\/)\[::\](?=[:/]|$)/i, "[::1]");
   if (OTHER_BASE.test(address)) return address;
