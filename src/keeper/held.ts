@@ -265,8 +265,9 @@ export class HeldCompletions {
     try {
       const client = this.#options.clientOf(settings);
       const { pending } = client.batches.start(entries.map(requestAgain), { goesOn: true });
-      for (const [index, entry] of entries.entries()) {
-        this.#follow(entry, client, pending[index] ?? "");
+      for (const [index, again] of pending.entries()) {
+        const entry = entries[index];
+        if (entry !== undefined) this.#follow(entry, client, again);
       }
     } catch (thrown) {
       for (const entry of entries) this.#fail(entry, toFoundryError(thrown));
