@@ -196,7 +196,8 @@ export class HostCalls {
   /** Follows a call until the function that is returned is called. */
   begin({ tool, given, signal, progress, limit }: HostCall): () => void {
     // A call without a key matches no other.
-    const key = requestKey({ ...Object(given), "": tool }) ?? Symbol(tool);
+    const own = requestKey(Object(given));
+    const key = own === null ? Symbol(tool) : `${tool} ${own}`;
     const startedAt = this.#clock.now();
     this.#learnFromRepeat(key, startedAt, limit);
     const call: OpenCall = { startedAt, cancelledAfterMs: null };
