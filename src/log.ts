@@ -18,7 +18,7 @@ export interface Logger {
   error(fields: object, message: string): void;
 }
 
-/** Keys whose values are never written, however deep they lie. */
+/** Fields that are never written. Those that lie deeper are hidden by their values, see {@link createLogger}. */
 const SECRET_KEYS = ["apiKey", "authorization", "Authorization", "headers", "FOUNDRY_API_KEY"];
 
 /** Unread lines above which further ones are dropped, in bytes. */
@@ -187,10 +187,8 @@ export function createLogger(level: LogLevel, secrets = new SecretMask([])): Log
     {
       level,
       base: { pid: process.pid },
-      redact: {
-        paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]),
-        censor: "(secret)",
-      },
+      // Without wildcards, since pino parses each of those for each field of each line.
+      redact: { paths: SECRET_KEYS, censor: "(secret)" },
     },
     { write: (line: string) => lines.write(harmless(line, secrets)) },
   );

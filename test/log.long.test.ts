@@ -13,10 +13,11 @@ const line = z.looseObject({
 });
 
 /** Runs code that has `log` in a process of its own. */
-function started(level: string, code: string) {
+function started(level: string, code: string, secrets: readonly string[] = []) {
   const source = `
     import { createLogger } from ${JSON.stringify(new URL("../src/log.ts", import.meta.url).href)};
-    const log = createLogger(${JSON.stringify(level)});
+    import { SecretMask } from ${JSON.stringify(new URL("../src/lib/secrets.ts", import.meta.url).href)};
+    const log = createLogger(${JSON.stringify(level)}, new SecretMask(${JSON.stringify(secrets)}));
     ${code}`;
   const child = spawn(
     process.execPath,
@@ -34,8 +35,8 @@ const linesOf = (stderr: string): z.output<typeof line>[] =>
     .map((each) => line.parse(JSON.parse(each)));
 
 /** The output of such code. */
-async function written(level: string, code: string) {
-  const child = started(level, code);
+async function written(level: string, code: string, secrets: readonly string[] = []) {
+  const child = started(level, code, secrets);
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
   return { stdout, stderr, lines: linesOf(stderr) };
 }
@@ -72,19 +73,20 @@ describe("createLogger", () => {
     ]);
   });
 
-  it("writes no secret, on the first, second or third level", async () => {
+  it("writes no field that is a secret, and no value that is one, wherever it stands", async () => {
     const { stderr, lines } = await written(
       "trace",
-      `log.info({ apiKey: "s3cret", FOUNDRY_API_KEY: "s3cret", authorization: "Bearer s3cret",
-         options: { apiKey: "s3cret", headers: { "X-Key": "s3cret" } },
-         request: { options: { Authorization: "s3cret", model: "a:1" } } }, "hello");`,
+      `log.info({ apiKey: "k3y", headers: { "X-Key": "k3y" }, authorization: "Bearer k3y",
+         requests: [{ options: { "X-Key": "Bearer s3cret", model: "a:1" } }] }, "hello s3cret");`,
+      ["s3cret"],
     );
-    expect(stderr).not.toContain("s3cret");
+    expect(stderr).not.toMatch(/k3y|s3cret/);
     expect(lines).toMatchObject([
       {
         apiKey: "(secret)",
-        options: { headers: "(secret)" },
-        request: { options: { model: "a:1" } },
+        headers: "(secret)",
+        requests: [{ options: { "X-Key": "Bearer (secret)", model: "a:1" } }],
+        msg: "hello (secret)",
       },
     ]);
   });
