@@ -198,6 +198,8 @@ export class Queue {
 
   /** Sets the timer for the next start, if a completion waits for the rate limit alone. */
   #awaitRate(): void {
+    // This runs for each completion, and without a limit a free place is taken at once.
+    if (!this.#rate.isLimited) return;
     const waits = this.#waitingLanes().some(({ holders, slots }) => holders.size < slots);
     if (waits) this.#rate.wake(() => this.#serve());
     else this.#rate.sleep();

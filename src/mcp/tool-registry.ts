@@ -87,7 +87,7 @@ async function callTool(
   request: RequestContext,
   parts: CallParts,
 ): Promise<Record<string, unknown>> {
-  const { session, log, policy, calls, tasks, clock } = parts;
+  const { client, kept, files, vectors, session, log, policy, calls, tasks, clock } = parts;
   const { envelope } = request;
   const clientName = clientNameIn(envelope) ?? parts.clientName?.();
   const limit = parts.limits.of(clientName);
@@ -104,7 +104,11 @@ async function callTool(
     const ended = task === undefined ? calls.begin(call) : () => {};
     const answerTo = (asked: RequestContext): Promise<CallToolResult> =>
       answerOf(tool, given, parts, {
-        ...parts,
+        client,
+        kept,
+        files,
+        vectors,
+        session,
         signal,
         progress,
         replyWithinMs: task === undefined ? replyWithinMs : TASK_REPLY_WITHIN_MS,
@@ -209,9 +213,7 @@ function logAnswer(
   call: object,
   { failure = null, result }: ToolAnswer<Record<string, unknown>>,
 ): void {
-  const facts = Object.entries(result).filter(
-    ([name, value]) => LOGGED.includes(name) && value !== null,
-  );
+  const facts = LOGGED.map((name) => [name, result[name] ?? undefined]);
   const fields = { ...call, ...Object.fromEntries(facts) };
   if (failure === null) {
     log.info(fields, "tool answered");
