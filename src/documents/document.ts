@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import {
   type CompletionMessage,
   type CompletionRequest,
@@ -44,10 +44,10 @@ export function framed(parts: readonly DocumentPart[]): string {
 
 /** A name that is in none of the texts, and the same for the same texts. */
 function unusedName(texts: readonly string[]): string {
-  const hash = createHash("sha256").update(texts.join("\0")).digest("hex");
-  let name = `part-${hash.slice(0, 6)}`;
-  for (let end = 7; end <= hash.length && texts.some((text) => text.includes(name)); end += 1) {
-    name = `part-${hash.slice(0, end)}`;
+  const digest = hash("sha256", texts.join("\0"), "hex");
+  let name = `part-${digest.slice(0, 6)}`;
+  for (let end = 7; end <= digest.length && texts.some((text) => text.includes(name)); end += 1) {
+    name = `part-${digest.slice(0, end)}`;
   }
   return name;
 }

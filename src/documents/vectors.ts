@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { appendFile, mkdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { LRUCache } from "lru-cache";
@@ -72,7 +72,7 @@ export class Vectors {
   }
 }
 
-const hashOf = (text: string): Buffer => createHash("sha256").update(text).digest();
+const hashOf = (text: string): Buffer => hash("sha256", text, "buffer");
 
 const keyOf = (model: string, hash: Buffer): string => `${hash.toString("base64")} ${model}`;
 
@@ -159,7 +159,7 @@ export class VectorFolder {
   }
 
   #fileOf(model: string): string {
-    const name = createHash("sha256").update(model).digest("hex").slice(0, 32);
+    const name = hash("sha256", model, "hex").slice(0, 32);
     return path.join(this.#folder, `vectors-${name}.bin`);
   }
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createHmac, hash, randomBytes } from "node:crypto";
 import * as z from "zod";
 import { FoundryError, membersKey, parseArguments, truncate } from "../lib/index.js";
 
@@ -113,7 +113,7 @@ const shown = (id: string): string => JSON.stringify(truncate(id, 64).toWellForm
  */
 export function requestKey(request: object): string | null {
   try {
-    return createHash("sha256").update(membersKey(request)).digest("base64");
+    return hash("sha256", membersKey(request), "base64");
   } catch {
     return null;
   }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { hash, timingSafeEqual } from "node:crypto";
 import { escapeRegExp, overlap } from "./text.js";
 
 /** What stands for a secret where one was quoted. */
@@ -67,7 +67,7 @@ export class SecretMask {
 
 /** Compares secrets in constant time, also those of different lengths. */
 export function isSameSecret(one: string, other: string): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  const digest = (text: string): Buffer => hash("sha256", text, "buffer");
   return timingSafeEqual(digest(one), digest(other));
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { lstat, readdir, rm, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { FILE_READ_MS, systemCodeOf } from "../lib/index.js";
@@ -154,7 +154,7 @@ const isRemoved = (path: string): Promise<boolean> =>
     () => false,
   );
 
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const sha256 = (text: string): string => hash("sha256", text, "hex");
 const bytesOf = (entries: readonly Entry[]): number =>
   entries.reduce((sum, { bytes }) => sum + bytes, 0);
 

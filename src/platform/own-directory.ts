@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { chmod, lstat, mkdir, open, rename, rm, stat, writeFile } from "node:fs/promises";
 import { systemCodeOf } from "../lib/index.js";
 import type { Machine } from "./machine.js";
@@ -126,5 +126,4 @@ export function serversDirectory(
 const machineHash = (platform: NodeJS.Platform, hostname: string): string =>
   shortHash(stableHost(platform, hostname).toLowerCase());
 
-const shortHash = (text: string): string =>
-  createHash("sha256").update(text).digest("hex").slice(0, 12);
+const shortHash = (text: string): string => hash("sha256", text, "hex").slice(0, 12);

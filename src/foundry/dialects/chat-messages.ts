@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { parametersOf, type ToolChoice, type ToolDefinition } from "../tools/index.js";
 import type { ChatMessage, ChatRequest, MessageImage } from "./dialect.js";
 
@@ -139,7 +139,7 @@ export function withoutSystem(messages: readonly ChatMessage[]): ChatMessage[] {
 
 /** With ids of nine letters and digits, the only ones that templates of Mistral take. */
 export function withShortIds(messages: readonly ChatMessage[]): ChatMessage[] {
-  const short = (id: string): string => createHash("sha256").update(id).digest("hex").slice(0, 9);
+  const short = (id: string): string => hash("sha256", id, "hex").slice(0, 9);
   return messages.map(({ toolCalls, toolCallId, ...message }) => ({
     ...message,
     toolCalls: toolCalls?.map((call) => ({ ...call, id: short(call.id) })),

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { errorWordsOf, type HttpTransport } from "../../http/index.js";
 import {
   type FoundryError,
@@ -289,8 +289,8 @@ export class SchemaOffer {
   constructor(transport: HttpTransport, model: string, schema: JsonSchema) {
     this.#transport = transport;
     this.#schema = schema;
-    const hash = createHash("sha256").update(JSON.stringify(schema)).digest("base64");
-    this.#key = `${hash} ${model}`;
+    const digest = hash("sha256", JSON.stringify(schema), "base64");
+    this.#key = `${digest} ${model}`;
     this.#omitted = omittedBy.get(transport)?.get(this.#key) ?? NOTHING_OMITTED;
   }
 
