@@ -163,7 +163,7 @@ class EventParser {
       this.#add(text.slice(at, end));
       at = end;
       if (jsonEnd === -1) continue;
-      const value = answerFrom(this.#value);
+      const value = isDone(this.#value) ? undefined : answerFrom(this.#value);
       if (value !== undefined) this.#emit(value);
       // A sentence may begin with a bracket, too.
       else this.#holds = "text";
@@ -253,8 +253,10 @@ function nextOf(character: RegExp, text: string, from: number): number {
   return character.exec(text)?.index ?? text.length;
 }
 
-const isWhole = (data: string): boolean =>
-  data.trim() === "[DONE]" || answerFrom(data) !== undefined;
+/** Whether it is the last event of a stream, which is no JSON: to parse it would cost more than the others do. */
+export const isDone = (data: string): boolean => data.length < 100 && data.trim() === "[DONE]";
+
+const isWhole = (data: string): boolean => isDone(data) || answerFrom(data) !== undefined;
 
 /**
  * The events of a streamed body, however it is cut into chunks and whatever its `Content-Type`.

@@ -8,7 +8,7 @@ export {
   saysLoading,
   wordsOfError,
 } from "./error-text.js";
-export { eventsIn, jsonOf } from "./event-parser.js";
+export { eventsIn, isDone, jsonOf } from "./event-parser.js";
 export { isRefused } from "./failure.js";
 export { isBusy, pauseMs } from "./resilience.js";
 export { HttpTransport } from "./transport.js";

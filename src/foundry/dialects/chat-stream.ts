@@ -3,6 +3,7 @@ import {
   eventsIn,
   type HttpFailure,
   type HttpTransport,
+  isDone,
   type ReadEvent,
   type StreamEvent,
 } from "../../http/index.js";
@@ -112,7 +113,7 @@ export async function openStream(
 }
 
 const readIn = (chunk: StreamEvent, reader: EventReader): ReadEvent<Item> =>
-  isDone(chunk) ? { item: "done", isPart: true } : reader.read(chunk);
+  isDone(chunk.data) ? { item: "done", isPart: true } : reader.read(chunk);
 
 const specOf = ({ request, path, headLimitBytes, body, refusal = same }: SentChat, call: Call) => ({
   method: "POST" as const,
@@ -177,8 +178,6 @@ async function chatStream(
 async function* inOrder<E, T>(all: readonly E[], read: (each: E) => T): AsyncGenerator<T> {
   for (const each of all) yield read(each);
 }
-
-const isDone = ({ data }: StreamEvent): boolean => data.length < 100 && data.trim() === "[DONE]";
 
 async function* read(
   stream: AsyncIterable<Item>,
