@@ -3,19 +3,11 @@ import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../document
 import { completionFields } from "../../foundry/index.js";
 import { wholeNumber } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
-import {
-  answeredWhole,
-  answerWith,
-  downloadAgreed,
-  filesArgument,
-  isDownloadAgreed,
-  orDownload,
-  readFiles,
-  replyWithin,
-  replyWithinMs,
-  resultOf,
-  waitedFor,
-} from "./shared/index.js";
+import { filesArgument, replyWithin, replyWithinMs } from "./arguments.js";
+import { answeredWhole, answerWith, resultOf } from "./completion-result.js";
+import { readFiles } from "./given-files.js";
+import { downloadAgreed, isDownloadAgreed, orDownload } from "./loads.js";
+import { waitedFor } from "./waiting.js";
 
 const result = z.looseObject({
   answer: z.string().nullable(),

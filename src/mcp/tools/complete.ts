@@ -5,23 +5,23 @@ import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { counted, LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
-  answeredWhole,
-  answerWith,
   completionArguments,
-  completionResult,
-  downloadAgreed,
-  howFar,
-  isDownloadAgreed,
   needsPrompt,
-  orDownload,
-  partOf,
-  readFiles,
   replyWithin,
   replyWithinMs,
   requestOf,
+} from "./arguments.js";
+import {
+  answeredWhole,
+  answerWith,
+  completionResult,
+  howFar,
+  partOf,
   resultOf,
-  waitedFor,
-} from "./shared/index.js";
+} from "./completion-result.js";
+import { readFiles } from "./given-files.js";
+import { downloadAgreed, isDownloadAgreed, orDownload } from "./loads.js";
+import { waitedFor } from "./waiting.js";
 
 const WRITE_TO = `a path of a new file with at most ${LONGEST_FILE_PATTERN} characters`;
 /** Of an answer that was written to a file, so much is returned. */

@@ -1,7 +1,7 @@
-import type { CompletionState, RunEvent } from "../../../jobs/index.js";
-import { onAbort } from "../../../lib/index.js";
-import type { ProgressReporter } from "../../progress-reporter.js";
-import type { ToolContext } from "../../tool.js";
+import type { CompletionState, RunEvent } from "../../jobs/index.js";
+import { onAbort } from "../../lib/index.js";
+import type { ProgressReporter } from "../progress-reporter.js";
+import type { ToolContext } from "../tool.js";
 import { secondsOf, waitingWords } from "./completion-result.js";
 
 /**
