@@ -3,6 +3,7 @@ import { answerLong, requestAfter, requestWithImages } from "../../documents/ind
 import type { NewFile } from "../../files/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { counted, LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
+import { endAdvice } from "../end-advice.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
   completionArguments,
@@ -178,13 +179,8 @@ const REPEAT =
 const NOT_WRITTEN = "Nothing was written to write_to, since this is no whole answer.";
 
 /** Whether the model ended its answer itself, as far as the service says. */
-const isWhole = ({ status, error, finishReason, text, toolCalls }: CompletionState): boolean =>
-  status === "completed" &&
-  error === null &&
-  finishReason !== "length" &&
-  finishReason !== "content_filter" &&
-  toolCalls === undefined &&
-  text.trim() !== "";
+const isWhole = (state: CompletionState): boolean =>
+  state.status === "completed" && state.error === null && endAdvice(state) === null;
 
 function beginningOf(state: CompletionState): Pick<Answer, "text" | "result"> {
   const excerpt = partOf(state, 0, BEGINNING);
