@@ -21,7 +21,7 @@ import {
   resultOf,
 } from "./completion-result.js";
 import { readFiles } from "./given-files.js";
-import { downloadAgreed, isDownloadAgreed, orDownload } from "./loads.js";
+import { downloadAgreed, orDownload } from "./loads.js";
 import { waitedFor } from "./waiting.js";
 
 const WRITE_TO = `a path of a new file with at most ${LONGEST_FILE_PATTERN} characters`;
@@ -87,7 +87,7 @@ export const complete = defineTool({
   outlivesCall: true,
 
   async handle({ reply_within, join, whole, files: patterns, write_to, ...given }, context) {
-    const { client, caller, session, kept, trace, files: folders, signal } = context;
+    const { client, kept, trace, files: folders, signal } = context;
     const file = write_to === undefined ? null : await folders.newFile(write_to);
     const files = patterns && (await readFiles(patterns, folders, { signal, withImages: true }));
     const asked = requestWithImages(files?.images ?? [], requestOf(given));
@@ -95,24 +95,18 @@ export const complete = defineTool({
     const request = files && texts.length > 0 ? requestAfter(files.framed, asked) : asked;
     const wanted = client.completions.routed(request);
     const leftMs = (): number => replyWithinMs(reply_within, context);
-    if (isDownloadAgreed(context)) await downloadAgreed(wanted, leftMs(), context);
+    await downloadAgreed(wanted, leftMs(), context);
     const inParts = texts.length > 0 && whole !== true;
     // Never sent: it only keeps answers in parts apart from whole answers.
     const identity = inParts ? requestAfter(IN_PARTS, request) : request;
     if (join !== false) await kept.findSame(identity);
-    const { state: begun, joined } = client.completions.begin(identity, {
-      join,
-      caller,
-      session: session ?? undefined,
-      trace,
-      open: inParts
-        ? answerLong(client, { request: client.completions.routed(asked), texts }, trace)
-        : undefined,
-    });
-    context.identify(begun.id);
-    const { state, value: own } = await waitedFor(begun, leftMs(), context, (state) =>
+    const open = inParts
+      ? answerLong(client, { request: client.completions.routed(asked), texts }, trace)
+      : undefined;
+    const waited = await waitedFor(identity, { join, open }, leftMs(), context, (state) =>
       file === null ? answerOf(state, context) : writtenAnswer(state, file, context),
     );
+    const { state, joined, value: own } = waited;
     const answer = {
       ...own,
       notes: [...(joined ? [JOINED] : []), ...(files?.notes ?? []), ...(own.notes ?? [])],
