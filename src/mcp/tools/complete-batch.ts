@@ -112,8 +112,7 @@ async function batchOf(
     prompts,
     requests,
     settings,
-    aboutFiles: (request, texts) =>
-      answerLong(client, { request: client.completions.routed(request), texts }, trace),
+    aboutFiles: (request, texts) => answerLong(client, { request, texts }, trace),
     folders,
     signal,
   });

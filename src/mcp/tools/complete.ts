@@ -100,9 +100,7 @@ export const complete = defineTool({
     // Never sent: it only keeps answers in parts apart from whole answers.
     const identity = inParts ? requestAfter(IN_PARTS, request) : request;
     if (join !== false) await kept.findSame(identity);
-    const open = inParts
-      ? answerLong(client, { request: client.completions.routed(asked), texts }, trace)
-      : undefined;
+    const open = inParts ? answerLong(client, { request: asked, texts }, trace) : undefined;
     const waited = await waitedFor(identity, { join, open }, leftMs(), context, (state) =>
       file === null ? answerOf(state, context) : writtenAnswer(state, file, context),
     );
