@@ -7,7 +7,6 @@ export type RequestContext = Pick<
   ServerContext["mcpReq"],
   "_meta" | "send" | "envelope" | "inputResponses" | "signal" | "notify"
 >;
-/** Answers requests of one method. */
 export type RequestHandler = (
   params: unknown,
   request: RequestContext,

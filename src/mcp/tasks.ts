@@ -218,7 +218,6 @@ export class Tasks {
     return { resultType: "task", ...task.describe() };
   }
 
-  /** The methods of the extension. */
   get methods(): Readonly<Record<`tasks/${"get" | "update" | "cancel"}`, RequestHandler>> {
     return {
       "tasks/get": (params, request) => this.#meant(params, request).shown.describe(),

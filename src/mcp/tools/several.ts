@@ -93,7 +93,6 @@ export const MOST_PENDING = 10;
 /** Different failures whose text is given; an engine may put another id into each. */
 const MOST_FAILURES = 5;
 
-/** How far a batch is. */
 export function batchProgress(batch: Batch): string {
   const { done, size, outage } = batch;
   const counts = batch.counts();
