@@ -18,7 +18,7 @@ export class SharedTask<T, Update = never> {
   readonly result: Promise<T>;
   readonly #aborting = new AbortController();
   /** Aborted when the last waiter has left, unless the task runs on. */
-  readonly signal = this.#aborting.signal;
+  readonly signal: AbortSignal = this.#aborting.signal;
   readonly #listeners = new Set<(update: Update) => void>();
   #latest: Update | null = null;
   #runsOn: boolean;

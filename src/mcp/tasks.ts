@@ -37,7 +37,7 @@ export class TaskCall {
   readonly #now: () => number;
   readonly #stopping = new AbortController();
   /** Aborted when the work is not wanted any more. */
-  readonly signal = this.#stopping.signal;
+  readonly signal: AbortSignal = this.#stopping.signal;
   readonly #createdAt: number;
   #updatedAt: number;
   #endedAt: number | null = null;

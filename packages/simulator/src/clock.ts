@@ -13,7 +13,7 @@ export const LATE_MS = 250;
  */
 export class Clock {
   readonly #closed = new AbortController();
-  readonly signal = this.#closed.signal;
+  readonly signal: AbortSignal = this.#closed.signal;
 
   constructor() {
     // Every wait adds a listener.

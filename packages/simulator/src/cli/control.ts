@@ -33,7 +33,7 @@ export class StandInProcess {
   readonly #socket: Socket;
   readonly #gone = new AbortController();
   /** Aborted when it has ended. */
-  readonly gone = this.#gone.signal;
+  readonly gone: AbortSignal = this.#gone.signal;
 
   constructor(socket: Socket, argv: readonly string[], pid: number) {
     this.argv = argv;
