@@ -28,7 +28,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["serve --help", serveHelpOf],
   ["serve --http", async () => (await import("./commands/serve-http.js")).serveHttp],
   ["simulate", async () => (await import("./commands/simulate.js")).simulate],
-  ["keep", async () => (await import("./commands/keep.js")).keep],
+  ["keep", async () => (await import("./commands/keeping.js")).keep],
   ["help", helpOf],
   ["--help", helpOf],
   ["-h", helpOf],

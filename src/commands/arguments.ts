@@ -6,16 +6,6 @@ import { parsedFlags, SETTING_FLAGS, withJoinedFolders } from "../settings.js";
 
 type Flags = NonNullable<ParseArgsConfig["options"]>;
 
-/** What a command was started with. */
-interface CommandArguments<T> {
-  readonly own: T;
-  /** The words that are not flags. */
-  readonly words: readonly string[];
-  /** The flags that are settings, for `readSettings`. */
-  readonly flags: readonly string[];
-  readonly asksForHelp: boolean;
-}
-
 /** What a command accepts besides its own flags. */
 interface Accepted {
   /** One letter for some of its own flags, by their names. */
@@ -48,6 +38,7 @@ function flagsOf({ shape }: z.ZodObject, short: NonNullable<Accepted["short"]>):
  * The arguments of a command: its own flags, those of the settings, and words.
  *
  * @param schema Of its own flags.
+ * @returns the values of these, the words that are not flags, and the flags that are settings, for `readSettings`.
  * @throws FoundryError `INVALID_SETTING` for a flag that is unknown or does not fit, and for a word where
  *   none is taken.
  */
@@ -61,7 +52,7 @@ export function readArguments<S extends z.ZodObject>(
     inPlaceOfWords = "Leave it out.",
     takesSettings = true,
   }: Accepted = {},
-): CommandArguments<z.output<S>> {
+) {
   const help = helpOf(command);
   const options: Flags = { ...(takesSettings ? FLAGS : {}), ...flagsOf(schema, short) };
   const known = Object.keys(options);

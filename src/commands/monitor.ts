@@ -136,7 +136,6 @@ const jsonOf = ({ at, health, servers }: View) => ({
   servers,
 });
 
-/** What `monitor` shows at one time. */
 export interface View {
   readonly at: Date;
   readonly health: Health;

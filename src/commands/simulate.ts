@@ -82,7 +82,6 @@ const flagsSchema = z.object({
 
 type Flags = z.output<typeof flagsSchema>;
 
-/** What the command writes to. */
 interface SimulateOutput {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };

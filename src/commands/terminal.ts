@@ -281,7 +281,6 @@ export class WrappedText {
   }
 }
 
-/** A column of a table, with its heading. */
 export interface Column {
   readonly heading: string;
   readonly isRight?: boolean;

@@ -16,7 +16,6 @@ export interface SourceText {
   readonly firstLine: number;
 }
 
-/** A part of a text. */
 export interface DocumentPart extends SourceText {
   /** The line of its last character. */
   readonly lastLine: number;

@@ -52,8 +52,9 @@ export const answerLong =
 
 async function* answered(
   composed: ComposedCompletion,
-  { request, texts }: LongRequest,
+  { request: asked, texts }: LongRequest,
 ): AsyncGenerator<CompletionEvent, void> {
+  const request = composed.client.completions.routed(asked);
   const whole = requestAfter(framedWhole(texts), request);
   const size = requestTokens(whole);
   // Some engines cut off without a word what their context does not hold, so an unknown one counts as short.

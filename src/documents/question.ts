@@ -7,7 +7,6 @@ import { type PartRanking, type RankedPart, rankParts } from "./ranking.js";
 import { ASSUMED_CONTEXT, packed, roomFor } from "./room.js";
 import type { Vectors } from "./vectors.js";
 
-/** A question over texts. */
 export interface DocumentQuestion {
   readonly question: string;
   readonly texts: readonly SourceText[];

@@ -41,7 +41,6 @@ export interface ReadOptions {
   readonly onSkipped?: ((path: string, why: FoundryError) => void) | undefined;
 }
 
-/** One file that a call wants. */
 interface Wanted extends Target {
   readonly lines: LineRange | null;
   readonly given: string;

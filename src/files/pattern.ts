@@ -64,7 +64,6 @@ const choicesIn = (glob: string): number =>
 const withPlainParentheses = (glob: string): string =>
   glob.replace(/\\.|[()|+]/gs, (each) => (each.length > 1 ? each : `\\${each}`));
 
-/** What a glob matches. */
 export interface Matcher {
   /** Whether a path below the base, with `/` between its parts, matches. */
   readonly matches: (way: string) => boolean;

@@ -21,11 +21,9 @@ import { STORE_LIMITS } from "./completion-store.js";
 import type { Completions } from "./completions.js";
 import { notFound, otherKind } from "./ids.js";
 
-/** How many completions a batch may have. */
 export const BATCH_LIMIT = 500;
 /** Batches that may be in progress. Each is a small record for each item, and its prompts. */
 const MOST_UNDER_WAY = 20;
-/** The allowed ids of a batch. */
 export const BATCH_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 interface BatchOptions {

@@ -22,7 +22,6 @@ export interface LoadWaiting {
  * Nothing here throws: without a keeper a server works as if there were none.
  */
 export interface Kept {
-  /** Completions by their ids. */
   find(ids: readonly string[]): Promise<void>;
   /** The completion of an identical request, whose process has ended. */
   findSame(request: CompletionRequest): Promise<void>;

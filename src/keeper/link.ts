@@ -23,7 +23,6 @@ type Numbered = Extract<RequestMessage, { n: number }>;
 /** A message that gets a reply. */
 type Question<M = Numbered> = M extends Numbered ? Omit<M, "n"> : never;
 
-/** A question without its reply yet. */
 interface Waiting {
   readonly answer: (value: unknown) => void;
   readonly fail: (why: Error) => void;

@@ -88,7 +88,6 @@ export type WireState = z.output<typeof stateSchema>;
 /** How a text changed: so many characters of the text before stay, and these follow. */
 export const changeSchema = z.object({ stay: z.int().min(0), add: z.string() });
 
-/** What changed in a completion. */
 export const patchSchema = z.object({
   ...factFields,
   text: changeSchema,

@@ -1,22 +1,10 @@
 import { type Batch, type FoundryClient, hasEnded, loadKey } from "../jobs/index.js";
 import { MOST_HELD_CHARACTERS } from "../lib/index.js";
-import type { HeldBatch, HeldCompletion, HeldLoad, Patch, WireState } from "./messages.js";
+import type { HeldCompletion, HeldLoad, Patch, WireState } from "./messages.js";
 import { patchOf, sizeOf, toWire } from "./states.js";
 
 /** Changes within this interval are merged. */
 const UPDATE_MS = 200;
-
-/** What a message to the keeper has. */
-interface Unsent {
-  readonly completions: HeldCompletion[];
-  readonly batches: HeldBatch[];
-  readonly loads: HeldLoad[];
-  /**
-   * A batch or a completion is left out, since it exceeds what the keeper holds. Requests share an image in
-   * memory, and each has its own copy in a message, so that 40 of them could break the connection.
-   */
-  readonly isTooMuch: boolean;
-}
 
 /** What this process promised, and what the keeper knows of it. */
 export class Promises {
@@ -95,8 +83,12 @@ export class Promises {
     this.#loads.delete(loadKey(load.model, load.wish));
   }
 
-  /** What the keeper does not know. It counts as known from now on. */
-  unsent(): Unsent {
+  /**
+   * What the keeper does not know. It counts as known from now on. `isTooMuch`: a batch or a completion is left
+   * out, since it exceeds what the keeper holds. Requests share an image in memory, and each has its own copy in a
+   * message, so that 40 of them could break the connection.
+   */
+  unsent() {
     this.#flush();
     const completions: HeldCompletion[] = [];
     const tooLarge = new Set<string>();

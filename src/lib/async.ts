@@ -2,15 +2,8 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { cancelledError } from "./errors.js";
 
-/** A promise, and what settles it. */
-interface Deferred<T> {
-  readonly promise: Promise<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** Node 20 has no `Promise.withResolvers`. */
-export function deferred<T = void>(): Deferred<T> {
+/** A promise, and what settles it: Node 20 has no `Promise.withResolvers`. */
+export function deferred<T = void>() {
   let resolve: (value: T) => void = () => {};
   let reject: (error: unknown) => void = () => {};
   const promise = new Promise<T>((onValue, onError) => {

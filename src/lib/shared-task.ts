@@ -17,6 +17,8 @@ interface SharedTaskWait<Update> {
 export class SharedTask<T, Update = never> {
   readonly result: Promise<T>;
   readonly #aborting = new AbortController();
+  /** Aborted when the last waiter has left, unless the task runs on. */
+  readonly signal: AbortSignal = this.#aborting.signal;
   readonly #listeners = new Set<(update: Update) => void>();
   #latest: Update | null = null;
   #runsOn: boolean;
@@ -29,11 +31,6 @@ export class SharedTask<T, Update = never> {
     this.result = work(this);
     // Waiters get the rejection; without waiters, avoid an unhandled rejection.
     this.result.catch(() => {});
-  }
-
-  /** Aborted when the last waiter has left, unless the task runs on. */
-  get signal(): AbortSignal {
-    return this.#aborting.signal;
   }
 
   get waiters(): number {

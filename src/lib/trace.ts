@@ -45,7 +45,6 @@ function isTracestate(text: string): boolean {
   return entries.every((entry) => entry === "" || TRACESTATE_ENTRY.test(entry));
 }
 
-/** The headers of a request. */
 export function traceHeaders({ id, traceparent, tracestate }: Trace): Record<string, string> {
   const headers: Record<string, string> = {};
   if (id !== undefined && ID.test(id)) headers["x-request-id"] = id;

@@ -102,14 +102,12 @@ export const withIgnored = (thrown: unknown, warnings: readonly string[]): unkno
 function assertNoBatchId({ shape }: z.ZodObject, sent: unknown): void {
   const own = ["completion_ids", "completion_id"].find((name) => shape[name] !== undefined);
   if (own === undefined || !isMembers(sent)) return;
-  const has = (name: string): boolean => Object.hasOwn(sent, name) && memberOf(sent, name) !== null;
+  const has = (name: string): boolean => Object.hasOwn(sent, name) && sent[name] !== null;
   if (has(own) || !has("batch_id")) return;
   throw new FoundryError("INVALID_ARGUMENT", 'There is no argument "batch_id".', {
     action: `Call complete_batch with batch_id to get the results of a batch, or with batch_id and cancel: true to cancel it. For one completion, give ${own}.`,
   });
 }
-
-const memberOf = (object: object, name: string): unknown => Reflect.get(object, name);
 
 /** Unknown names that were seen. Each comparison takes time, so the later ones are not compared. */
 class UnknownNames {
@@ -157,7 +155,7 @@ function valueFor(schema: unknown, sent: unknown, path: string, unknown: Unknown
   const members = Object.entries(value).flatMap(([sent, member]): [string, unknown][] => {
     const own = path === "" ? sent : `${path}.${sent}`;
     const twin = known.includes(sent) ? undefined : TWINS.get(sent);
-    const name = twin !== undefined && (memberOf(value, twin) ?? null) === null ? twin : sent;
+    const name = twin !== undefined && (value[twin] ?? null) === null ? twin : sent;
     if (known.includes(name)) {
       const taken = valueFor(wanted.shape[name], member, own, unknown);
       return isAbsent(wanted.shape[name], taken) ? [] : [[name, taken]];
@@ -195,7 +193,7 @@ function textOf(parts: readonly unknown[], path: string): string | null {
       { action: `Give ${path} as a string, or as parts of type "text", and images in messages.` },
     );
   }
-  const texts = parts.map((part) => (isMembers(part) ? memberOf(part, "text") : part));
+  const texts = parts.map((part) => (isMembers(part) ? part["text"] : part));
   const isText = texts.every((text) => typeof text === "string");
   return isText && (parts.length === 1 || parts.some(isMembers)) ? texts.join("\n") : null;
 }
@@ -205,7 +203,7 @@ const plainText = (parts: readonly unknown[]): string | null =>
   parts.every((part) => [null, "text"].includes(kindOf(part))) ? textOf(parts, "") : null;
 
 function kindOf(part: unknown): string | null {
-  const kind = isMembers(part) ? memberOf(part, "type") : null;
+  const kind = isMembers(part) ? part["type"] : null;
   return typeof kind === "string" ? kind : null;
 }
 

@@ -1,13 +1,12 @@
 import type { CacheHint, ServerContext } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import type { Trace } from "../lib/index.js";
+import { isMembers, type Trace } from "../lib/index.js";
 
 /** The request that a handler answers, as the SDK describes it. */
 export type RequestContext = Pick<
   ServerContext["mcpReq"],
   "_meta" | "send" | "envelope" | "inputResponses" | "signal" | "notify"
 >;
-/** Answers requests of one method. */
 export type RequestHandler = (
   params: unknown,
   request: RequestContext,
@@ -76,26 +75,22 @@ export function assertFirstPage(params: unknown): void {
 /** The extension for results that are fetched later (SEP-2663). */
 export const TASKS_EXTENSION = "io.modelcontextprotocol/tasks";
 
-const clientSchema = z.looseObject({
-  "io.modelcontextprotocol/clientInfo": z.looseObject({ name: z.string() }),
-});
-const capabilitiesSchema = z.looseObject({
-  "io.modelcontextprotocol/clientCapabilities": z.looseObject({
-    extensions: z.looseObject({ [TASKS_EXTENSION]: z.looseObject({}) }),
-  }),
-});
+/** The members of an object; of anything else none. */
+const membersOf = (value: unknown): Readonly<Record<string, unknown>> =>
+  isMembers(value) ? value : {};
+
+const capabilitiesIn = (envelope: unknown) =>
+  membersOf(membersOf(envelope)["io.modelcontextprotocol/clientCapabilities"]);
 
 /** A client without a handshake says with each request who it is. */
-export const clientNameIn = (envelope: unknown): string | undefined =>
-  clientSchema.safeParse(envelope).data?.["io.modelcontextprotocol/clientInfo"].name;
+export function clientNameIn(envelope: unknown): string | undefined {
+  const { name } = membersOf(membersOf(envelope)["io.modelcontextprotocol/clientInfo"]);
+  return typeof name === "string" ? name : undefined;
+}
 
 /** Whether a request may be answered with a task: each request declares it for itself. */
 export const declaresTasks = (envelope: unknown): boolean =>
-  capabilitiesSchema.safeParse(envelope).success;
-
-const elicitationSchema = z.looseObject({
-  "io.modelcontextprotocol/clientCapabilities": z.looseObject({ elicitation: z.unknown() }),
-});
+  isMembers(membersOf(capabilitiesIn(envelope)["extensions"])[TASKS_EXTENSION]);
 
 /** Whether the host shows forms to its user. A bare declaration means forms, too. */
 export function canAskUser(elicitation: unknown): boolean {
@@ -105,8 +100,7 @@ export function canAskUser(elicitation: unknown): boolean {
 
 /** What a request without a handshake declares. */
 export const elicitationIn = (envelope: unknown): unknown =>
-  elicitationSchema.safeParse(envelope).data?.["io.modelcontextprotocol/clientCapabilities"]
-    .elicitation;
+  capabilitiesIn(envelope)["elicitation"];
 
 const traceSchema = z.looseObject({
   traceparent: z.string().optional().catch(undefined),

@@ -36,6 +36,8 @@ interface Outcome {
 export class TaskCall {
   readonly #now: () => number;
   readonly #stopping = new AbortController();
+  /** Aborted when the work is not wanted any more. */
+  readonly signal: AbortSignal = this.#stopping.signal;
   readonly #createdAt: number;
   #updatedAt: number;
   #endedAt: number | null = null;
@@ -48,6 +50,8 @@ export class TaskCall {
   #tail = "";
   #id: string | null = null;
   readonly #identified = deferred();
+  /** Resolves when the id is known. */
+  readonly identified = this.#identified.promise;
 
   /** @param now Milliseconds since 1970. */
   constructor(now: () => number) {
@@ -56,19 +60,9 @@ export class TaskCall {
     this.#updatedAt = this.#createdAt;
   }
 
-  /** Aborted when the work is not wanted any more. */
-  get signal(): AbortSignal {
-    return this.#stopping.signal;
-  }
-
   /** The id of the work, once the tool has begun it. */
   get id(): string | null {
     return this.#id;
-  }
-
-  /** Resolves when the id is known. */
-  get identified(): Promise<void> {
-    return this.#identified.promise;
   }
 
   get isWorking(): boolean {
@@ -224,7 +218,6 @@ export class Tasks {
     return { resultType: "task", ...task.describe() };
   }
 
-  /** The methods of the extension. */
   get methods(): Readonly<Record<`tasks/${"get" | "update" | "cancel"}`, RequestHandler>> {
     return {
       "tasks/get": (params, request) => this.#meant(params, request).shown.describe(),

@@ -4,7 +4,6 @@ import { systemCodeOf } from "../lib/index.js";
 import { windowsProgram } from "./paths.js";
 import { runProgram } from "./run-program.js";
 
-/** Figures of a process of this machine. */
 export interface ProcessFigures {
   readonly memoryMb: number;
   readonly uptimeSeconds: number;

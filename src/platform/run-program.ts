@@ -16,7 +16,6 @@ import {
 } from "./program-launch.js";
 import { ProgramOutput } from "./program-output.js";
 
-/** How a run of a program ended. */
 export type ProgramEnd =
   | { readonly kind: "exited"; readonly code: number | null; readonly signal: string | null }
   /** It was ended by us, or left as `whenOver` says. What it had started itself was not: that may be the user's service. */

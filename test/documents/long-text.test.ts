@@ -102,7 +102,7 @@ describe("a request about long texts", () => {
 
       const { state } = await composed(
         client,
-        answerLong(client, { request: client.completions.routed({ ...REQUEST, ...named }), texts }),
+        answerLong(client, { request: { ...REQUEST, ...named }, texts }),
       );
 
       expect(state).toMatchObject({ text: "The secret is amber.", model: CHATTER });
@@ -148,7 +148,7 @@ describe("a request about long texts", () => {
       routes: { docs: { model: "auto" }, auto: { model: "none" } },
     });
     const texts = [textOf("a.txt", "The secret is amber.\n")];
-    const request = client.completions.routed({ ...REQUEST, model: "docs" });
+    const request = { ...REQUEST, model: "docs" };
 
     const { state } = await composed(client, answerLong(client, { request, texts }));
 

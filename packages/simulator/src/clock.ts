@@ -13,14 +13,11 @@ export const LATE_MS = 250;
  */
 export class Clock {
   readonly #closed = new AbortController();
+  readonly signal: AbortSignal = this.#closed.signal;
 
   constructor() {
     // Every wait adds a listener.
-    setMaxListeners(0, this.#closed.signal);
-  }
-
-  get signal(): AbortSignal {
-    return this.#closed.signal;
+    setMaxListeners(0, this.signal);
   }
 
   /**
@@ -30,7 +27,7 @@ export class Clock {
    */
   async sleep(milliseconds: number, cut?: AbortSignal): Promise<void> {
     if (milliseconds <= 0 || cut?.aborted) return;
-    const closed = this.#closed.signal;
+    const closed = this.signal;
     const signal = cut === undefined ? closed : AbortSignal.any([closed, cut]);
     try {
       // A timer with more fires at once.
@@ -48,7 +45,7 @@ export class Clock {
 
   /** Resolves after the other tasks that are due. */
   async yield(): Promise<void> {
-    await nextTurn(undefined, { signal: this.#closed.signal });
+    await nextTurn(undefined, { signal: this.signal });
   }
 
   close(): void {

@@ -3,7 +3,7 @@ import { connect, createServer } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { Clock } from "../src/clock.js";
-import { OATPP } from "../src/dialects/c2/transport.js";
+import { OATPP } from "../src/dialects/c2/c2.js";
 import type { Dialect } from "../src/dialects/dialect.js";
 import { Faults } from "../src/faults/armed.js";
 import { startSimulator } from "../src/index.js";

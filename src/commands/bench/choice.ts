@@ -54,14 +54,11 @@ export function chooseForAll(
   };
 }
 
-interface Gain {
-  readonly atOnce: number;
-  /** The throughput in relation to that of one at a time: the geometric mean of the kinds of prompts. */
-  readonly gain: number;
-}
-
-/** In ascending order; empty where one at a time was not measured. */
-function gainsOf(measured: readonly Throughput[]): Gain[] {
+/**
+ * The throughput of each number at once in relation to that of one at a time: the geometric mean of the kinds of
+ * prompts. In ascending order; empty where one at a time was not measured.
+ */
+function gainsOf(measured: readonly Throughput[]) {
   const bases = measured.filter((each) => each.at_once === 1 && usable(each) !== null);
   const numbers = [...new Set(measured.map((each) => each.at_once))].sort((a, b) => a - b);
   return numbers.flatMap((atOnce) => {

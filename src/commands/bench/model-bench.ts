@@ -21,7 +21,6 @@ import {
 } from "./report.js";
 import { type Ask, caseOf, promptOf, type Round, roundOf, type Sample } from "./rounds.js";
 
-/** How many answers are requested at once. */
 export const AT_ONCE = [1, 2, 4] as const;
 /** The answers of one round to one kind of prompt. */
 export const ANSWERS_A_ROUND = AT_ONCE.reduce<number>((sum, atOnce) => sum + atOnce, 0);

@@ -129,7 +129,6 @@ function tableOf(cases: readonly CaseReport[]): string {
   return `<div class="table"><table><thead>${cellsOf(HEADINGS, "th")}</thead><tbody>${rows.map((cells) => cellsOf(cells, "td")).join("")}</tbody></table></div>`;
 }
 
-/** A bar of a plot. */
 interface Bar {
   readonly label: string;
   /** `null`: not measured. */

@@ -22,7 +22,6 @@ const COLUMNS: readonly Column[] = [
 ];
 const BAR = 18;
 
-/** What the figures of a table mean. */
 const LEGEND =
   "FIRST TOKEN is the time until it. EACH is the tokens per second of one answer after its first token, TOGETHER those of all answers at once, and the bar.";
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { isMembers } from "../../lib/index.js";
 import { CannotEdit, type Format, json, type Place, toml, yaml } from "./formats/index.js";
 import type { Entry, FormatName, HostKind } from "./hosts.js";
 import { ENTRY_NAME, isOurs } from "./server-command.js";
@@ -122,22 +123,17 @@ function withoutEmpty(value: unknown, container: string): unknown {
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new CannotEdit("it is not an object");
-  }
-  return { ...value };
+  if (!isMembers(value)) throw new CannotEdit("it is not an object");
+  return value;
 }
 
 function serversIn(
   value: Readonly<Record<string, unknown>>,
   container: string,
 ): Readonly<Record<string, unknown>> {
-  const servers = value[container];
-  if (servers === undefined || servers === null) return {};
-  if (typeof servers !== "object" || Array.isArray(servers)) {
-    throw new CannotEdit(`its "${container}" is not an object`);
-  }
-  return { ...servers };
+  const servers = value[container] ?? {};
+  if (!isMembers(servers)) throw new CannotEdit(`its "${container}" is not an object`);
+  return servers;
 }
 
 /** The name of the entry that starts this server, whatever its user has named it. */

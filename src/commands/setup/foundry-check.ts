@@ -11,7 +11,9 @@ import { showAnswer } from "../answer.js";
 import { type ClientCommand, clientCommand } from "../client-command.js";
 import { EXIT } from "../command-line.js";
 import type { Screen } from "../terminal.js";
-import type { Confirm } from "./questions.js";
+
+/** Asks a person; `null` after Ctrl+C or Ctrl+D. */
+export type Confirm = (message: string) => Promise<boolean | null>;
 
 const QUESTION = "In one sentence: why run a language model at home?";
 const MAX_TOKENS = 100;

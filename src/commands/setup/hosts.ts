@@ -72,7 +72,6 @@ const plain = ({ command, args, env }: ServerCommand): Entry => ({
 });
 const stdio = (server: ServerCommand): Entry => ({ type: "stdio", ...plain(server) });
 
-/** What most hosts have in common. */
 const COMMON = { format: "json", container: "mcpServers", entry: plain } as const;
 
 const RESTART = "Restart it.";
@@ -241,7 +240,6 @@ export const HOSTS: readonly HostKind[] = [
   },
 ];
 
-/** The hosts that there are for a system. */
 export const hostsFor = ({ platform }: Pick<Machine, "platform">): HostKind[] =>
   HOSTS.filter((host) => (host.platform ?? platform) === platform);
 

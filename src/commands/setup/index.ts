@@ -1,2 +1,1 @@
-export { type HostEntry, hostEntries, repaired } from "./host-entries.js";
-export { reasonOf } from "./plan.js";
+export { type HostEntry, hostEntries, reasonOf, repaired } from "./plan.js";

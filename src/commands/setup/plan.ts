@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
+import path from "node:path";
 import { printable, SecretMask } from "../../lib/index.js";
-import type { Machine } from "../../platform/index.js";
+import { type Machine, thisMachine } from "../../platform/index.js";
 import { isSecret, secretFlags } from "../../settings.js";
 import {
   backupOf,
@@ -14,8 +15,8 @@ import {
 } from "./config-file.js";
 import { isBare, serverIn, withoutServer, withServer } from "./edit.js";
 import { CannotEdit } from "./formats/index.js";
-import { type Entry, evidenceOf, type HostKind } from "./hosts.js";
-import { flagsIn } from "./server-command.js";
+import { type Entry, evidenceOf, type HostKind, hostsFor } from "./hosts.js";
+import { commandLine, flagsIn, mainFileIn, mergedEntry, programOf } from "./server-command.js";
 
 /** What is to be done with the file of one host. */
 export interface Plan {
@@ -169,4 +170,57 @@ function addedLines(before: string, after: string): string {
     .slice(start, now.length - end)
     .join("\n")
     .trimEnd();
+}
+
+/** Whether a host of this machine starts this server. */
+export interface HostEntry {
+  readonly host: HostKind;
+  readonly file: string;
+  readonly status: "set_up" | "switched_off" | "not_set_up" | "broken" | "unreadable";
+  /** Of `broken`: the file that it starts and that is not there. Of `unreadable`: why. */
+  readonly detail: string | null;
+}
+
+/** The hosts of this machine, each with its entry of this server. */
+export async function hostEntries(): Promise<HostEntry[]> {
+  const machine = thisMachine();
+  const hosts = await hostsOn(hostsFor(machine), machine);
+  return Promise.all(hosts.map((host) => hostEntryOf(host, machine)));
+}
+
+async function hostEntryOf(host: HostKind, machine: Machine): Promise<HostEntry> {
+  const file = host.file(machine);
+  try {
+    const entry = serverIn((await readConfigFile(file)).text, host);
+    if (entry === null) return { host, file, status: "not_set_up", detail: null };
+    const detail = await missingIn(entry);
+    const { enabled, disabled } = entry;
+    const own = enabled === false || disabled === true ? "switched_off" : "set_up";
+    return { host, file, status: detail === null ? own : "broken", detail };
+  } catch (error) {
+    return { host, file, status: "unreadable", detail: reasonOf(error) };
+  }
+}
+
+/** The first absolute path in an entry's command whose file is missing. */
+async function missingIn(entry: Entry): Promise<string | null> {
+  const [command = ""] = commandLine(entry);
+  const named = [command, mainFileIn(entry) ?? ""];
+  for (const file of named.filter((each) => path.isAbsolute(each))) {
+    if ((await stat(file).catch(() => null)) === null) return file;
+  }
+  return null;
+}
+
+/**
+ * Writes this program in place of the missing one, and keeps all else of the entry.
+ *
+ * @throws Unusable where the file cannot be changed.
+ */
+export async function repaired(host: HostKind): Promise<void> {
+  const machine = thisMachine();
+  const program = programOf(machine);
+  const plan = await additionTo(host, machine, (before) => mergedEntry(host, before, program));
+  if (plan.action === "refused") throw new Unusable(plan.reason ?? "was left as it is");
+  await plan.run();
 }

@@ -8,7 +8,6 @@ import { FORMATS } from "./edit.js";
 import { checkFoundry } from "./foundry-check.js";
 import { HOSTS, type HostKind, hostsFor } from "./hosts.js";
 import { additionTo, hostsOn, type Plan, reasonOf, removalFrom } from "./plan.js";
-import { type Questions, terminalQuestions } from "./questions.js";
 import { ENTRY_NAME, mergedEntry, programOf } from "./server-command.js";
 
 const HOST_NAMES = [...new Set(HOSTS.map(({ id }) => id))].join(", ");
@@ -185,4 +184,30 @@ async function runAll(plans: readonly Plan[], screen: Screen): Promise<boolean> 
     }
   }
   return isWhole;
+}
+
+/** What a person at the terminal is asked: each answer is `null` after Ctrl+C. */
+type Questions = Awaited<ReturnType<typeof terminalQuestions>>;
+
+/** The library is loaded only where a person is asked. */
+async function terminalQuestions() {
+  const { confirm, isCancel, multiselect, updateSettings } = await import("@clack/prompts");
+  // Ctrl+D closes the input, and the answer would never come.
+  updateSettings({ aliases: { "\u0004": "cancel" } });
+  return {
+    /** Which of the changes to make. */
+    async choose(plans: readonly Plan[]): Promise<readonly Plan[] | null> {
+      const answer = await multiselect({
+        message: "Write these? (space selects, enter confirms)",
+        options: plans.map((plan) => ({ value: plan, label: plan.host.title })),
+        initialValues: [...plans],
+        required: false,
+      });
+      return isCancel(answer) ? null : answer;
+    },
+    async confirm(message: string): Promise<boolean | null> {
+      const answer = await confirm({ message });
+      return isCancel(answer) ? null : answer;
+    },
+  };
 }

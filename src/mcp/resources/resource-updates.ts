@@ -89,7 +89,6 @@ export class ResourceUpdates {
     if (isOver) this.#subscribed.delete(id);
   }
 
-  /** Ends all notifications. */
   close(): void {
     this.#isClosed = true;
     this.#unfollow();

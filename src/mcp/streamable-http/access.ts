@@ -13,7 +13,6 @@ export interface AccessRules {
   readonly key?: string | undefined;
 }
 
-/** Why a request is not served. */
 export interface Refusal {
   readonly status: 401 | 403;
   readonly message: string;

@@ -3,19 +3,11 @@ import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../document
 import { completionFields } from "../../foundry/index.js";
 import { wholeNumber } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
-import {
-  answeredWhole,
-  answerWith,
-  downloadAgreed,
-  filesArgument,
-  isDownloadAgreed,
-  orDownload,
-  readFiles,
-  replyWithin,
-  replyWithinMs,
-  resultOf,
-  waitedFor,
-} from "./shared/index.js";
+import { filesArgument, replyWithin, replyWithinMs } from "./arguments.js";
+import { answeredWhole, answerWith, resultOf } from "./completion-result.js";
+import { readFiles } from "./given-files.js";
+import { downloadAgreed, orDownload } from "./loads.js";
+import { waitedFor } from "./waiting.js";
 
 const result = z.looseObject({
   answer: z.string().nullable(),
@@ -46,24 +38,19 @@ export const askDocuments = defineTool({
   outlivesCall: true,
 
   async handle({ question, files, model, embedding_model, sources, reply_within }, context) {
-    const { client, caller, session, kept, trace, vectors, signal, files: folders } = context;
+    const { client, kept, trace, vectors, signal, files: folders } = context;
     const leftMs = (): number => replyWithinMs(reply_within, context);
     const wanted = client.completions.routed({ prompt: question, model });
-    if (isDownloadAgreed(context)) await downloadAgreed(wanted, leftMs(), context);
+    await downloadAgreed(wanted, leftMs(), context);
     const { files: texts, skippedNotes } = await readFiles(files, folders, { signal });
     const asked = { question, texts, model, embeddingModel: embedding_model, sources };
     const request = questionRequest(asked);
     await kept.findSame(request);
-    const { state: begun } = client.completions.begin(request, {
-      caller,
-      session: session ?? undefined,
-      trace,
-      open: answerQuestion(client, asked, vectors, trace),
-    });
-    context.identify(begun.id);
-    const { state, value: excerpt } = await waitedFor(begun, leftMs(), context, (state) =>
+    const open = answerQuestion(client, asked, vectors, trace);
+    const waited = await waitedFor(request, { open }, leftMs(), context, (state) =>
       answeredWhole(state, context),
     );
+    const { state, value: excerpt } = waited;
     const { text: answer, ...rest } = resultOf(state, excerpt);
     const answered = answerWith(state, excerpt, { answer, sources: null, ...rest }, skippedNotes);
     if (state.error === null) return answered;

@@ -2,7 +2,13 @@ import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { counted } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
-import { answeredWhole, answerWith, completionResult, resultOf, textOf } from "./shared/index.js";
+import {
+  answeredWhole,
+  answerWith,
+  completionResult,
+  resultOf,
+  textOf,
+} from "./completion-result.js";
 
 export const cancelCompletion = defineTool({
   name: "cancel_completion",

@@ -3,25 +3,26 @@ import { answerLong, requestAfter, requestWithImages } from "../../documents/ind
 import type { NewFile } from "../../files/index.js";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { counted, LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.js";
+import { endAdvice } from "../end-advice.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
-  answeredWhole,
-  answerWith,
   completionArguments,
-  completionResult,
-  downloadAgreed,
-  howFar,
-  isDownloadAgreed,
   needsPrompt,
-  orDownload,
-  partOf,
-  readFiles,
   replyWithin,
   replyWithinMs,
   requestOf,
+} from "./arguments.js";
+import {
+  answeredWhole,
+  answerWith,
+  completionResult,
+  howFar,
+  partOf,
   resultOf,
-  waitedFor,
-} from "./shared/index.js";
+} from "./completion-result.js";
+import { readFiles } from "./given-files.js";
+import { downloadAgreed, orDownload } from "./loads.js";
+import { waitedFor } from "./waiting.js";
 
 const WRITE_TO = `a path of a new file with at most ${LONGEST_FILE_PATTERN} characters`;
 /** Of an answer that was written to a file, so much is returned. */
@@ -86,7 +87,7 @@ export const complete = defineTool({
   outlivesCall: true,
 
   async handle({ reply_within, join, whole, files: patterns, write_to, ...given }, context) {
-    const { client, caller, session, kept, trace, files: folders, signal } = context;
+    const { client, kept, trace, files: folders, signal } = context;
     const file = write_to === undefined ? null : await folders.newFile(write_to);
     const files = patterns && (await readFiles(patterns, folders, { signal, withImages: true }));
     const asked = requestWithImages(files?.images ?? [], requestOf(given));
@@ -94,24 +95,16 @@ export const complete = defineTool({
     const request = files && texts.length > 0 ? requestAfter(files.framed, asked) : asked;
     const wanted = client.completions.routed(request);
     const leftMs = (): number => replyWithinMs(reply_within, context);
-    if (isDownloadAgreed(context)) await downloadAgreed(wanted, leftMs(), context);
+    await downloadAgreed(wanted, leftMs(), context);
     const inParts = texts.length > 0 && whole !== true;
     // Never sent: it only keeps answers in parts apart from whole answers.
     const identity = inParts ? requestAfter(IN_PARTS, request) : request;
     if (join !== false) await kept.findSame(identity);
-    const { state: begun, joined } = client.completions.begin(identity, {
-      join,
-      caller,
-      session: session ?? undefined,
-      trace,
-      open: inParts
-        ? answerLong(client, { request: client.completions.routed(asked), texts }, trace)
-        : undefined,
-    });
-    context.identify(begun.id);
-    const { state, value: own } = await waitedFor(begun, leftMs(), context, (state) =>
+    const open = inParts ? answerLong(client, { request: asked, texts }, trace) : undefined;
+    const waited = await waitedFor(identity, { join, open }, leftMs(), context, (state) =>
       file === null ? answerOf(state, context) : writtenAnswer(state, file, context),
     );
+    const { state, joined, value: own } = waited;
     const answer = {
       ...own,
       notes: [...(joined ? [JOINED] : []), ...(files?.notes ?? []), ...(own.notes ?? [])],
@@ -178,13 +171,8 @@ const REPEAT =
 const NOT_WRITTEN = "Nothing was written to write_to, since this is no whole answer.";
 
 /** Whether the model ended its answer itself, as far as the service says. */
-const isWhole = ({ status, error, finishReason, text, toolCalls }: CompletionState): boolean =>
-  status === "completed" &&
-  error === null &&
-  finishReason !== "length" &&
-  finishReason !== "content_filter" &&
-  toolCalls === undefined &&
-  text.trim() !== "";
+const isWhole = (state: CompletionState): boolean =>
+  state.status === "completed" && state.error === null && endAdvice(state) === null;
 
 function beginningOf(state: CompletionState): Pick<Answer, "text" | "result"> {
   const excerpt = partOf(state, 0, BEGINNING);

@@ -4,13 +4,8 @@ import type { LoadState, LoadWish } from "../../jobs/index.js";
 import { throwIfAborted } from "../../lib/index.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool, type ToolContext } from "../tool.js";
-import {
-  isDownloadAgreed,
-  leaveLoad,
-  orDownload,
-  replyWithin,
-  replyWithinMs,
-} from "./shared/index.js";
+import { replyWithin, replyWithinMs } from "./arguments.js";
+import { isDownloadAgreed, leaveLoad, orDownload } from "./loads.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 /** Kept of the time of a call to ask the service whether the model is loaded. It answers at once if so. */

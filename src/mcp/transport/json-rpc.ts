@@ -134,7 +134,6 @@ const UNREADABLE = {
   message: "The response could not be read.",
 } as const;
 
-/** What one message says. */
 export function readingOf(sent: unknown): Reading {
   const given = withoutNulls(sent);
   const message = JSONRPCMessageSchema.safeParse(given);

@@ -32,17 +32,14 @@ export class StandInProcess {
   readonly pid: number;
   readonly #socket: Socket;
   readonly #gone = new AbortController();
+  /** Aborted when it has ended. */
+  readonly gone: AbortSignal = this.#gone.signal;
 
   constructor(socket: Socket, argv: readonly string[], pid: number) {
     this.argv = argv;
     this.pid = pid;
     this.#socket = socket;
     socket.once("close", () => this.#gone.abort());
-  }
-
-  /** Aborted when it has ended. */
-  get gone(): AbortSignal {
-    return this.#gone.signal;
   }
 
   send(message: Message): void {

@@ -14,7 +14,6 @@ export interface Format {
   remove(text: string, place: Place): string;
 }
 
-/** One change of a text. */
 export interface Splice {
   readonly from: number;
   readonly to: number;

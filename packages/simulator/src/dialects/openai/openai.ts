@@ -1,9 +1,11 @@
+import { isEmbedder } from "../../engine/embedding.js";
+import { promptTokens } from "../../engine/text.js";
 import type { SimulatedModel } from "../../models/model.js";
 import type { HttpProfile } from "../../wire/http.js";
 import { decoded, json, orRefused } from "../answers.js";
+import { embedAnswer, readEmbedBody } from "../bodies.js";
 import type { Dialect, DialectContext, DialectRequest } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
-import { embeddings } from "./embeddings.js";
 import { OpenAIError } from "./errors.js";
 
 type Handler = (context: DialectContext, request: DialectRequest) => Promise<void>;
@@ -60,6 +62,22 @@ function oneModel(method: string, path: string): Handler | null {
 
 function modelObject(model: SimulatedModel) {
   return { id: model.id, object: "model", created: model.created, owned_by: model.publisher };
+}
+
+/** `POST /v1/embeddings`. */
+async function embeddings({ engine }: DialectContext, request: DialectRequest): Promise<void> {
+  const body = await readEmbedBody(request, (_, message) => new OpenAIError(400, message));
+  const model = engine.store.all.find(({ id }) => id === body.model);
+  if (model === undefined) throw OpenAIError.modelNotFound(body.model);
+  if (!isEmbedder(model)) {
+    const message = "The model does not support Embeddings API";
+    throw new OpenAIError(400, message, null, "BadRequestError");
+  }
+  const tokens = promptTokens(
+    model,
+    body.input.map((content) => ({ role: "user", content })),
+  );
+  request.reply.whole(json(embedAnswer(body, { tokens, isBase64: body.isBase64 })));
 }
 
 const SERVER = ["Server", "simulated"] as const;

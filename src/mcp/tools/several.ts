@@ -1,6 +1,6 @@
-import { type Batch, type BatchResult, hasEnded } from "../../../jobs/index.js";
-import { counted, type FoundryError, LONGEST_ERROR, truncate } from "../../../lib/index.js";
-import { failureLine } from "../../tool.js";
+import { type Batch, type BatchResult, hasEnded } from "../../jobs/index.js";
+import { counted, type FoundryError, LONGEST_ERROR, truncate } from "../../lib/index.js";
+import { failureLine } from "../tool.js";
 import { howFar, notesOn, type Part, restAdvice, textOf } from "./completion-result.js";
 
 /** Further notes are only counted. */
@@ -93,7 +93,6 @@ export const MOST_PENDING = 10;
 /** Different failures whose text is given; an engine may put another id into each. */
 const MOST_FAILURES = 5;
 
-/** How far a batch is. */
 export function batchProgress(batch: Batch): string {
   const { done, size, outage } = batch;
   const counts = batch.counts();

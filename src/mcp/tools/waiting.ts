@@ -1,24 +1,31 @@
-import type { CompletionState, RunEvent } from "../../../jobs/index.js";
-import { onAbort } from "../../../lib/index.js";
-import type { ProgressReporter } from "../../progress-reporter.js";
-import type { ToolContext } from "../../tool.js";
+import type { CompletionRequest } from "../../foundry/index.js";
+import type { CompletionState, Completions, RunEvent } from "../../jobs/index.js";
+import { onAbort } from "../../lib/index.js";
+import type { ProgressReporter } from "../progress-reporter.js";
+import type { ToolContext } from "../tool.js";
 import { secondsOf, waitingWords } from "./completion-result.js";
 
 /**
- * Waits for a completion this call started, then makes a value of it. Until both are done, cancelling the
+ * Begins or joins a completion and waits for it, then makes a value of it. Until both are done, cancelling the
  * call may cancel the completion.
  */
 export async function waitedFor<T>(
-  state: CompletionState,
+  request: CompletionRequest,
+  options: Parameters<Completions["begin"]>[1],
   withinMs: number,
-  { client, session, signal, progress, cancellation, afterGrace }: ToolContext,
+  context: ToolContext,
   make: (state: CompletionState) => Promise<T>,
-): Promise<{ readonly state: CompletionState; readonly value: T }> {
-  const { id } = state;
-  reportState(state, progress);
+) {
+  const { client, caller, session, trace, signal, progress } = context;
+  const { cancellation, afterGrace, identify } = context;
+  const { completions } = client;
+  const own = { caller, session: session ?? undefined, trace };
+  const { state: begun, joined } = completions.begin(request, { ...own, ...options });
+  const { id } = begun;
+  identify(id);
+  reportState(begun, progress);
   // Known before the prompt is sent, or not at all: no completion waits for a disk.
   void client.service.speeds?.read();
-  const { completions } = client;
   // Detach synchronously on abort: the host's next message may already repeat this call.
   const leave = (): void => {
     const meant = cancellation();
@@ -29,13 +36,13 @@ export async function waitedFor<T>(
   const stopListening = onAbort(signal, leave);
   if (signal.aborted) leave();
   try {
-    const waited = await completions.waitBegun(id, {
-      session: session ?? undefined,
+    const state = await completions.waitBegun(id, {
+      session: own.session,
       withinMs,
       signal,
       onEvent: (event) => reportEvent(event, progress, () => client.readingEstimate(id)),
     });
-    return { state: waited, value: await make(waited) };
+    return { state, joined, value: await make(state) };
   } finally {
     stopListening();
     if (signal.aborted && cancellation() === "stop") completions.abandon(id);

@@ -1,13 +1,8 @@
-import {
-  type Device,
-  type KnownModel,
-  type StatusUpdate,
-  shortName,
-} from "../../../foundry/index.js";
-import type { LoadRun, LoadState } from "../../../jobs/index.js";
-import { FoundryError, formatMegabytes } from "../../../lib/index.js";
-import type { ToolContext } from "../../tool.js";
-import { UserQuestion } from "../../user-questions.js";
+import { type Device, type KnownModel, type StatusUpdate, shortName } from "../../foundry/index.js";
+import type { LoadRun, LoadState } from "../../jobs/index.js";
+import { FoundryError, formatMegabytes } from "../../lib/index.js";
+import type { ToolContext } from "../tool.js";
+import { UserQuestion } from "../user-questions.js";
 
 const DOWNLOAD = "download";
 
@@ -70,7 +65,7 @@ const declined = (error: FoundryError): FoundryError =>
   });
 
 /**
- * Downloads the model that the user agreed to.
+ * Downloads the model of a call, if the user has agreed to that.
  *
  * @throws FoundryError `MODEL_NOT_CACHED` while it is not there in time; the download goes on.
  */
@@ -79,6 +74,7 @@ export async function downloadAgreed(
   withinMs: number,
   context: ToolContext,
 ): Promise<void> {
+  if (!isDownloadAgreed(context)) return;
   const { client, signal, trace, progress, identify } = context;
   const offer = await offerFor(wanted, context);
   // It is there already.

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
-import { requestAfter, requestWithImages } from "../../../documents/index.js";
-import { AllowedFolders, type FileText } from "../../../files/index.js";
-import type { CompletionRequest } from "../../../foundry/index.js";
-import type { BatchEntry } from "../../../jobs/index.js";
-import { FoundryError, MOST_FILES_BYTES, membersKey, toFoundryError } from "../../../lib/index.js";
-import { hostArguments } from "../../host-arguments.js";
+import { requestAfter, requestWithImages } from "../../documents/index.js";
+import { AllowedFolders, type FileText } from "../../files/index.js";
+import type { CompletionRequest } from "../../foundry/index.js";
+import type { BatchEntry } from "../../jobs/index.js";
+import { FoundryError, MOST_FILES_BYTES, membersKey, toFoundryError } from "../../lib/index.js";
+import { hostArguments } from "../host-arguments.js";
 import { completionArguments, needsPrompt, requestOf, type sharedSettings } from "./arguments.js";
 import { type GivenFiles, readFiles } from "./given-files.js";
 
@@ -29,22 +29,18 @@ interface GivenItems {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The entries of a batch, and its key. */
-interface BatchInput {
-  readonly entries: readonly BatchEntry[];
-  /** Equal for identical batches. It is a hash, so that the prompts need not be kept. */
-  readonly key: string;
-  /** What was ignored in the items, and what was read, each once. */
-  readonly warnings: readonly string[];
-}
-
 /** Different warnings about items; the later ones are left out. */
 const MOST_WARNINGS = 10;
 
 /** Yield to the event loop after this many milliseconds. */
 const PAUSE_AFTER_MS = 10;
 
-/** One entry for each item. An invalid item becomes an error of its own. */
+/**
+ * One entry for each item. An invalid item becomes an error of its own.
+ *
+ * @returns with the entries a key that is equal for identical batches, a hash, so that the prompts need not be kept,
+ *   and as warnings what was ignored in the items, and what was read, each once.
+ */
 export async function batchInputOf({
   prompts,
   requests,
@@ -52,7 +48,7 @@ export async function batchInputOf({
   aboutFiles,
   folders,
   signal,
-}: GivenItems): Promise<BatchInput> {
+}: GivenItems) {
   const hash = createHash("sha256");
   hash.update(`${prompts === undefined ? "requests" : "prompts"} ${membersKey(settings)}`);
   const entries: BatchEntry[] = [];
