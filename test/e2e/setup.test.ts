@@ -71,6 +71,8 @@ const FILES: Readonly<Record<string, string>> = {
     '{\n\t// mine\n\t"servers": {\n\t\t"a": { "type": "http", "url": "http://x" }, // a\n\t},\n\t"inputs": []\n}\n',
   "vscode-insiders": "",
   cursor: '\ufeff{\r\n  "mcpServers": {}\r\n}\r\n',
+  devin:
+    '{\n  "mcpServers": {\n    "x": { "command": "x", "args": [], "transport": "stdio" }\n  }\n}\n',
   windsurf: '{"mcpServers":{}}',
   zed: '// Zed settings\n//\n{\n  "theme": "One Dark", // dark\n  "context_servers": {\n    "x": { "command": "x", "args": [] }\n  }\n}\n',
   "lm-studio": '{\n  "mcpServers": {\n    "hf": { "url": "https://hf.co/mcp" }\n  }\n}',

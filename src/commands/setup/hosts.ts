@@ -140,7 +140,18 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: RESTART,
   },
   {
-    // https://docs.windsurf.com/windsurf/cascade/mcp
+    // https://docs.devin.ai/cli/extensibility/mcp/configuration; Windsurf is called so since June 2026.
+    id: "devin",
+    title: "Devin Desktop and Devin CLI",
+    ...COMMON,
+    file: (machine) =>
+      machine.platform === "win32"
+        ? applicationData(machine, "devin", "mcp_config.json")
+        : xdgConfig(machine, "devin", "mcp_config.json"),
+    afterwards: "Press refresh in the list of MCP servers, or restart it.",
+  },
+  {
+    // Of the releases before it was Devin Desktop.
     id: "windsurf",
     title: "Windsurf",
     ...COMMON,

@@ -42,6 +42,7 @@ describe("the files of the hosts", () => {
       vscode: "E:\\Roaming\\Code\\User\\mcp.json",
       "vscode-insiders": "E:\\Roaming\\Code - Insiders\\User\\mcp.json",
       cursor: "D:\\Profile\\Jürgen M\\.cursor\\mcp.json",
+      devin: "E:\\Roaming\\devin\\mcp_config.json",
       windsurf: "D:\\Profile\\Jürgen M\\.codeium\\windsurf\\mcp_config.json",
       zed: "E:\\Roaming\\Zed\\settings.json",
       "lm-studio": "D:\\Profile\\Jürgen M\\.lmstudio\\mcp.json",
@@ -64,6 +65,7 @@ describe("the files of the hosts", () => {
       vscode: `${support}/Code/User/mcp.json`,
       "vscode-insiders": `${support}/Code - Insiders/User/mcp.json`,
       cursor: "/home/jürgen m/.cursor/mcp.json",
+      devin: "/home/jürgen m/.config/devin/mcp_config.json",
       windsurf: "/home/jürgen m/.codeium/windsurf/mcp_config.json",
       zed: "/home/jürgen m/.config/zed/settings.json",
       "lm-studio": "/home/jürgen m/.lmstudio/mcp.json",
@@ -91,6 +93,7 @@ describe("the files of the hosts", () => {
     expect(filesOn("linux", moved)).toMatchObject({
       "claude-code": "/claude/.claude.json",
       vscode: "/cfg/Code/User/mcp.json",
+      devin: "/cfg/devin/mcp_config.json",
       zed: "/cfg/zed/settings.json",
       goose: "/cfg/goose/config.yaml",
       codex: "/codex/config.toml",
