@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { type Machine, pathsOf } from "../../platform/index.js";
@@ -28,12 +29,18 @@ export function programOf(
   const npx = npxArguments(packageFolder, platform);
   if (npx === null) {
     const { join } = pathsOf(platform);
-    return { command: node, args: [join(packageFolder, "dist", "main.js")] };
+    return { command: lastingPath(node), args: [join(packageFolder, "dist", "main.js")] };
   }
   // Programs on Windows start npx.cmd only through the Command Prompt.
   return platform === "win32"
     ? { command: "cmd", args: ["/c", "npx", "-y", ...npx] }
     : { command: "npx", args: ["-y", ...npx] };
+}
+
+/** Homebrew removes the folder of a version when it upgrades, and has a link that leads to the newest. */
+function lastingPath(node: string): string {
+  const link = node.replace(/[/]Cellar[/]([^/]+)[/][^/]+(?=[/]bin[/])/, "/opt/$1");
+  return existsSync(link) ? link : node;
 }
 
 /** The words that start the server in an entry of a host, and the flags behind them. */

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { describe, expect, it } from "vitest";
 import { evidenceOf, HOSTS, hostsFor } from "../../../src/commands/setup/hosts.js";
 import {
@@ -154,6 +154,21 @@ describe("the command that a host starts", () => {
       expect(programOf({ platform }, { packageFolder, node: "node" })).toEqual({ command, args });
     },
   );
+
+  it("is the Node of Homebrew by the link that an upgrade leaves in place", async () => {
+    const prefix = await temporaryFolder("homebrew ");
+    const node = join(prefix, "Cellar", "node@22", "22.1.0_1", "bin", "node");
+    const link = join(prefix, "opt", "node@22", "bin", "node");
+    await mkdir(dirname(link), { recursive: true });
+    const commandNow = () =>
+      programOf({ platform: "darwin" }, { packageFolder: "/opt/foundry-local-mcp/", node }).command;
+
+    const before = commandNow();
+    await writeFile(link, "");
+
+    expect(before).toBe(node);
+    expect(commandNow()).toBe(sep === "/" ? link : node);
+  });
 
   it("is npx with the file that npx was given", async () => {
     const folder = await temporaryFolder("npx cache ");
