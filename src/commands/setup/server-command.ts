@@ -56,7 +56,7 @@ const RUNNER =
 const isOption = (word: string): boolean => word.startsWith("-") || /^\/[a-z]$/i.test(word);
 const isPackage = (word: string): boolean =>
   /^foundry-local-mcp(?:@[\w.-]+)?$/.test(word) ||
-  /(?:^|[\\/])foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
+  /^(?!@)(?:.*[\\/])?foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
 /** Many programs have a file of this name. */
 const isMain = (word: string): boolean => /[\\/]dist[\\/]main\.js$/.test(word);
 /** In the folder of this package: a clone, an archive of a branch or a version, or the one that runs. */

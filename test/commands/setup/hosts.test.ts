@@ -207,6 +207,7 @@ describe("the command that a host starts", () => {
     [{ cmd: "foundry-local-mcp", args: [] }, true, []],
     [{ command: "C:\\n\\foundry-local-mcp.cmd" }, true, []],
     [{ command: "npx", args: ["-y", "another-server"] }, false, []],
+    [{ command: "npx", args: ["-y", "@another/foundry-local-mcp"] }, false, []],
     [
       { command: "npx", args: ["-y", "server-filesystem", "/home/me/foundry-local-mcp"] },
       false,
