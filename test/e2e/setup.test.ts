@@ -81,6 +81,8 @@ const FILES: Readonly<Record<string, string>> = {
   codex:
     '# mine\nmodel = "o3"\n\n[mcp_servers.docs]\ncommand = "docs" # a\n\n[profiles.x]\nmodel = "y"\n',
   "gemini-cli": '{\n  "theme": "Default",\n  "mcpServers": { "g": { "httpUrl": "http://g" } }\n}\n',
+  antigravity:
+    '{\n  "mcpServers": {\n    "x": { "serverUrl": "http://x", "disabled": true }\n  }\n}\n',
   "copilot-cli": "{}",
   opencode: '{\n  "$schema": "https://opencode.ai/config.json",\n  "mcp": {},\n}\n',
 };

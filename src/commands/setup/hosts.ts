@@ -227,6 +227,15 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: "Start a new session.",
   },
   {
+    // https://antigravity.google/docs/mcp: one file for the editor and its CLI, which took the place of Gemini
+    // CLI for people without a paid key in June 2026.
+    id: "antigravity",
+    title: "Antigravity",
+    ...COMMON,
+    file: (machine) => inHome(machine, ".gemini", "config", "mcp_config.json"),
+    afterwards: "Press refresh in the list of MCP servers, or start a new session.",
+  },
+  {
     // https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers
     id: "copilot-cli",
     title: "Copilot CLI",

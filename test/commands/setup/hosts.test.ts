@@ -49,6 +49,7 @@ describe("the files of the hosts", () => {
       goose: "E:\\Roaming\\Block\\goose\\config\\config.yaml",
       codex: "D:\\Profile\\Jürgen M\\.codex\\config.toml",
       "gemini-cli": "D:\\Profile\\Jürgen M\\.gemini\\settings.json",
+      antigravity: "D:\\Profile\\Jürgen M\\.gemini\\config\\mcp_config.json",
       "copilot-cli": "D:\\Profile\\Jürgen M\\.copilot\\mcp-config.json",
       opencode: "D:\\Profile\\Jürgen M\\.config\\opencode\\opencode.json",
     });
@@ -72,6 +73,7 @@ describe("the files of the hosts", () => {
       goose: "/home/jürgen m/.config/goose/config.yaml",
       codex: "/home/jürgen m/.codex/config.toml",
       "gemini-cli": "/home/jürgen m/.gemini/settings.json",
+      antigravity: "/home/jürgen m/.gemini/config/mcp_config.json",
       "copilot-cli": "/home/jürgen m/.copilot/mcp-config.json",
       opencode: "/home/jürgen m/.config/opencode/opencode.json",
     });
