@@ -355,3 +355,24 @@ test("setup says how to install Foundry Local where there is none", async () => 
   expect(stdout).toContain("No Foundry Local was found");
   expect(stdout).toContain("main.js setup`");
 });
+
+test.each([
+  [true, "starts this server"],
+  [false, "has this server switched off in its settings"],
+])("doctor knows the bundle in Claude Desktop, enabled: %s", async (isEnabled, words) => {
+  const home = await newHome();
+  const folder = dirname(home.file("claude-desktop"));
+  const id = "local.mcpb.someone.foundry-local-mcp";
+  await mkdir(join(folder, "Claude Extensions", id), { recursive: true });
+  await mkdir(join(folder, "Claude Extensions Settings"));
+  const settings = JSON.stringify({ isEnabled, userConfig: {} });
+  await writeFile(join(folder, "Claude Extensions Settings", `${id}.json`), settings);
+  const { url } = await simulated({ models: [{ id: PROMPT_ANSWER }] });
+
+  const { stdout } = await run(["doctor", "--no-completion", "--endpoint", url], {
+    ...home.settings,
+    FOUNDRY_CLI: join(home.path, "none", "foundry"),
+  });
+
+  expect(stdout).toMatch(new RegExp(`^ {2}Claude Desktop +${words}$`, "m"));
+});
