@@ -11,7 +11,9 @@ import { ANSWER, PROMPT_ANSWER, simulated } from "./simulated.js";
 const isWindows = process.platform === "win32";
 
 /** One kind of installation of each host. */
-const KINDS = HOSTS.filter(({ platform }) => platform === undefined);
+const KINDS = HOSTS.filter(
+  ({ id }, index) => HOSTS.findLastIndex((host) => host.id === id) === index,
+);
 
 /** A user's home, without anything of the developer's. */
 class Home {
@@ -147,6 +149,22 @@ test("setup changes the file of a host once that is named twice", async () => {
   expect(code).toBe(0);
   expect(stdout.match(/LM Studio: /g)).toHaveLength(2);
   expect(stdout).toContain("LM Studio: done");
+});
+
+test("setup finds an LM Studio that was installed before its folder was renamed", async () => {
+  const home = await newHome();
+  const folder = join(home.path, ".cache", "lm-studio");
+  await mkdir(folder, { recursive: true });
+
+  const found = await home.setup("--yes");
+  const named = await home.setup("--yes", "--host", "lm-studio");
+
+  expect(found.stdout).toContain("LM Studio (in .cache): done");
+  expect(named.stdout).toContain("is up to date");
+  expect(await readdir(home.path)).not.toContain(".lmstudio");
+  expect(JSON.parse(await readFile(join(folder, "mcp.json"), "utf8"))).toMatchObject({
+    mcpServers: { "foundry-local": { args: [MAIN] } },
+  });
 });
 
 test("setup keeps later changes of other programs when it removes the entry", async () => {

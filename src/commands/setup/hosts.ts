@@ -76,6 +76,7 @@ const stdio = (server: ServerCommand): Entry => ({ type: "stdio", ...plain(serve
 const COMMON = { format: "json", container: "mcpServers", entry: plain } as const;
 
 const RESTART = "Restart it.";
+const SWITCH_ON = "Switch it on in the list of integrations of a chat.";
 const QUIT_CLAUDE = "Quit Claude Desktop, also in the tray or the menu bar, and open it again.";
 
 /**
@@ -175,12 +176,20 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: "Nothing more: Zed reads its settings at once.",
   },
   {
+    // Where LM Studio stays if it was there first: findLMStudioHome of github.com/lmstudio-ai/lmstudio.js.
+    id: "lm-studio",
+    title: "LM Studio (in .cache)",
+    ...COMMON,
+    file: (machine) => inHome(machine, ".cache", "lm-studio", "mcp.json"),
+    afterwards: SWITCH_ON,
+  },
+  {
     // https://lmstudio.ai/docs/app/mcp
     id: "lm-studio",
     title: "LM Studio",
     ...COMMON,
     file: (machine) => inHome(machine, ".lmstudio", "mcp.json"),
-    afterwards: "Switch it on in the list of integrations of a chat.",
+    afterwards: SWITCH_ON,
   },
   {
     // https://block.github.io/goose/docs/guides/config-files, crates/goose/src/config/paths.rs
