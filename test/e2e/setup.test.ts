@@ -11,7 +11,9 @@ import { ANSWER, PROMPT_ANSWER, simulated } from "./simulated.js";
 const isWindows = process.platform === "win32";
 
 /** One kind of installation of each host. */
-const KINDS = HOSTS.filter(({ platform }) => platform === undefined);
+const KINDS = HOSTS.filter(
+  ({ id }, index) => HOSTS.findLastIndex((host) => host.id === id) === index,
+);
 
 /** A user's home, without anything of the developer's. */
 class Home {
@@ -71,6 +73,8 @@ const FILES: Readonly<Record<string, string>> = {
     '{\n\t// mine\n\t"servers": {\n\t\t"a": { "type": "http", "url": "http://x" }, // a\n\t},\n\t"inputs": []\n}\n',
   "vscode-insiders": "",
   cursor: '\ufeff{\r\n  "mcpServers": {}\r\n}\r\n',
+  devin:
+    '{\n  "mcpServers": {\n    "x": { "command": "x", "args": [], "transport": "stdio" }\n  }\n}\n',
   windsurf: '{"mcpServers":{}}',
   zed: '// Zed settings\n//\n{\n  "theme": "One Dark", // dark\n  "context_servers": {\n    "x": { "command": "x", "args": [] }\n  }\n}\n',
   "lm-studio": '{\n  "mcpServers": {\n    "hf": { "url": "https://hf.co/mcp" }\n  }\n}',
@@ -79,6 +83,8 @@ const FILES: Readonly<Record<string, string>> = {
   codex:
     '# mine\nmodel = "o3"\n\n[mcp_servers.docs]\ncommand = "docs" # a\n\n[profiles.x]\nmodel = "y"\n',
   "gemini-cli": '{\n  "theme": "Default",\n  "mcpServers": { "g": { "httpUrl": "http://g" } }\n}\n',
+  antigravity:
+    '{\n  "mcpServers": {\n    "x": { "serverUrl": "http://x", "disabled": true }\n  }\n}\n',
   "copilot-cli": "{}",
   opencode: '{\n  "$schema": "https://opencode.ai/config.json",\n  "mcp": {},\n}\n',
 };
@@ -143,6 +149,22 @@ test("setup changes the file of a host once that is named twice", async () => {
   expect(code).toBe(0);
   expect(stdout.match(/LM Studio: /g)).toHaveLength(2);
   expect(stdout).toContain("LM Studio: done");
+});
+
+test("setup finds an LM Studio that was installed before its folder was renamed", async () => {
+  const home = await newHome();
+  const folder = join(home.path, ".cache", "lm-studio");
+  await mkdir(folder, { recursive: true });
+
+  const found = await home.setup("--yes");
+  const named = await home.setup("--yes", "--host", "lm-studio");
+
+  expect(found.stdout).toContain("LM Studio (in .cache): done");
+  expect(named.stdout).toContain("is up to date");
+  expect(await readdir(home.path)).not.toContain(".lmstudio");
+  expect(JSON.parse(await readFile(join(folder, "mcp.json"), "utf8"))).toMatchObject({
+    mcpServers: { "foundry-local": { args: [MAIN] } },
+  });
 });
 
 test("setup keeps later changes of other programs when it removes the entry", async () => {
@@ -350,4 +372,25 @@ test("setup says how to install Foundry Local where there is none", async () => 
   expect(code).toBe(0);
   expect(stdout).toContain("No Foundry Local was found");
   expect(stdout).toContain("main.js setup`");
+});
+
+test.each([
+  [true, "starts this server"],
+  [false, "has this server switched off in its settings"],
+])("doctor knows the bundle in Claude Desktop, enabled: %s", async (isEnabled, words) => {
+  const home = await newHome();
+  const folder = dirname(home.file("claude-desktop"));
+  const id = "local.mcpb.someone.foundry-local-mcp";
+  await mkdir(join(folder, "Claude Extensions", id), { recursive: true });
+  await mkdir(join(folder, "Claude Extensions Settings"));
+  const settings = JSON.stringify({ isEnabled, userConfig: {} });
+  await writeFile(join(folder, "Claude Extensions Settings", `${id}.json`), settings);
+  const { url } = await simulated({ models: [{ id: PROMPT_ANSWER }] });
+
+  const { stdout } = await run(["doctor", "--no-completion", "--endpoint", url], {
+    ...home.settings,
+    FOUNDRY_CLI: join(home.path, "none", "foundry"),
+  });
+
+  expect(stdout).toMatch(new RegExp(`^ {2}Claude Desktop +${words}$`, "m"));
 });

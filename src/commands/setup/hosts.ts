@@ -75,6 +75,7 @@ const stdio = (server: ServerCommand): Entry => ({ type: "stdio", ...plain(serve
 const COMMON = { format: "json", container: "mcpServers", entry: plain } as const;
 
 const RESTART = "Restart it.";
+const SWITCH_ON = "Switch it on in the list of integrations of a chat.";
 const QUIT_CLAUDE = "Quit Claude Desktop, also in the tray or the menu bar, and open it again.";
 
 /**
@@ -139,7 +140,18 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: RESTART,
   },
   {
-    // https://docs.windsurf.com/windsurf/cascade/mcp
+    // https://docs.devin.ai/cli/extensibility/mcp/configuration; Windsurf is called so since June 2026.
+    id: "devin",
+    title: "Devin Desktop and Devin CLI",
+    ...COMMON,
+    file: (machine) =>
+      machine.platform === "win32"
+        ? applicationData(machine, "devin", "mcp_config.json")
+        : xdgConfig(machine, "devin", "mcp_config.json"),
+    afterwards: "Press refresh in the list of MCP servers, or restart it.",
+  },
+  {
+    // Of the releases before it was Devin Desktop.
     id: "windsurf",
     title: "Windsurf",
     ...COMMON,
@@ -163,12 +175,20 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: "Nothing more: Zed reads its settings at once.",
   },
   {
+    // Where LM Studio stays if it was there first: findLMStudioHome of github.com/lmstudio-ai/lmstudio.js.
+    id: "lm-studio",
+    title: "LM Studio (in .cache)",
+    ...COMMON,
+    file: (machine) => inHome(machine, ".cache", "lm-studio", "mcp.json"),
+    afterwards: SWITCH_ON,
+  },
+  {
     // https://lmstudio.ai/docs/app/mcp
     id: "lm-studio",
     title: "LM Studio",
     ...COMMON,
     file: (machine) => inHome(machine, ".lmstudio", "mcp.json"),
-    afterwards: "Switch it on in the list of integrations of a chat.",
+    afterwards: SWITCH_ON,
   },
   {
     // https://block.github.io/goose/docs/guides/config-files, crates/goose/src/config/paths.rs
@@ -213,6 +233,15 @@ export const HOSTS: readonly HostKind[] = [
     ...COMMON,
     file: (machine) => inFolder(machine, "GEMINI_CLI_HOME", "", ".gemini", "settings.json"),
     afterwards: "Start a new session.",
+  },
+  {
+    // https://antigravity.google/docs/mcp: one file for the editor and its CLI, which took the place of Gemini
+    // CLI for people without a paid key in June 2026.
+    id: "antigravity",
+    title: "Antigravity",
+    ...COMMON,
+    file: (machine) => inHome(machine, ".gemini", "config", "mcp_config.json"),
+    afterwards: "Press refresh in the list of MCP servers, or start a new session.",
   },
   {
     // https://docs.github.com/en/copilot/how-tos/copilot-cli/customize-copilot/add-mcp-servers

@@ -1,7 +1,7 @@
-import { stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { printable, SecretMask } from "../../lib/index.js";
-import { type Machine, thisMachine } from "../../platform/index.js";
+import { jsonFrom, printable, SecretMask } from "../../lib/index.js";
+import { type Machine, pathsOf, thisMachine } from "../../platform/index.js";
 import { isSecret, secretFlags } from "../../settings.js";
 import {
   backupOf,
@@ -192,7 +192,10 @@ async function hostEntryOf(host: HostKind, machine: Machine): Promise<HostEntry>
   const file = host.file(machine);
   try {
     const entry = serverIn((await readConfigFile(file)).text, host);
-    if (entry === null) return { host, file, status: "not_set_up", detail: null };
+    if (entry === null) {
+      const status = (await statusOfBundle(host, file, machine)) ?? "not_set_up";
+      return { host, file, status, detail: null };
+    }
     const detail = await missingIn(entry);
     const { enabled, disabled } = entry;
     const own = enabled === false || disabled === true ? "switched_off" : "set_up";
@@ -200,6 +203,19 @@ async function hostEntryOf(host: HostKind, machine: Machine): Promise<HostEntry>
   } catch (error) {
     return { host, file, status: "unreadable", detail: reasonOf(error) };
   }
+}
+
+/** Claude Desktop keeps what it has installed from bundles beside its file; `null`: not this server. */
+async function statusOfBundle({ id }: HostKind, file: string, { platform }: Machine) {
+  if (id !== "claude-desktop") return null;
+  const { dirname, join } = pathsOf(platform);
+  const installed = await readdir(join(dirname(file), "Claude Extensions")).catch(() => []);
+  // `local.mcpb.AUTHOR.foundry-local-mcp`
+  const bundle = installed.find((name) => name.endsWith(".foundry-local-mcp"));
+  if (bundle === undefined) return null;
+  const settings = join(dirname(file), "Claude Extensions Settings", `${bundle}.json`);
+  const { isEnabled } = Object(jsonFrom(await readFile(settings, "utf8").catch(() => "")));
+  return isEnabled === false ? "switched_off" : "set_up";
 }
 
 /** The first absolute path in an entry's command whose file is missing. */

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { PACKAGE_FOLDER } from "../../lib/index.js";
 import { type Machine, pathsOf } from "../../platform/index.js";
@@ -28,12 +29,18 @@ export function programOf(
   const npx = npxArguments(packageFolder, platform);
   if (npx === null) {
     const { join } = pathsOf(platform);
-    return { command: node, args: [join(packageFolder, "dist", "main.js")] };
+    return { command: lastingPath(node), args: [join(packageFolder, "dist", "main.js")] };
   }
   // Programs on Windows start npx.cmd only through the Command Prompt.
   return platform === "win32"
     ? { command: "cmd", args: ["/c", "npx", "-y", ...npx] }
     : { command: "npx", args: ["-y", ...npx] };
+}
+
+/** Homebrew removes the folder of a version when it upgrades, and has a link that leads to the newest. */
+function lastingPath(node: string): string {
+  const link = node.replace(/[/]Cellar[/]([^/]+)[/][^/]+(?=[/]bin[/])/, "/opt/$1");
+  return existsSync(link) ? link : node;
 }
 
 /** The words that start the server in an entry of a host, and the flags behind them. */
@@ -49,7 +56,7 @@ const RUNNER =
 const isOption = (word: string): boolean => word.startsWith("-") || /^\/[a-z]$/i.test(word);
 const isPackage = (word: string): boolean =>
   /^foundry-local-mcp(?:@[\w.-]+)?$/.test(word) ||
-  /(?:^|[\\/])foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
+  /^(?!@)(?:.*[\\/])?foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
 /** Many programs have a file of this name. */
 const isMain = (word: string): boolean => /[\\/]dist[\\/]main\.js$/.test(word);
 /** In the folder of this package: a clone, an archive of a branch or a version, or the one that runs. */

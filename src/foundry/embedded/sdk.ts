@@ -71,7 +71,11 @@ const INSTALL_GLOBALLY = `npm install -g --allow-scripts=${SDK_NAME} ${SDK_NAME}
  * npm 12 refuses `--allow-scripts`.
  */
 export function sdkInstallation(packageFolder: string, version = ""): string {
-  return packageFolder.split(/[\\/]/).includes("node_modules")
+  const folders = packageFolder.split(/[\\/]/);
+  if (folders.includes("_npx")) {
+    return `\`${INSTALL_GLOBALLY}${version}\`, and foundry-local-mcp globally, too, in place of npx, which does not find it`;
+  }
+  return folders.includes("node_modules")
     ? `\`${INSTALL_GLOBALLY}${version}\` where foundry-local-mcp is installed globally, \`npm install ${SDK_NAME}${version}\` in the project where it is not`
     : `\`npm install --no-save --save-dev ${SDK_NAME}${version}\` in the folder of foundry-local-mcp`;
 }

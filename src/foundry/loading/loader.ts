@@ -130,12 +130,13 @@ export class ModelLoader {
     }
     const listing = await lists.all(this.#service.patient(signal, trace));
     const problem = typed === undefined ? await this.defaultProblem(listing.models) : null;
-    if (problem !== null) throw problem;
+    if (problem !== null) throw ofListing(problem, listing);
     try {
       return choose(listing);
     } catch (thrown) {
       const needs = isAuto(name, listing.models) ? auto?.needs() : undefined;
-      throw await this.missing.noneToChoose(toFoundryError(thrown), listing.models, needs);
+      const error = toFoundryError(thrown);
+      throw await this.missing.noneToChoose(ofListing(error, listing), listing.models, needs);
     }
   }
 
@@ -316,3 +317,9 @@ export function assertCanChat(model: KnownModel): void {
     { action: "Choose a model whose task is chat-completion from `listModels`." },
   );
 }
+
+/** What a list does not have may exist, where a warning says that the list is not whole. */
+const ofListing = (error: FoundryError, { warning, models }: ModelListing): FoundryError =>
+  error.code === "MODEL_NOT_FOUND" && warning !== null && models.length > 0
+    ? error.reworded({ action: `${warning} ${error.action}` })
+    : error;

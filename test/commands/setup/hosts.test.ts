@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { describe, expect, it } from "vitest";
 import { evidenceOf, HOSTS, hostsFor } from "../../../src/commands/setup/hosts.js";
 import {
@@ -42,12 +42,14 @@ describe("the files of the hosts", () => {
       vscode: "E:\\Roaming\\Code\\User\\mcp.json",
       "vscode-insiders": "E:\\Roaming\\Code - Insiders\\User\\mcp.json",
       cursor: "D:\\Profile\\Jürgen M\\.cursor\\mcp.json",
+      devin: "E:\\Roaming\\devin\\mcp_config.json",
       windsurf: "D:\\Profile\\Jürgen M\\.codeium\\windsurf\\mcp_config.json",
       zed: "E:\\Roaming\\Zed\\settings.json",
       "lm-studio": "D:\\Profile\\Jürgen M\\.lmstudio\\mcp.json",
       goose: "E:\\Roaming\\Block\\goose\\config\\config.yaml",
       codex: "D:\\Profile\\Jürgen M\\.codex\\config.toml",
       "gemini-cli": "D:\\Profile\\Jürgen M\\.gemini\\settings.json",
+      antigravity: "D:\\Profile\\Jürgen M\\.gemini\\config\\mcp_config.json",
       "copilot-cli": "D:\\Profile\\Jürgen M\\.copilot\\mcp-config.json",
       opencode: "D:\\Profile\\Jürgen M\\.config\\opencode\\opencode.json",
     });
@@ -64,12 +66,14 @@ describe("the files of the hosts", () => {
       vscode: `${support}/Code/User/mcp.json`,
       "vscode-insiders": `${support}/Code - Insiders/User/mcp.json`,
       cursor: "/home/jürgen m/.cursor/mcp.json",
+      devin: "/home/jürgen m/.config/devin/mcp_config.json",
       windsurf: "/home/jürgen m/.codeium/windsurf/mcp_config.json",
       zed: "/home/jürgen m/.config/zed/settings.json",
       "lm-studio": "/home/jürgen m/.lmstudio/mcp.json",
       goose: "/home/jürgen m/.config/goose/config.yaml",
       codex: "/home/jürgen m/.codex/config.toml",
       "gemini-cli": "/home/jürgen m/.gemini/settings.json",
+      antigravity: "/home/jürgen m/.gemini/config/mcp_config.json",
       "copilot-cli": "/home/jürgen m/.copilot/mcp-config.json",
       opencode: "/home/jürgen m/.config/opencode/opencode.json",
     });
@@ -91,6 +95,7 @@ describe("the files of the hosts", () => {
     expect(filesOn("linux", moved)).toMatchObject({
       "claude-code": "/claude/.claude.json",
       vscode: "/cfg/Code/User/mcp.json",
+      devin: "/cfg/devin/mcp_config.json",
       zed: "/cfg/zed/settings.json",
       goose: "/cfg/goose/config.yaml",
       codex: "/codex/config.toml",
@@ -152,6 +157,21 @@ describe("the command that a host starts", () => {
     },
   );
 
+  it("is the Node of Homebrew by the link that an upgrade leaves in place", async () => {
+    const prefix = await temporaryFolder("homebrew ");
+    const node = join(prefix, "Cellar", "node@22", "22.1.0_1", "bin", "node");
+    const link = join(prefix, "opt", "node@22", "bin", "node");
+    await mkdir(dirname(link), { recursive: true });
+    const commandNow = () =>
+      programOf({ platform: "darwin" }, { packageFolder: "/opt/foundry-local-mcp/", node }).command;
+
+    const before = commandNow();
+    await writeFile(link, "");
+
+    expect(before).toBe(node);
+    expect(commandNow()).toBe(sep === "/" ? link : node);
+  });
+
   it("is npx with the file that npx was given", async () => {
     const folder = await temporaryFolder("npx cache ");
     const installation = join(folder, "_npx", "1a");
@@ -189,6 +209,7 @@ describe("the command that a host starts", () => {
     [{ cmd: "foundry-local-mcp", args: [] }, true, []],
     [{ command: "C:\\n\\foundry-local-mcp.cmd" }, true, []],
     [{ command: "npx", args: ["-y", "another-server"] }, false, []],
+    [{ command: "npx", args: ["-y", "@another/foundry-local-mcp"] }, false, []],
     [
       { command: "npx", args: ["-y", "server-filesystem", "/home/me/foundry-local-mcp"] },
       false,

@@ -54,6 +54,16 @@ describe("the advice how to install Foundry Local", () => {
     expect(text.length).toBeLessThanOrEqual(530);
   });
 
+  it.each([
+    "/home/u/.npm/_npx/1a/node_modules/foundry-local-mcp/",
+    "C:\\npm-cache\\_npx\\1a\\node_modules\\foundry-local-mcp\\",
+  ])("is a global install of both where npx has started this package: %s", (packageFolder) => {
+    const text = installAdvice(machine("linux", "x64"), { mayEmbed: true, packageFolder });
+
+    expect(text).toContain("foundry-local-sdk`, and foundry-local-mcp globally, too");
+    expect(text).not.toContain("in the project");
+  });
+
   it.each(["/home/u/foundry-local-mcp/", "C:\\src\\foundry-local-mcp\\"])(
     "is an install of the SDK into a clone: %s",
     (packageFolder) => {

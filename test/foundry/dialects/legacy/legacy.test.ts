@@ -158,6 +158,15 @@ describe("the dialect of the legacy service", () => {
       }
     });
 
+    it("only as far as they are downloaded while it has no catalog, as the error for another name says", async () => {
+      const { url } = await oldService({ "/openai/models": { json: [PHI] } });
+      const failure = {
+        code: "MODEL_NOT_FOUND",
+        action: expect.stringMatching(/^The service has no catalog of models, .* Downloaded: "phi/),
+      };
+      await expect(clientOf(url).loadModel("qwen2.5-0.5b")).rejects.toMatchObject(failure);
+    });
+
     it("with the service's details, which a client shows", async () => {
       const { url } = await oldService({
         "/foundry/list": { json: catalog },
