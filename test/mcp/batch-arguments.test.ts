@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { batchInputOf } from "../../src/mcp/tools/batch-requests.js";
+import { batchInputOf } from "../../src/mcp/tools/shared/batch-requests.js";
 import { connectedHost } from "./host.js";
 
 /** The list of tools needs no service: nothing listens at this address. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { truncate } from "../../src/lib/index.js";
-import { excerptOf } from "../../src/mcp/tools/completion-result.js";
+import { excerptOf } from "../../src/mcp/tools/shared/completion-result.js";
 
 const GLOBE = "🌍";
 

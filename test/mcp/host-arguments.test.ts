@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { hostArguments } from "../../src/mcp/host-arguments.js";
 import { listingOf } from "../../src/mcp/tool-listing.js";
-import { completionArguments, requestOf } from "../../src/mcp/tools/arguments.js";
-import { batchInputOf } from "../../src/mcp/tools/batch-requests.js";
 import { TOOLS } from "../../src/mcp/tools/index.js";
+import { batchInputOf } from "../../src/mcp/tools/shared/batch-requests.js";
+import { completionArguments, requestOf } from "../../src/mcp/tools/shared/index.js";
 import { growthOf, LINEAR } from "../cpu-time.js";
 import { connectedHost, simulatedService, textOf } from "./host.js";
 

@@ -3,11 +3,18 @@ import { answerQuestion, DEFAULT_SOURCES, questionRequest } from "../../document
 import { completionFields } from "../../foundry/index.js";
 import { wholeNumber } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
-import { filesArgument, replyWithin, replyWithinMs } from "./arguments.js";
-import { answeredWhole, answerWith, resultOf } from "./completion-result.js";
-import { readFiles } from "./given-files.js";
-import { downloadAgreed, orDownload } from "./loads.js";
-import { waitedFor } from "./waiting.js";
+import {
+  answeredWhole,
+  answerWith,
+  downloadAgreed,
+  filesArgument,
+  orDownload,
+  readFiles,
+  replyWithin,
+  replyWithinMs,
+  resultOf,
+  waitedFor,
+} from "./shared/index.js";
 
 const result = z.looseObject({
   answer: z.string().nullable(),

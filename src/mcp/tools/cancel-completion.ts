@@ -2,13 +2,7 @@ import * as z from "zod";
 import { type CompletionState, hasEnded } from "../../jobs/index.js";
 import { counted } from "../../lib/index.js";
 import { defineTool } from "../tool.js";
-import {
-  answeredWhole,
-  answerWith,
-  completionResult,
-  resultOf,
-  textOf,
-} from "./completion-result.js";
+import { answeredWhole, answerWith, completionResult, resultOf, textOf } from "./shared/index.js";
 
 export const cancelCompletion = defineTool({
   name: "cancel_completion",

@@ -4,10 +4,23 @@ import { BATCH_ID, BATCH_LIMIT, type Batch, lengthOf } from "../../jobs/index.js
 import type { Kept } from "../../keeper/index.js";
 import { FoundryError, throwIfAborted, waitFor } from "../../lib/index.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
-import { listOf, refuse, replyWithin, replyWithinMs, sharedSettings } from "./arguments.js";
-import { batchInputOf } from "./batch-requests.js";
-import { itemOf, itemResult, LONGEST_TEXT, wholeOf } from "./completion-result.js";
-import { type BatchPart, batchAdvice, batchProgress, batchText, MOST_PENDING } from "./several.js";
+import {
+  type BatchPart,
+  batchAdvice,
+  batchInputOf,
+  batchProgress,
+  batchText,
+  itemOf,
+  itemResult,
+  LONGEST_TEXT,
+  listOf,
+  MOST_PENDING,
+  refuse,
+  replyWithin,
+  replyWithinMs,
+  sharedSettings,
+  wholeOf,
+} from "./shared/index.js";
 
 const NAME = "1 to 64 letters, digits, dots, underscores or hyphens";
 

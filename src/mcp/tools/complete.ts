@@ -6,23 +6,22 @@ import { counted, LONGEST_FILE_PATTERN, toFoundryError } from "../../lib/index.j
 import { endAdvice } from "../end-advice.js";
 import { defineTool, type ToolAnswer, type ToolContext } from "../tool.js";
 import {
+  answeredWhole,
+  answerWith,
   completionArguments,
+  completionResult,
+  downloadAgreed,
+  howFar,
   needsPrompt,
+  orDownload,
+  partOf,
+  readFiles,
   replyWithin,
   replyWithinMs,
   requestOf,
-} from "./arguments.js";
-import {
-  answeredWhole,
-  answerWith,
-  completionResult,
-  howFar,
-  partOf,
   resultOf,
-} from "./completion-result.js";
-import { readFiles } from "./given-files.js";
-import { downloadAgreed, orDownload } from "./loads.js";
-import { waitedFor } from "./waiting.js";
+  waitedFor,
+} from "./shared/index.js";
 
 const WRITE_TO = `a path of a new file with at most ${LONGEST_FILE_PATTERN} characters`;
 /** Of an answer that was written to a file, so much is returned. */

@@ -7,9 +7,7 @@ import {
 } from "../../foundry/index.js";
 import { counted, FoundryError, MOST_TEXTS, truncate, wholeNumber } from "../../lib/index.js";
 import { defineTool, type ToolAnswer } from "../tool.js";
-import { filesArgument, listOf, refuse } from "./arguments.js";
-import { LONGEST_TEXT } from "./completion-result.js";
-import { linesOf, readFiles } from "./given-files.js";
+import { filesArgument, LONGEST_TEXT, linesOf, listOf, readFiles, refuse } from "./shared/index.js";
 
 const TEXTS_ALLOWED = `a list of 1 to ${MOST_TEXTS} strings that are not blank`;
 const DEFAULT_LIMIT = 10;

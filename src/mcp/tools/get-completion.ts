@@ -10,21 +10,27 @@ import {
 } from "../../lib/index.js";
 import { firstWords } from "../resources/index.js";
 import { defineTool, failureLine, type ToolAnswer, type ToolContext } from "../tool.js";
-import { listOf, refuse, replyWithin, replyWithinMs } from "./arguments.js";
 import {
+  adviceOnSeveral,
   answerWith,
   deliveryOf,
   errorOf,
+  goesOnLine,
   itemOf,
   LONGEST_TEXT,
   listedResult,
+  listOf,
   type Part,
   partOf,
+  refuse,
+  replyWithin,
+  replyWithinMs,
+  reportEvent,
+  reportState,
   resultOf,
+  severalText,
   textOf,
-} from "./completion-result.js";
-import { adviceOnSeveral, goesOnLine, severalText } from "./several.js";
-import { reportEvent, reportState } from "./waiting.js";
+} from "./shared/index.js";
 
 const MOST = 50;
 const ID = "a completion_id";

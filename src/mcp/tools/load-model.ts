@@ -4,8 +4,13 @@ import type { LoadState, LoadWish } from "../../jobs/index.js";
 import { throwIfAborted } from "../../lib/index.js";
 import type { ProgressReporter } from "../progress-reporter.js";
 import { defineTool, type ToolContext } from "../tool.js";
-import { replyWithin, replyWithinMs } from "./arguments.js";
-import { isDownloadAgreed, leaveLoad, orDownload } from "./loads.js";
+import {
+  isDownloadAgreed,
+  leaveLoad,
+  orDownload,
+  replyWithin,
+  replyWithinMs,
+} from "./shared/index.js";
 
 const DEVICES = ["cpu", "gpu", "npu"] as const satisfies readonly Device[];
 /** Kept of the time of a call to ask the service whether the model is loaded. It answers at once if so. */

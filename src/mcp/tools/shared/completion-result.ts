@@ -1,10 +1,10 @@
 import * as z from "zod";
-import { type CompletionState, hasEnded } from "../../jobs/index.js";
-import type { Answered } from "../../keeper/index.js";
-import { counted, type FoundryError, LONGEST_REASONING, truncate } from "../../lib/index.js";
-import { endAdvice } from "../end-advice.js";
-import { completionUri } from "../resources/index.js";
-import type { ToolAnswer, ToolContext } from "../tool.js";
+import { type CompletionState, hasEnded } from "../../../jobs/index.js";
+import type { Answered } from "../../../keeper/index.js";
+import { counted, type FoundryError, LONGEST_REASONING, truncate } from "../../../lib/index.js";
+import { endAdvice } from "../../end-advice.js";
+import { completionUri } from "../../resources/index.js";
+import type { ToolAnswer, ToolContext } from "../../tool.js";
 
 /** A result longer than this is of no use to a host. */
 export const LONGEST_TEXT = 60_000;

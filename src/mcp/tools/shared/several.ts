@@ -1,6 +1,6 @@
-import { type Batch, type BatchResult, hasEnded } from "../../jobs/index.js";
-import { counted, type FoundryError, LONGEST_ERROR, truncate } from "../../lib/index.js";
-import { failureLine } from "../tool.js";
+import { type Batch, type BatchResult, hasEnded } from "../../../jobs/index.js";
+import { counted, type FoundryError, LONGEST_ERROR, truncate } from "../../../lib/index.js";
+import { failureLine } from "../../tool.js";
 import { howFar, notesOn, type Part, restAdvice, textOf } from "./completion-result.js";
 
 /** Further notes are only counted. */

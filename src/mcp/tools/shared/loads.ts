@@ -1,8 +1,13 @@
-import { type Device, type KnownModel, type StatusUpdate, shortName } from "../../foundry/index.js";
-import type { LoadRun, LoadState } from "../../jobs/index.js";
-import { FoundryError, formatMegabytes } from "../../lib/index.js";
-import type { ToolContext } from "../tool.js";
-import { UserQuestion } from "../user-questions.js";
+import {
+  type Device,
+  type KnownModel,
+  type StatusUpdate,
+  shortName,
+} from "../../../foundry/index.js";
+import type { LoadRun, LoadState } from "../../../jobs/index.js";
+import { FoundryError, formatMegabytes } from "../../../lib/index.js";
+import type { ToolContext } from "../../tool.js";
+import { UserQuestion } from "../../user-questions.js";
 
 const DOWNLOAD = "download";
 

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { type CompletionRequest, checkPrompt, completionFields } from "../../foundry/index.js";
-import { MOST_FILE_PATTERNS } from "../../lib/index.js";
-import type { ToolContext } from "../tool.js";
+import { type CompletionRequest, checkPrompt, completionFields } from "../../../foundry/index.js";
+import { MOST_FILE_PATTERNS } from "../../../lib/index.js";
+import type { ToolContext } from "../../tool.js";
 
 const REPLY_WITHIN = "a number of seconds from 0 to 3600";
 

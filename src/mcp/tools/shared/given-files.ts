@@ -1,6 +1,6 @@
-import { framedWhole } from "../../documents/index.js";
-import type { AllowedFolders, FileImage, FileText } from "../../files/index.js";
-import { counted } from "../../lib/index.js";
+import { framedWhole } from "../../../documents/index.js";
+import type { AllowedFolders, FileImage, FileText } from "../../../files/index.js";
+import { counted } from "../../../lib/index.js";
 
 /** Files in a result, and names in a note. */
 const MOST_SHOWN = 20;

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { setImmediate } from "node:timers/promises";
 import * as z from "zod";
-import { requestAfter, requestWithImages } from "../../documents/index.js";
-import { AllowedFolders, type FileText } from "../../files/index.js";
-import type { CompletionRequest } from "../../foundry/index.js";
-import type { BatchEntry } from "../../jobs/index.js";
-import { FoundryError, MOST_FILES_BYTES, membersKey, toFoundryError } from "../../lib/index.js";
-import { hostArguments } from "../host-arguments.js";
+import { requestAfter, requestWithImages } from "../../../documents/index.js";
+import { AllowedFolders, type FileText } from "../../../files/index.js";
+import type { CompletionRequest } from "../../../foundry/index.js";
+import type { BatchEntry } from "../../../jobs/index.js";
+import { FoundryError, MOST_FILES_BYTES, membersKey, toFoundryError } from "../../../lib/index.js";
+import { hostArguments } from "../../host-arguments.js";
 import { completionArguments, needsPrompt, requestOf, type sharedSettings } from "./arguments.js";
 import { type GivenFiles, readFiles } from "./given-files.js";
 

@@ -1,8 +1,8 @@
-import type { CompletionRequest } from "../../foundry/index.js";
-import type { CompletionState, Completions, RunEvent } from "../../jobs/index.js";
-import { onAbort } from "../../lib/index.js";
-import type { ProgressReporter } from "../progress-reporter.js";
-import type { ToolContext } from "../tool.js";
+import type { CompletionRequest } from "../../../foundry/index.js";
+import type { CompletionState, Completions, RunEvent } from "../../../jobs/index.js";
+import { onAbort } from "../../../lib/index.js";
+import type { ProgressReporter } from "../../progress-reporter.js";
+import type { ToolContext } from "../../tool.js";
 import { secondsOf, waitingWords } from "./completion-result.js";
 
 /**
