@@ -31,6 +31,7 @@ import { type Backend, closeBackend } from "../backend.js";
 import { HostLimits } from "../hosts.js";
 import { Monitoring } from "../monitoring/index.js";
 import { endedAmong, ResourceUpdates } from "../resources/index.js";
+import { toolsWith } from "../route-tools.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks.js";
 import { TOOLS_WITH_FILES } from "../tools/index.js";
@@ -111,12 +112,13 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const monitoring = new Monitoring(loaded, () => sessions.size);
 
   const hosts = [host];
+  const toolNames = new Set(toolsWith(TOOLS_WITH_FILES, routes ?? {}).map(({ name }) => name));
   const answerMcp = async (request: Request, ended: Promise<void>): Promise<Response> => {
     if (request.method !== "POST") return sessions.handle(request, undefined, ended);
     const body = await bodyOf(request, refuse);
     if (body instanceof Response) return body;
     if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
-    const handler = isStreamedCall(request.headers) ? streamed : modern;
+    const handler = isStreamedCall(request.headers, toolNames) ? streamed : modern;
     const answer = await handler.fetch(request, { parsedBody: body });
     // By now a `subscriptions/listen` is among those that are notified.
     endedAmong(loaded, body)
@@ -183,15 +185,13 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   return { url: `http://${shown}:${address.port}/mcp`, ended };
 }
 
-const TOOL_NAMES: ReadonlySet<string | null> = new Set(TOOLS_WITH_FILES.map(({ name }) => name));
-
 /**
  * Whether it is a call, which may take long, by a client that reads streams. A stream has the status 200 before
  * the answer is known: no tool of this server fails with another one.
  */
-const isStreamedCall = (headers: Headers): boolean =>
+const isStreamedCall = (headers: Headers, toolNames: ReadonlySet<string>): boolean =>
   headers.get("mcp-method") === "tools/call" &&
-  TOOL_NAMES.has(headers.get("mcp-name")) &&
+  toolNames.has(headers.get("mcp-name") ?? "") &&
   headers.get("accept")?.includes("text/event-stream") === true;
 
 type Refuse = (status: number, code: number, message: string, id?: string | number) => Response;

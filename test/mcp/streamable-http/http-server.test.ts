@@ -9,7 +9,7 @@ import { FoundryClient } from "../../../src/jobs/index.js";
 import { SecretMask } from "../../../src/lib/index.js";
 import { MOST_ERRORS_LOGGED } from "../../../src/lib/limits.js";
 import { silentLogger } from "../../../src/log.js";
-import { serveOverHttp } from "../../../src/mcp/index.js";
+import { type HttpServeOptions, serveOverHttp } from "../../../src/mcp/index.js";
 import { cpuMsOf } from "../../cpu-time.js";
 import { backendOf } from "../backend.js";
 import { cacheFolder, simulatedService } from "../host.js";
@@ -17,7 +17,10 @@ import { cacheFolder, simulatedService } from "../host.js";
 const KEY = "sk-SECRET-0123456789";
 
 /** A server over HTTP in front of a service, and the details of the warnings in its log. */
-async function served(endpoint = "http://127.0.0.1:9") {
+async function served(
+  endpoint = "http://127.0.0.1:9",
+  options: Pick<HttpServeOptions, "key" | "routes"> = {},
+) {
   const warnings: string[] = [];
   const log = {
     ...silentLogger,
@@ -26,6 +29,7 @@ async function served(endpoint = "http://127.0.0.1:9") {
   const ending = new AbortController();
   const client = new FoundryClient({ endpoint });
   const { url, ended } = await serveOverHttp({
+    ...options,
     backend: backendOf({ client, log, secrets: new SecretMask([KEY]) }),
     host: "127.0.0.1",
     port: 0,
@@ -250,6 +254,13 @@ it("begins no stream for a tool of another name, whose failure may have another 
   const { url } = await served();
   const response = await calledModern(url, STREAMS, { name: "compleet" });
   expect(response.headers.get("content-type")).toBe("application/json");
+});
+
+it("begins a stream for a call of a tool that a route is, too", async () => {
+  const { url } = await served(undefined, { routes: { code: { tool: true } } });
+  const params = { name: "complete_code", arguments: {} };
+  const response = await calledModern(url, STREAMS, params);
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
 });
 
 it("answers a call without a session with JSON where its client names no stream", async () => {
