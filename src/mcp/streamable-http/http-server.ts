@@ -134,7 +134,8 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   ): Promise<Response> => {
     const responseEnded = endOfResponse(bindings);
     const { pathname } = new URL(request.url);
-    const isRead = request.method === "GET";
+    // Monitors of a server that runs ask with HEAD. Node sends no body then.
+    const isRead = request.method === "GET" || request.method === "HEAD";
     const isHealth = isRead && pathname === "/health";
     const isOpen = isHealth || (isRead && pathname === Monitoring.OPEN_PATH);
     const refusal = refusalOf(request.headers, isOpen ? { hosts } : { hosts, key: options.key });

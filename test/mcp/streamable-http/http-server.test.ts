@@ -376,3 +376,16 @@ it.each(["a b[", "user@127.0.0.1"])(
     expect(answer).toContain("the Host of the request is missing or invalid");
   },
 );
+
+it.each(["/health", "/", "/metrics"])("answers HEAD as GET at %s, without a body", async (path) => {
+  const { url } = await served();
+  const got = await fetch(new URL(path, url));
+  const answer = await fetch(new URL(path, url), { method: "HEAD" });
+  expect([answer.status, await answer.text()]).toEqual([200, ""]);
+  expect(answer.headers.get("content-type")).toBe(got.headers.get("content-type"));
+});
+
+it("needs no key for HEAD where GET needs none", async () => {
+  const { url } = await served(undefined, { key: KEY });
+  expect((await fetch(new URL("/health", url), { method: "HEAD" })).status).toBe(200);
+});
