@@ -139,7 +139,11 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     const isHealth = isRead && pathname === "/health";
     const isOpen = isHealth || (isRead && pathname === Monitoring.OPEN_PATH);
     const refusal = refusalOf(request.headers, isOpen ? { hosts } : { hosts, key: options.key });
-    if (refusal !== null) return refuse(refusal.status, -32000, refusal.message);
+    if (refusal !== null) {
+      const refused = refuse(refusal.status, -32000, refusal.message);
+      if (refusal.status === 401) refused.headers.set("www-authenticate", "Bearer");
+      return refused;
+    }
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
     if (/^\/mcp\/?$/.test(pathname)) return portable(await answerMcp(request, responseEnded));
     const shown = isRead ? await monitoring.answer(pathname) : null;

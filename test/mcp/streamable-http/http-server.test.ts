@@ -389,3 +389,9 @@ it("needs no key for HEAD where GET needs none", async () => {
   const { url } = await served(undefined, { key: KEY });
   expect((await fetch(new URL("/health", url), { method: "HEAD" })).status).toBe(200);
 });
+
+it("names the scheme of its key where a request has none", async () => {
+  const { url } = await served(undefined, { key: KEY });
+  const refused = await fetch(url, { method: "POST" });
+  expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+});
