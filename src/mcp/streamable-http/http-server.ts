@@ -8,6 +8,7 @@ import {
 } from "@hono/node-server";
 import {
   createMcpHandler,
+  isJSONRPCRequest,
   isJsonContentType,
   isLegacyRequest,
   type McpServer,
@@ -119,7 +120,8 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
     if (body instanceof Response) return body;
     if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
     const handler = isStreamedCall(request.headers, toolNames) ? streamed : modern;
-    const answer = await handler.fetch(request, { parsedBody: body });
+    const parsedBody = readsStreams(request.headers) ? body : withoutProgress(body);
+    const answer = await handler.fetch(request, { parsedBody });
     // By now a `subscriptions/listen` is among those that are notified.
     endedAmong(loaded, body)
       .then((uris) => {
@@ -197,7 +199,17 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
 const isStreamedCall = (headers: Headers, toolNames: ReadonlySet<string>): boolean =>
   headers.get("mcp-method") === "tools/call" &&
   toolNames.has(headers.get("mcp-name") ?? "") &&
+  readsStreams(headers);
+
+const readsStreams = (headers: Headers): boolean =>
   headers.get("accept")?.includes("text/event-stream") === true;
+
+/** The SDK answers with a stream as soon as there is progress. */
+function withoutProgress(body: unknown): unknown {
+  if (!isJSONRPCRequest(body) || body.params?._meta === undefined) return body;
+  const { progressToken: _token, ..._meta } = body.params._meta;
+  return { ...body, params: { ...body.params, _meta } };
+}
 
 type Refuse = (status: number, code: number, message: string, id?: string | number) => Response;
 

@@ -220,13 +220,19 @@ it("begins a session where initialize comes with the id of a lost one", async ()
 const STREAMS = "application/json, text/event-stream";
 
 /** A call of a client without a handshake. */
-async function calledModern(url: string, accept: string, params: { readonly name: string }) {
+async function calledModern(
+  url: string,
+  accept: string,
+  params: { readonly name: string },
+  meta: object = {},
+) {
   const leaving = new AbortController();
   onTestFinished(() => leaving.abort());
   const _meta = {
     "io.modelcontextprotocol/protocolVersion": VERSION,
     "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
     "io.modelcontextprotocol/clientCapabilities": {},
+    ...meta,
   };
   const body = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { ...params, _meta } };
   return fetch(url, {
@@ -263,12 +269,16 @@ it("begins a stream for a call of a tool that a route is, too", async () => {
   expect(response.headers.get("content-type")).toBe("text/event-stream");
 });
 
-it("answers a call without a session with JSON where its client names no stream", async () => {
-  const { url } = await served();
-  const params = { name: "complete", arguments: {} };
-  const response = await calledModern(url, "application/json", params);
-  expect(await response.json()).toMatchObject({ id: 1, result: { isError: true } });
-});
+it.each([{}, { progressToken: 1 }])(
+  "answers a call without a session with JSON where its client names no stream, with %j in it",
+  async (meta) => {
+    const { url } = await served();
+    // It reports that it searches before it fails.
+    const params = { name: "complete", arguments: { prompt: "Hello" } };
+    const response = await calledModern(url, "application/json", params, meta);
+    expect(await response.json()).toMatchObject({ id: 1, result: { isError: true } });
+  },
+);
 
 /** The session of a client that reads JSON only, with a service whose answers do not end. */
 async function endlessSession() {
