@@ -9,7 +9,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { quoted, untilAborted } from "../../lib/index.js";
+import { quoted, RecentMap, untilAborted } from "../../lib/index.js";
 import { jsonRpcError } from "./responses.js";
 
 /** A client has one, and some forget to end theirs. */
@@ -223,6 +223,8 @@ const idsIn = (body: unknown): RequestId[] =>
 
 /** Characters of events that are kept for a session; the oldest are dropped first. */
 const MOST_CHARACTERS = 1_000_000;
+/** Lost streams that are remembered; the oldest are forgotten first. */
+const MOST_LOST = 1000;
 
 interface LoggedEvent {
   readonly number: number;
@@ -239,6 +241,8 @@ const idOf = ({ number, streamId }: LoggedEvent): string => `${number}_${streamI
  */
 export class EventLog {
   readonly #events: LoggedEvent[] = [];
+  /** Streams whose answer is not kept: a client that resumed one would ask for it again and again. */
+  readonly #lost = new RecentMap<string, true>(MOST_LOST);
   #characters = 0;
   #lastNumber = 0;
 
@@ -248,10 +252,16 @@ export class EventLog {
     const event = { number: this.#lastNumber, streamId, message, characters };
     this.#events.push(event);
     this.#characters += characters;
-    while (this.#characters > MOST_CHARACTERS && this.#events.length > 1) {
-      this.#characters -= this.#events.shift()?.characters ?? 0;
-    }
+    while (this.#characters > MOST_CHARACTERS && this.#events.length > 1) this.#dropOldest();
     return idOf(event);
+  }
+
+  #dropOldest(): void {
+    const dropped = this.#events.shift();
+    if (dropped === undefined) return;
+    this.#characters -= dropped.characters;
+    const isAnswer = "result" in dropped.message || "error" in dropped.message;
+    if (isAnswer) this.#lost.set(dropped.streamId, true);
   }
 
   async getStreamIdForEventId(eventId: string): Promise<string | undefined> {
@@ -274,6 +284,7 @@ export class EventLog {
   #read(eventId: string): Pick<LoggedEvent, "number" | "streamId"> | undefined {
     const [, digits, streamId] = /^(\d+)_(.+)$/.exec(eventId) ?? [];
     const number = Number(digits);
-    return streamId !== undefined && number <= this.#lastNumber ? { number, streamId } : undefined;
+    const isGiven = streamId !== undefined && number <= this.#lastNumber;
+    return isGiven && this.#lost.get(streamId) !== true ? { number, streamId } : undefined;
   }
 }
