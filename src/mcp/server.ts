@@ -182,12 +182,16 @@ type Report = (error: Error) => void;
 export function reporterOf(backend: Lazy<Pick<Backend, "log">>, now?: () => number): Report {
   const limit = new RateLimit(MOST_ERRORS_LOGGED, ERRORS_LOGGED_PERIOD_MS, now);
   let notLogged = 0;
-  return ({ message }) => {
+  let latest: Error | null = null;
+  return (error) => {
+    // Over stdio, what is wrong with a line is reported by the connection and by its server.
+    if (error === latest) return;
+    latest = error;
     if (!limit.take()) {
       notLogged += 1;
       return;
     }
-    const detail = printable(message, LONGEST_ERROR).replace(QUOTED, "$1$2");
+    const detail = printable(error.message, LONGEST_ERROR).replace(QUOTED, "$1$2");
     const fields = notLogged === 0 ? { detail } : { detail, notLogged };
     notLogged = 0;
     backend.get().then(

@@ -8,6 +8,7 @@ import {
 } from "@hono/node-server";
 import {
   createMcpHandler,
+  isJSONRPCRequest,
   isJsonContentType,
   isLegacyRequest,
   type McpServer,
@@ -31,6 +32,7 @@ import { type Backend, closeBackend } from "../backend.js";
 import { HostLimits } from "../hosts.js";
 import { Monitoring } from "../monitoring/index.js";
 import { endedAmong, ResourceUpdates } from "../resources/index.js";
+import { toolsWith } from "../route-tools.js";
 import { CallsInFlight, createServer, reporterOf, type ServerParts } from "../server.js";
 import { Tasks } from "../tasks.js";
 import { TOOLS_WITH_FILES } from "../tools/index.js";
@@ -111,13 +113,15 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   const monitoring = new Monitoring(loaded, () => sessions.size);
 
   const hosts = [host];
+  const toolNames = new Set(toolsWith(TOOLS_WITH_FILES, routes ?? {}).map(({ name }) => name));
   const answerMcp = async (request: Request, ended: Promise<void>): Promise<Response> => {
     if (request.method !== "POST") return sessions.handle(request, undefined, ended);
     const body = await bodyOf(request, refuse);
     if (body instanceof Response) return body;
     if (await isLegacyRequest(request, body)) return sessions.handle(request, body, ended);
-    const handler = isStreamedCall(request.headers) ? streamed : modern;
-    const answer = await handler.fetch(request, { parsedBody: body });
+    const handler = isStreamedCall(request.headers, toolNames) ? streamed : modern;
+    const parsedBody = readsStreams(request.headers) ? body : withoutProgress(body);
+    const answer = await handler.fetch(request, { parsedBody });
     // By now a `subscriptions/listen` is among those that are notified.
     endedAmong(loaded, body)
       .then((uris) => {
@@ -132,11 +136,16 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   ): Promise<Response> => {
     const responseEnded = endOfResponse(bindings);
     const { pathname } = new URL(request.url);
-    const isRead = request.method === "GET";
+    // Monitors of a server that runs ask with HEAD. Node sends no body then.
+    const isRead = request.method === "GET" || request.method === "HEAD";
     const isHealth = isRead && pathname === "/health";
     const isOpen = isHealth || (isRead && pathname === Monitoring.OPEN_PATH);
     const refusal = refusalOf(request.headers, isOpen ? { hosts } : { hosts, key: options.key });
-    if (refusal !== null) return refuse(refusal.status, -32000, refusal.message);
+    if (refusal !== null) {
+      const refused = refuse(refusal.status, -32000, refusal.message);
+      if (refusal.status === 401) refused.headers.set("www-authenticate", "Bearer");
+      return refused;
+    }
     if (isHealth) return Response.json({ status: "ok", version: VERSION, sessions: sessions.size });
     if (/^\/mcp\/?$/.test(pathname)) return portable(await answerMcp(request, responseEnded));
     const shown = isRead ? await monitoring.answer(pathname) : null;
@@ -183,16 +192,24 @@ export async function serveOverHttp(options: HttpServeOptions): Promise<HttpServ
   return { url: `http://${shown}:${address.port}/mcp`, ended };
 }
 
-const TOOL_NAMES: ReadonlySet<string | null> = new Set(TOOLS_WITH_FILES.map(({ name }) => name));
-
 /**
  * Whether it is a call, which may take long, by a client that reads streams. A stream has the status 200 before
  * the answer is known: no tool of this server fails with another one.
  */
-const isStreamedCall = (headers: Headers): boolean =>
+const isStreamedCall = (headers: Headers, toolNames: ReadonlySet<string>): boolean =>
   headers.get("mcp-method") === "tools/call" &&
-  TOOL_NAMES.has(headers.get("mcp-name")) &&
+  toolNames.has(headers.get("mcp-name") ?? "") &&
+  readsStreams(headers);
+
+const readsStreams = (headers: Headers): boolean =>
   headers.get("accept")?.includes("text/event-stream") === true;
+
+/** The SDK answers with a stream as soon as there is progress. */
+function withoutProgress(body: unknown): unknown {
+  if (!isJSONRPCRequest(body) || body.params?._meta === undefined) return body;
+  const { progressToken: _token, ..._meta } = body.params._meta;
+  return { ...body, params: { ...body.params, _meta } };
+}
 
 type Refuse = (status: number, code: number, message: string, id?: string | number) => Response;
 

@@ -9,7 +9,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from "@modelcontextprotocol/server";
-import { quoted, untilAborted } from "../../lib/index.js";
+import { quoted, RecentMap, untilAborted } from "../../lib/index.js";
 import { jsonRpcError } from "./responses.js";
 
 /** A client has one, and some forget to end theirs. */
@@ -223,48 +223,68 @@ const idsIn = (body: unknown): RequestId[] =>
 
 /** Characters of events that are kept for a session; the oldest are dropped first. */
 const MOST_CHARACTERS = 1_000_000;
+/** Lost streams that are remembered; the oldest are forgotten first. */
+const MOST_LOST = 1000;
 
 interface LoggedEvent {
-  readonly id: number;
+  readonly number: number;
   readonly streamId: string;
   readonly message: JSONRPCMessage;
   readonly characters: number;
 }
 
-/** Keeps the latest events of a session in memory, so that an interrupted stream can be resumed. */
+const idOf = ({ number, streamId }: LoggedEvent): string => `${number}_${streamId}`;
+
+/**
+ * Keeps the latest events of a session in memory, so that an interrupted stream can be resumed. The id of an event
+ * names its stream: a client whose last event is not kept any more gets what is kept, and what comes.
+ */
 export class EventLog {
   readonly #events: LoggedEvent[] = [];
+  /** Streams whose answer is not kept: a client that resumed one would ask for it again and again. */
+  readonly #lost = new RecentMap<string, true>(MOST_LOST);
   #characters = 0;
-  #lastId = 0;
+  #lastNumber = 0;
 
   async storeEvent(streamId: string, message: JSONRPCMessage): Promise<string> {
     const characters = JSON.stringify(message).length;
-    this.#lastId += 1;
-    this.#events.push({ id: this.#lastId, streamId, message, characters });
+    this.#lastNumber += 1;
+    const event = { number: this.#lastNumber, streamId, message, characters };
+    this.#events.push(event);
     this.#characters += characters;
-    while (this.#characters > MOST_CHARACTERS && this.#events.length > 1) {
-      this.#characters -= this.#events.shift()?.characters ?? 0;
-    }
-    return String(this.#lastId);
+    while (this.#characters > MOST_CHARACTERS && this.#events.length > 1) this.#dropOldest();
+    return idOf(event);
+  }
+
+  #dropOldest(): void {
+    const dropped = this.#events.shift();
+    if (dropped === undefined) return;
+    this.#characters -= dropped.characters;
+    const isAnswer = "result" in dropped.message || "error" in dropped.message;
+    if (isAnswer) this.#lost.set(dropped.streamId, true);
   }
 
   async getStreamIdForEventId(eventId: string): Promise<string | undefined> {
-    return this.#find(eventId)?.streamId;
+    return this.#read(eventId)?.streamId;
   }
 
   async replayEventsAfter(
     lastEventId: string,
     { send }: { send: (eventId: string, message: JSONRPCMessage) => Promise<void> },
   ): Promise<string> {
-    const last = this.#find(lastEventId);
-    if (last === undefined) throw new Error("This event is not kept any more.");
-    for (const { id, streamId, message } of [...this.#events]) {
-      if (id > last.id && streamId === last.streamId) await send(String(id), message);
+    const last = this.#read(lastEventId);
+    if (last === undefined) throw new Error("This session has no such event.");
+    for (const event of [...this.#events]) {
+      const isMissed = event.number > last.number && event.streamId === last.streamId;
+      if (isMissed) await send(idOf(event), event.message);
     }
     return last.streamId;
   }
 
-  #find(eventId: string): LoggedEvent | undefined {
-    return this.#events.find(({ id }) => String(id) === eventId);
+  #read(eventId: string): Pick<LoggedEvent, "number" | "streamId"> | undefined {
+    const [, digits, streamId] = /^(\d+)_(.+)$/.exec(eventId) ?? [];
+    const number = Number(digits);
+    const isGiven = streamId !== undefined && number <= this.#lastNumber;
+    return isGiven && this.#lost.get(streamId) !== true ? { number, streamId } : undefined;
   }
 }

@@ -9,7 +9,7 @@ import { FoundryClient } from "../../../src/jobs/index.js";
 import { SecretMask } from "../../../src/lib/index.js";
 import { MOST_ERRORS_LOGGED } from "../../../src/lib/limits.js";
 import { silentLogger } from "../../../src/log.js";
-import { serveOverHttp } from "../../../src/mcp/index.js";
+import { type HttpServeOptions, serveOverHttp } from "../../../src/mcp/index.js";
 import { cpuMsOf } from "../../cpu-time.js";
 import { backendOf } from "../backend.js";
 import { cacheFolder, simulatedService } from "../host.js";
@@ -17,7 +17,10 @@ import { cacheFolder, simulatedService } from "../host.js";
 const KEY = "sk-SECRET-0123456789";
 
 /** A server over HTTP in front of a service, and the details of the warnings in its log. */
-async function served(endpoint = "http://127.0.0.1:9") {
+async function served(
+  endpoint = "http://127.0.0.1:9",
+  options: Pick<HttpServeOptions, "key" | "routes"> = {},
+) {
   const warnings: string[] = [];
   const log = {
     ...silentLogger,
@@ -26,6 +29,7 @@ async function served(endpoint = "http://127.0.0.1:9") {
   const ending = new AbortController();
   const client = new FoundryClient({ endpoint });
   const { url, ended } = await serveOverHttp({
+    ...options,
     backend: backendOf({ client, log, secrets: new SecretMask([KEY]) }),
     host: "127.0.0.1",
     port: 0,
@@ -216,13 +220,19 @@ it("begins a session where initialize comes with the id of a lost one", async ()
 const STREAMS = "application/json, text/event-stream";
 
 /** A call of a client without a handshake. */
-async function calledModern(url: string, accept: string, params: { readonly name: string }) {
+async function calledModern(
+  url: string,
+  accept: string,
+  params: { readonly name: string },
+  meta: object = {},
+) {
   const leaving = new AbortController();
   onTestFinished(() => leaving.abort());
   const _meta = {
     "io.modelcontextprotocol/protocolVersion": VERSION,
     "io.modelcontextprotocol/clientInfo": { name: "test", version: "1" },
     "io.modelcontextprotocol/clientCapabilities": {},
+    ...meta,
   };
   const body = { jsonrpc: "2.0", id: 1, method: "tools/call", params: { ...params, _meta } };
   return fetch(url, {
@@ -252,12 +262,23 @@ it("begins no stream for a tool of another name, whose failure may have another 
   expect(response.headers.get("content-type")).toBe("application/json");
 });
 
-it("answers a call without a session with JSON where its client names no stream", async () => {
-  const { url } = await served();
-  const params = { name: "complete", arguments: {} };
-  const response = await calledModern(url, "application/json", params);
-  expect(await response.json()).toMatchObject({ id: 1, result: { isError: true } });
+it("begins a stream for a call of a tool that a route is, too", async () => {
+  const { url } = await served(undefined, { routes: { code: { tool: true } } });
+  const params = { name: "complete_code", arguments: {} };
+  const response = await calledModern(url, STREAMS, params);
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
 });
+
+it.each([{}, { progressToken: 1 }])(
+  "answers a call without a session with JSON where its client names no stream, with %j in it",
+  async (meta) => {
+    const { url } = await served();
+    // It reports that it searches before it fails.
+    const params = { name: "complete", arguments: { prompt: "Hello" } };
+    const response = await calledModern(url, "application/json", params, meta);
+    expect(await response.json()).toMatchObject({ id: 1, result: { isError: true } });
+  },
+);
 
 /** The session of a client that reads JSON only, with a service whose answers do not end. */
 async function endlessSession() {
@@ -365,3 +386,22 @@ it.each(["a b[", "user@127.0.0.1"])(
     expect(answer).toContain("the Host of the request is missing or invalid");
   },
 );
+
+it.each(["/health", "/", "/metrics"])("answers HEAD as GET at %s, without a body", async (path) => {
+  const { url } = await served();
+  const got = await fetch(new URL(path, url));
+  const answer = await fetch(new URL(path, url), { method: "HEAD" });
+  expect([answer.status, await answer.text()]).toEqual([200, ""]);
+  expect(answer.headers.get("content-type")).toBe(got.headers.get("content-type"));
+});
+
+it("needs no key for HEAD where GET needs none", async () => {
+  const { url } = await served(undefined, { key: KEY });
+  expect((await fetch(new URL("/health", url), { method: "HEAD" })).status).toBe(200);
+});
+
+it("names the scheme of its key where a request has none", async () => {
+  const { url } = await served(undefined, { key: KEY });
+  const refused = await fetch(url, { method: "POST" });
+  expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+});
