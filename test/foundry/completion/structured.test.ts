@@ -269,6 +269,11 @@ describe("an answer by a schema", () => {
       },
       '["a"]',
     ],
+    [
+      "draft-07 without a name, as of TypeBox and pydantic 1",
+      { type: "array", items: [{ type: "string" }], additionalItems: false },
+      '["a"]',
+    ],
     ["with references", { $defs: { a: { type: "array" } }, $ref: "#/$defs/a" }, '["a"]'],
     [
       "with formats",

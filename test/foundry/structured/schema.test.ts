@@ -8,3 +8,17 @@ it("compiles a schema after time limits ended earlier compilations", () => {
   }
   expect(schemaCheck({ type: "integer" })("one")).toEqual(["the value must be integer"]);
 });
+
+it("checks the elements of a tuple that is written as in draft-07, without its name", () => {
+  const check = schemaCheck({ items: [{ type: "string" }], additionalItems: false });
+  expect(check(["a"])).toEqual([]);
+  expect(check([1, 2])).toEqual([
+    "the value must NOT have more than 1 items",
+    "[0] must be string",
+  ]);
+});
+
+it("takes a list in a value for no tuple of draft-07", () => {
+  const check = schemaCheck({ prefixItems: [{ type: "string" }], default: { items: [] } });
+  expect(check([1])).toEqual(["[0] must be string"]);
+});
