@@ -142,7 +142,7 @@ async function resultOf(
     const result: unknown = await untilAborted(
       (async () => {
         const given = call.arguments;
-        const value = isStandard(schema) ? await parsedBy(schema, given) : given;
+        const value = isStandard(schema) ? await parsedBy(schema, given, "The arguments do not fit") : given;
         return tool.run(value, { signal });
       })(),
       signal,

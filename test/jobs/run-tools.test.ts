@@ -30,7 +30,10 @@ const written = (name: string): object => ({
 
 const lastOf = (messages: unknown): unknown => Object(Object(messages).at(-1)).content;
 
-const schema = z.object({ a: z.number(), b: z.number() });
+const schema = z.object({
+  a: z.number(),
+  b: z.number().refine((value) => value >= 0, "not below 0"),
+});
 
 describe("run", () => {
   it("runs the tools with typed arguments until the model answers", async () => {
@@ -97,6 +100,12 @@ describe("run", () => {
       { a: "x" },
       () => 0,
       /Error: The arguments do not fit: .*a must be number/,
+    ],
+    [
+      "arguments that fail a check of the schema's own",
+      { a: 1, b: -2 },
+      () => 0,
+      /Error: The arguments do not fit: b: not below 0\./,
     ],
     ["a tool that returns nothing", { a: 1, b: 2 }, () => undefined, /done/],
     ["a text", { a: 1, b: 2 }, () => "three", /three/],

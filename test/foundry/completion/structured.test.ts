@@ -407,7 +407,7 @@ describe("a schema of zod", () => {
 
     await expect(client.complete({ prompt: "Who?", schema: Person })).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      message: expect.stringContaining("nobody is that old"),
+      message: expect.stringContaining("schema: age: nobody is that old"),
     });
   });
 
