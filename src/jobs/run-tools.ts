@@ -21,7 +21,7 @@ export interface RunnableTool<T = unknown> {
   readonly schema: StandardSchema<T> | JsonSchema;
   /**
    * What it returns is given to the model: a string as it is, anything else as JSON. What it throws is given
-   * to the model as words.
+   * to the model as words. More than 100,000 characters are cut off, which the model reads at their end.
    */
   run(given: T, options: { readonly signal: AbortSignal | undefined }): unknown;
 }
@@ -148,10 +148,15 @@ async function resultOf(
       signal,
     );
     const words = typeof result === "string" ? result : (JSON.stringify(result) ?? "done");
-    return truncate(words, LONGEST_RESULT);
+    return shortened(words);
   } catch (thrown) {
     throwIfAborted(signal);
     const words = thrown instanceof Error ? thrown.message : String(thrown);
-    return `Error: ${truncate(words, LONGEST_RESULT)}`;
+    return `Error: ${shortened(words)}`;
   }
 }
+
+const shortened = (words: string): string =>
+  words.length <= LONGEST_RESULT
+    ? words
+    : `${truncate(words, LONGEST_RESULT)}\n[Cut off: these are ${LONGEST_RESULT} of ${words.length} characters.]`;

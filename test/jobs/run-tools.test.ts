@@ -115,6 +115,20 @@ describe("run", () => {
     expect(text).toMatch(words);
   });
 
+  it("tells the model where a result was cut off", async () => {
+    const { url, chats } = await chatEngine(() => {
+      const delta = chats.length === 1 ? called("add") : { content: "Long." };
+      return events({ choices: [{ delta, finish_reason: "stop" }] });
+    });
+    const tool = { name: "add", schema: {}, run: () => "x".repeat(100_001) };
+
+    await clientOf(url).run({ prompt: "Add.", model: "m", tools: [tool] });
+
+    expect(lastOf(chats.at(-1)?.["messages"])).toMatch(
+      /xx\n\[Cut off: these are 100000 of 100001 characters\.\]$/,
+    );
+  });
+
   it.each([
     ["blanks, structured", (name: string) => called(name), "  "],
     ["controls, structured", (name: string) => called(name), "\u0000\u200e"],
