@@ -81,6 +81,16 @@ describe("run", () => {
     ).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
+  it("ends when the client is closed while a tool runs", async () => {
+    const client = await calling([{ a: 1, b: 2 }]);
+    const run = () => {
+      void client.close();
+      return new Promise(() => {});
+    };
+    const running = client.run({ prompt: "Add.", tools: [{ name: "add", schema, run }] });
+    await expect(running).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+
   it("accepts a schema that is a function, as in some libraries", async () => {
     const client = await calling([{ a: 1, b: 2 }]);
     const callable = Object.assign(() => {}, { "~standard": schema["~standard"] });
