@@ -142,7 +142,9 @@ async function resultOf(
     const result: unknown = await untilAborted(
       (async () => {
         const given = call.arguments;
-        const value = isStandard(schema) ? await parsedBy(schema, given, "The arguments do not fit") : given;
+        const value = isStandard(schema)
+          ? await parsedBy(schema, given, "The arguments do not fit")
+          : given;
         return tool.run(value, { signal });
       })(),
       signal,
