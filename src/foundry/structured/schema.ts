@@ -23,6 +23,8 @@ const OPTIONS: Options = {
   allErrors: true,
   // Schemas of other tools have members of their own.
   strict: false,
+  // In binary fractions, 19.99 is no multiple of 0.01.
+  multipleOfPrecision: 7,
   // A member may be called as one that each object inherits, such as `constructor`.
   ownProperties: true,
   logger: false,
