@@ -43,7 +43,7 @@ export type RunRequest = Omit<CompletionRequest, "tools" | "schema"> & {
   readonly maxRounds?: number | undefined;
 };
 
-/** `usage`, `timing` and `attempts` are those of the last request. */
+/** `usage`, `timing` and `attempts` are those of the last request; `warnings` has those of all, each once. */
 export interface RunResult extends Completion {
   /** The whole conversation, with the calls and results of tools. */
   readonly messages: readonly CompletionMessage[];
@@ -89,23 +89,23 @@ export async function runTools(
   const asked: CompletionMessage[] =
     prompt === undefined ? [] : [{ role: "user", content: prompt }];
   let messages: readonly CompletionMessage[] = [...(given ?? []), ...asked];
+  const warnings = new Set<string>();
   for (let round = 1; ; round += 1) {
     // A call that must be made again and again would never end.
     const toolChoice = round === 1 ? rest.toolChoice : "auto";
     const completion = await complete({ ...rest, messages, tools: definitions, toolChoice });
     const { text, toolCalls = [] } = completion;
+    for (const warning of completion.warnings) warnings.add(warning);
     if (toolCalls.length === 0) {
       const answer: CompletionMessage = { role: "assistant", content: text };
-      return { ...completion, messages: [...messages, answer], rounds: round };
+      messages = [...messages, answer];
+      return { ...completion, messages, rounds: round, warnings: [...warnings] };
     }
     if (round === maxRounds) {
-      const warning = `The model still calls tools after ${counted(round, "round")}; these calls were not run.`;
-      return {
-        ...completion,
-        messages,
-        rounds: round,
-        warnings: [...completion.warnings, warning],
-      };
+      warnings.add(
+        `The model still calls tools after ${counted(round, "round")}; these calls were not run.`,
+      );
+      return { ...completion, messages, rounds: round, warnings: [...warnings] };
     }
     const results: CompletionMessage[] = [];
     for (const call of toolCalls) {

@@ -211,6 +211,27 @@ describe("run", () => {
     expect(runs).toBe(2);
   });
 
+  it("has the warnings of all requests, each once", async () => {
+    const { url, chats } = await chatEngine(() => {
+      const id = {
+        content: '<tool_call>{"name":"add","arguments":{"id":9007199254740993}}</tool_call>',
+      };
+      const deltas = [id, id, { content: "Done." }];
+      const delta = deltas[chats.length - 1];
+      return events({ choices: [{ delta, finish_reason: "stop" }] });
+    });
+    const tool = { name: "add", schema: {}, run: () => 0 };
+
+    const { rounds, warnings } = await clientOf(url).run({
+      prompt: "Add.",
+      model: "m",
+      tools: [tool],
+    });
+
+    expect(rounds).toBe(3);
+    expect(warnings).toEqual([expect.stringContaining("as a string")]);
+  });
+
   it("ends when its signal is aborted", async () => {
     const client = await calling([{ a: 1, b: 1 }]);
     const abort = new AbortController();
