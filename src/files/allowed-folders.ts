@@ -236,6 +236,8 @@ export class AllowedFolders {
     const matcher = matcherOf(rest, given, platform);
     const matches: Wanted[] = [];
     for (const folder of this.#placesOf(base, given, roots)) {
+      // In a single folder, its own name is only another way to it.
+      if (folder.root.name === null && matches.length > 0) break;
       for (const match of await walk.matches(folder, matcher, given)) {
         const isImageMeant = lines === null && namesEndingOf(match.parts.at(-1) ?? "", rest);
         matches.push({ ...match, lines, given, isMatch: true, isImageMeant });

@@ -105,10 +105,13 @@ export function targetsOf(given: string, roots: readonly Root[]): readonly Targe
   const isAbsolute = isAbsolutePath(given, ownPlatform);
   if (isAbsolute === null) return [];
   if (!isAbsolute) {
-    // As results show paths, and then in each folder.
+    // As results show paths, then in each folder, then behind the name of a single one, which errors show.
     return [
-      ...roots.flatMap((root) => namedTargets(root, given)),
+      ...roots.flatMap((root) => namedTargets(root, root.name, given)),
       ...roots.flatMap((root) => targetsIn(root, given)),
+      ...roots
+        .filter(({ name }) => name === null)
+        .flatMap((root) => namedTargets(root, namesOf([root.folder])[0] ?? null, given)),
     ];
   }
   const inside = insideOf(resolve(given), roots);
@@ -116,8 +119,7 @@ export function targetsOf(given: string, roots: readonly Root[]): readonly Targe
 }
 
 /** A path that begins with the name of the folder. */
-function namedTargets(root: Root, given: string): Target[] {
-  const { name } = root;
+function namedTargets(root: Root, name: string | null, given: string): Target[] {
   if (name === null || !`${given}/`.startsWith(`${name}/`)) return [];
   return targetsIn(root, `./${given.slice(name.length + 1)}`);
 }

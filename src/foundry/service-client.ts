@@ -275,6 +275,11 @@ export class ServiceClient {
     return { endpoint: service.endpoint, state: service.transport.circuit.state };
   }
 
+  /** Aborted when the client is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /** Ends all requests in flight with `CLIENT_CLOSED` and frees the connections. */
   async close(): Promise<void> {
     this.#closing.abort();

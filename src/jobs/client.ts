@@ -26,7 +26,13 @@ import {
   type UnloadOptions,
   type UnloadResult,
 } from "../foundry/index.js";
-import { parseArguments, type RecordedMetrics } from "../lib/index.js";
+import {
+  endedError,
+  joinedSignal,
+  parseArguments,
+  type RecordedMetrics,
+  toFoundryError,
+} from "../lib/index.js";
 import type { Machine } from "../platform/index.js";
 import type { BatchResult } from "./batch.js";
 import { Batches, batchResults, type CompleteBatchOptions } from "./batches.js";
@@ -132,7 +138,15 @@ export class FoundryClient {
    */
   async run(request: RunRequest, options: CompleteOptions = {}): Promise<RunResult> {
     checkOptions(completeOptions, options);
-    return runTools((asked) => this.#complete(asked, options), request, options.signal);
+    const { closing } = this.service;
+    const end = joinedSignal(closing, options.signal);
+    try {
+      return await runTools((asked) => this.#complete(asked, options), request, end.signal);
+    } catch (thrown) {
+      throw endedError(toFoundryError(thrown), options.signal, closing);
+    } finally {
+      end.dispose();
+    }
   }
 
   async #complete(request: CompletionRequest, options: CompleteOptions): Promise<Completion> {

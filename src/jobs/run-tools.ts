@@ -21,7 +21,7 @@ export interface RunnableTool<T = unknown> {
   readonly schema: StandardSchema<T> | JsonSchema;
   /**
    * What it returns is given to the model: a string as it is, anything else as JSON. What it throws is given
-   * to the model as words.
+   * to the model as words. More than 100,000 characters are cut off, which the model reads at their end.
    */
   run(given: T, options: { readonly signal: AbortSignal | undefined }): unknown;
 }
@@ -43,7 +43,7 @@ export type RunRequest = Omit<CompletionRequest, "tools" | "schema"> & {
   readonly maxRounds?: number | undefined;
 };
 
-/** `usage`, `timing` and `attempts` are those of the last request. */
+/** `usage`, `timing` and `attempts` are those of the last request; `warnings` has those of all, each once. */
 export interface RunResult extends Completion {
   /** The whole conversation, with the calls and results of tools. */
   readonly messages: readonly CompletionMessage[];
@@ -89,23 +89,23 @@ export async function runTools(
   const asked: CompletionMessage[] =
     prompt === undefined ? [] : [{ role: "user", content: prompt }];
   let messages: readonly CompletionMessage[] = [...(given ?? []), ...asked];
+  const warnings = new Set<string>();
   for (let round = 1; ; round += 1) {
     // A call that must be made again and again would never end.
     const toolChoice = round === 1 ? rest.toolChoice : "auto";
     const completion = await complete({ ...rest, messages, tools: definitions, toolChoice });
     const { text, toolCalls = [] } = completion;
+    for (const warning of completion.warnings) warnings.add(warning);
     if (toolCalls.length === 0) {
       const answer: CompletionMessage = { role: "assistant", content: text };
-      return { ...completion, messages: [...messages, answer], rounds: round };
+      messages = [...messages, answer];
+      return { ...completion, messages, rounds: round, warnings: [...warnings] };
     }
     if (round === maxRounds) {
-      const warning = `The model still calls tools after ${counted(round, "round")}; these calls were not run.`;
-      return {
-        ...completion,
-        messages,
-        rounds: round,
-        warnings: [...completion.warnings, warning],
-      };
+      warnings.add(
+        `The model still calls tools after ${counted(round, "round")}; these calls were not run.`,
+      );
+      return { ...completion, messages, rounds: round, warnings: [...warnings] };
     }
     const results: CompletionMessage[] = [];
     for (const call of toolCalls) {
@@ -142,16 +142,23 @@ async function resultOf(
     const result: unknown = await untilAborted(
       (async () => {
         const given = call.arguments;
-        const value = isStandard(schema) ? await parsedBy(schema, given) : given;
+        const value = isStandard(schema)
+          ? await parsedBy(schema, given, "The arguments do not fit")
+          : given;
         return tool.run(value, { signal });
       })(),
       signal,
     );
     const words = typeof result === "string" ? result : (JSON.stringify(result) ?? "done");
-    return truncate(words, LONGEST_RESULT);
+    return shortened(words);
   } catch (thrown) {
     throwIfAborted(signal);
     const words = thrown instanceof Error ? thrown.message : String(thrown);
-    return `Error: ${truncate(words, LONGEST_RESULT)}`;
+    return `Error: ${shortened(words)}`;
   }
 }
+
+const shortened = (words: string): string =>
+  words.length <= LONGEST_RESULT
+    ? words
+    : `${truncate(words, LONGEST_RESULT)}\n[Cut off: these are ${LONGEST_RESULT} of ${words.length} characters.]`;

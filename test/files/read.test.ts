@@ -138,6 +138,15 @@ describe("reading in an allowed folder", () => {
     expect(await pathsFor(`${inTwo}/*.md`)).toEqual([`${inTwo}/a.md`, `${inTwo}/b.md`]);
   });
 
+  it("finds a file behind the name of a single folder, which errors show", async () => {
+    const parent = await folderWith({ "docs/a.md": "1", "docs/docs/a.md": "2", "docs/b.md": "3" });
+    const docs = join(parent, "docs");
+    expect(await pathsOf(docs, "docs/b.md")).toEqual(["b.md"]);
+    expect(await pathsOf(docs, "docs/a.md")).toEqual(["docs/a.md"]);
+    expect(await pathsOf(docs, "docs/*.md")).toEqual(["docs/a.md"]);
+    expect(await pathsOf(docs, "docs/b*")).toEqual(["b.md"]);
+  });
+
   it("reads a file once that lies in two allowed folders", async () => {
     const outer = await folderWith({ "a.md": "1", "inner/b.md": "2" });
     const inner = join(outer, "inner");

@@ -33,6 +33,13 @@ describe("a new file", () => {
     },
   );
 
+  it("is written behind the name of a single folder, which errors show", async () => {
+    const { write } = await place();
+    expect(await write("allowed/sub/b.md")).toBe("sub/b.md");
+    await expect(write("allowed/none/b.md")).rejects.toMatchObject(WRONG);
+    await expect(write("allowed/../../outside/b.md")).rejects.toMatchObject(NOT_ALLOWED);
+  });
+
   it("is not written into another folder where its name exists in the first", async () => {
     const { allowed, outside } = await place();
     const folders = new AllowedFolders([allowed, outside]);

@@ -30,7 +30,10 @@ const written = (name: string): object => ({
 
 const lastOf = (messages: unknown): unknown => Object(Object(messages).at(-1)).content;
 
-const schema = z.object({ a: z.number(), b: z.number() });
+const schema = z.object({
+  a: z.number(),
+  b: z.number().refine((value) => value >= 0, "not below 0"),
+});
 
 describe("run", () => {
   it("runs the tools with typed arguments until the model answers", async () => {
@@ -78,6 +81,16 @@ describe("run", () => {
     ).rejects.toMatchObject({ code: "CANCELLED" });
   });
 
+  it("ends when the client is closed while a tool runs", async () => {
+    const client = await calling([{ a: 1, b: 2 }]);
+    const run = () => {
+      void client.close();
+      return new Promise(() => {});
+    };
+    const running = client.run({ prompt: "Add.", tools: [{ name: "add", schema, run }] });
+    await expect(running).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+
   it("accepts a schema that is a function, as in some libraries", async () => {
     const client = await calling([{ a: 1, b: 2 }]);
     const callable = Object.assign(() => {}, { "~standard": schema["~standard"] });
@@ -98,12 +111,32 @@ describe("run", () => {
       () => 0,
       /Error: The arguments do not fit: .*a must be number/,
     ],
+    [
+      "arguments that fail a check of the schema's own",
+      { a: 1, b: -2 },
+      () => 0,
+      /Error: The arguments do not fit: b: not below 0\./,
+    ],
     ["a tool that returns nothing", { a: 1, b: 2 }, () => undefined, /done/],
     ["a text", { a: 1, b: 2 }, () => "three", /three/],
   ])("gives the model words for %s", async (_what, given, run, words) => {
     const client = await calling([given]);
     const { text } = await client.run({ prompt: "Add.", tools: [{ name: "add", schema, run }] });
     expect(text).toMatch(words);
+  });
+
+  it("tells the model where a result was cut off", async () => {
+    const { url, chats } = await chatEngine(() => {
+      const delta = chats.length === 1 ? called("add") : { content: "Long." };
+      return events({ choices: [{ delta, finish_reason: "stop" }] });
+    });
+    const tool = { name: "add", schema: {}, run: () => "x".repeat(100_001) };
+
+    await clientOf(url).run({ prompt: "Add.", model: "m", tools: [tool] });
+
+    expect(lastOf(chats.at(-1)?.["messages"])).toMatch(
+      /xx\n\[Cut off: these are 100000 of 100001 characters\.\]$/,
+    );
   });
 
   it.each([
@@ -176,6 +209,27 @@ describe("run", () => {
     expect(result).toMatchObject({ rounds: 3, toolCalls: [{ name: "add" }] });
     expect(result.warnings.join()).toContain("after 3 rounds");
     expect(runs).toBe(2);
+  });
+
+  it("has the warnings of all requests, each once", async () => {
+    const { url, chats } = await chatEngine(() => {
+      const id = {
+        content: '<tool_call>{"name":"add","arguments":{"id":9007199254740993}}</tool_call>',
+      };
+      const deltas = [id, id, { content: "Done." }];
+      const delta = deltas[chats.length - 1];
+      return events({ choices: [{ delta, finish_reason: "stop" }] });
+    });
+    const tool = { name: "add", schema: {}, run: () => 0 };
+
+    const { rounds, warnings } = await clientOf(url).run({
+      prompt: "Add.",
+      model: "m",
+      tools: [tool],
+    });
+
+    expect(rounds).toBe(3);
+    expect(warnings).toEqual([expect.stringContaining("as a string")]);
   });
 
   it("ends when its signal is aborted", async () => {

@@ -33,6 +33,16 @@ describe("files of complete", () => {
     });
   });
 
+  it("are sent also where they are empty, so that the model sees that they are", async () => {
+    const { notes, call, prompts } = await hostWithFiles();
+    await writeFile(join(notes, "empty.md"), "");
+    await writeFile(join(notes, "blank.md"), " \n\n");
+    await call("complete", { prompt: "Sum up.", files: ["blank.md", "empty.md"] });
+    expect(prompts()[0]).toMatch(
+      /\n\n<part-\w+ n="1" file="blank\.md" lines="1-2">\n\n<\/part-\w+>\n\n<part-\w+ n="2" file="empty\.md" lines="0">\n\n<\/part-\w+>\n\nSum up\.$/,
+    );
+  });
+
   it("are put in front of the last message of the user, and a single path is a list of one", async () => {
     const { call, prompts } = await hostWithFiles();
     await call("complete", {
@@ -66,7 +76,16 @@ describe("files of complete", () => {
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
     expect(structured(answer)["notes"]).toEqual([
       "Read 2 files, 5 lines: a.md, b.md.",
-      "Not read, since they are no text, too large or not allowed: picture.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
+      "Not read, since they are no text, too large, not allowed or too short: picture.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
+    ]);
+  });
+
+  it("report what a glob omitted since it has not these lines", async () => {
+    const { call } = await hostWithFiles();
+    const answer = await call("complete", { prompt: "Sum up.", files: ["*.md:3"] });
+    expect(structured(answer)["notes"]).toEqual([
+      "Read 1 file, 1 line: a.md.",
+      "Not read, since they are no text, too large, not allowed or too short: b.md.",
     ]);
   });
 
@@ -253,7 +272,7 @@ describe("images in files", () => {
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
     expect(structured(answer)["notes"]).toEqual([
       "Read 1 file, 2 lines: a.md.",
-      "Not read, since they are no text, too large or not allowed: blue.gif, plain, red.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
+      "Not read, since they are no text, too large, not allowed or too short: blue.gif, plain, red.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
     ]);
     expect(contents()).toEqual([expect.stringContaining("Sum up.")]);
   });

@@ -1,6 +1,7 @@
 import { MAX_UNKNOWN_WORD, printable } from "../../lib/index.js";
 import type { ChatMessage, ChatStream, Dialect } from "../dialects/index.js";
 import type { ModelUse, Service } from "../service/index.js";
+import { roundedNotes } from "../structured/index.js";
 import { CallReader, ForcedCall, type Toolbox } from "../tools/index.js";
 import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { Piece } from "./harmony.js";
@@ -69,7 +70,7 @@ export async function* receive(
   /** Keeps the calls that a reader found; returns them, and the text that was held back as the beginning of one. */
   function endCalls(reader: CallReader | ForcedCall, isWhole: boolean) {
     const found = reader.end(isWhole);
-    progress.warn(...found.warnings);
+    progress.warn(...found.warnings, ...roundedNotes(found.calls));
     progress.called(found.calls);
     // Of a call that could not be read, there is a warning.
     hasCall = found.calls.length + found.warnings.length > 0;

@@ -1,6 +1,11 @@
 import { FoundryError, toFoundryError, truncate } from "../../lib/index.js";
 import { type ChatMessage, withSystemText } from "../dialects/index.js";
-import { type JsonSchema, loadReader, type ValueReader } from "../structured/index.js";
+import {
+  type JsonSchema,
+  loadReader,
+  roundedNotes,
+  type ValueReader,
+} from "../structured/index.js";
 import type { AnswerContext } from "./answer.js";
 import type { CompletionEvent } from "./completion.js";
 
@@ -50,6 +55,7 @@ export async function* structured(
     if (found.fits) {
       const json = JSON.stringify(found.data);
       progress.isValue(found.data, json);
+      progress.warn(...roundedNotes(found.data));
       if (json === text) return;
       yield { type: "text_dropped" };
       yield { type: "text", text: json };

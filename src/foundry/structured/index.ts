@@ -15,3 +15,4 @@ export {
   type ValueCheck,
   type ValueReader,
 } from "./reader.js";
+export { roundedNotes } from "./rounded.js";

@@ -1,4 +1,4 @@
-import { FoundryError, LONGEST_SCHEMA } from "../../lib/index.js";
+import { FoundryError, isMembers, LONGEST_SCHEMA } from "../../lib/index.js";
 
 /** A JSON Schema, 2020-12 or draft-07. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -45,7 +45,13 @@ export interface StandardSchema<T = unknown> {
 /** The value, or what is wrong with it. */
 export type Validated<T> =
   | { readonly value: T; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string }[] };
+  | { readonly issues: readonly Issue[] };
+
+interface Issue {
+  readonly message: string;
+  /** To the member that is wrong: keys, or objects with a `key`. */
+  readonly path?: readonly unknown[] | undefined;
+}
 
 /** A request whose schema gives its value a type. */
 export interface TypedBy<T> {
@@ -76,14 +82,24 @@ export function jsonSchemaOf(schema: StandardSchema): JsonSchema {
 /**
  * The value as the schema gives it, with its own checks and conversions.
  *
+ * @param mismatch What is wrong where it does not fit, in words.
  * @throws FoundryError `SCHEMA_MISMATCH`
  */
-export async function parsedBy<T>(schema: StandardSchema<T>, value: unknown): Promise<T> {
+export async function parsedBy<T>(
+  schema: StandardSchema<T>,
+  value: unknown,
+  mismatch = "The answer does not fit the schema",
+): Promise<T> {
   const result = await schema["~standard"].validate(value);
   if (result.issues === undefined) return result.value;
-  const complaints = result.issues.map(({ message }) => message).join("; ");
-  throw new FoundryError("SCHEMA_MISMATCH", `The answer does not fit the schema: ${complaints}.`, {
+  const complaints = result.issues.map(complaintOf).join("; ");
+  throw new FoundryError("SCHEMA_MISMATCH", `${mismatch}: ${complaints}.`, {
     action: "Say in the prompt what each field means, or use a larger model.",
     retryable: true,
   });
+}
+
+function complaintOf({ message, path = [] }: Issue): string {
+  const keys = path.map((key) => String(isMembers(key) ? key["key"] : key));
+  return keys.length === 0 ? message : `${keys.join(".")}: ${message}`;
 }

@@ -23,6 +23,8 @@ const OPTIONS: Options = {
   allErrors: true,
   // Schemas of other tools have members of their own.
   strict: false,
+  // In binary fractions, 19.99 is no multiple of 0.01.
+  multipleOfPrecision: 7,
   // A member may be called as one that each object inherits, such as `constructor`.
   ownProperties: true,
   logger: false,
@@ -31,9 +33,15 @@ const OPTIONS: Options = {
   code: { regExp: Object.assign(patternOf, { code: "new RegExp" }) },
 };
 
-/** Draft-07 differs in `items` and `$ref`; it is used where the schema says so. */
-const isDraft07 = ({ $schema }: JsonSchema): boolean =>
-  typeof $schema === "string" && /draft-0[67]/.test($schema);
+/**
+ * Whether it may be draft-07, which differs in `items` and `$ref`, the likeliest first. It is used where the schema says
+ * so, and where only draft-07 allows it: some libraries write the `items` of a tuple as a list, and do not name a draft.
+ */
+function draftsOf(schema: JsonSchema): readonly boolean[] {
+  const { $schema } = schema;
+  if (typeof $schema === "string" && /draft-0[67]/.test($schema)) return [true];
+  return JSON.stringify(schema).includes('"items":[') ? [false, true] : [false];
+}
 
 /** With a schema of its own: an instance keeps each schema that it compiled. */
 const validatorOf = (isOld: boolean, options: Options) => {
@@ -59,7 +67,7 @@ function schemaValidatorOf(isOld: boolean): Validator {
 
 /** Compiles what {@link schemaCheck} of a schema needs besides that schema. */
 export const prepareCheck = (schema: JsonSchema): void => {
-  schemaValidatorOf(isDraft07(schema));
+  for (const isOld of draftsOf(schema)) schemaValidatorOf(isOld);
 };
 
 /**
@@ -68,13 +76,14 @@ export const prepareCheck = (schema: JsonSchema): void => {
  * @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema, or refers to another document.
  */
 export function schemaCheck(schema: JsonSchema): SchemaCheck {
-  const isOld = isDraft07(schema);
   try {
     // With `$async` the result of a check would be a promise.
     const { $schema: _draft, $async: _async, ...rest } = schema;
-    const ofSchemas = schemaValidatorOf(isOld);
-    if (ofSchemas.validateSchema(rest) !== true) {
-      throw invalidSchema(complaintsOf(ofSchemas.errors ?? []).join("; "));
+    const drafts = draftsOf(schema);
+    const isOld = drafts.find((draft) => schemaValidatorOf(draft).validateSchema(rest) === true);
+    if (isOld === undefined) {
+      const errors = drafts.slice(0, 1).flatMap((draft) => schemaValidatorOf(draft).errors ?? []);
+      throw invalidSchema(complaintsOf(errors).join("; "));
     }
     const validate = validatorOf(isOld, { ...OPTIONS, validateSchema: false }).compile(rest);
     return (value) => (isValid(validate, value) ? [] : complaintsOf(validate.errors ?? []));

@@ -48,6 +48,16 @@ it("does not complete a value that a stop string cut", async () => {
   await expect(asking).rejects.toMatchObject({ code: "SCHEMA_MISMATCH" });
 });
 
+it.each([
+  ["9007199254740993", 1],
+  ["9007199254740991", 0],
+  ["6.02e23", 0],
+])("warns where digits of a number may be lost: %s", async (number, warnings) => {
+  const { client } = await answering([`{"ids":[${number}]}`]);
+  const answer = await client.complete({ prompt: "Which?", schema: { type: "object" } });
+  expect(answer.warnings.filter((each) => each.includes("as a string"))).toHaveLength(warnings);
+});
+
 function containingItself(): object {
   const schema: Record<string, unknown> = { type: "object" };
   schema["properties"] = { a: schema };
@@ -269,6 +279,11 @@ describe("an answer by a schema", () => {
       },
       '["a"]',
     ],
+    [
+      "draft-07 without a name, as of TypeBox and pydantic 1",
+      { type: "array", items: [{ type: "string" }], additionalItems: false },
+      '["a"]',
+    ],
     ["with references", { $defs: { a: { type: "array" } }, $ref: "#/$defs/a" }, '["a"]'],
     [
       "with formats",
@@ -402,7 +417,7 @@ describe("a schema of zod", () => {
 
     await expect(client.complete({ prompt: "Who?", schema: Person })).rejects.toMatchObject({
       code: "SCHEMA_MISMATCH",
-      message: expect.stringContaining("nobody is that old"),
+      message: expect.stringContaining("schema: age: nobody is that old"),
     });
   });
 

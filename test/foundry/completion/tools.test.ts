@@ -450,6 +450,17 @@ describe("tool calls of an engine", () => {
     },
   );
 
+  it("have a warning where digits of a number may be lost", async () => {
+    const call = '{"name":"get_weather","arguments":{"id":9007199254740993}}';
+    const delta = { content: `<tool_call>${call}</tool_call>` };
+    const { url } = await chatEngine(() => events({ choices: [{ delta, finish_reason: "stop" }] }));
+    const tools = [{ function: { name: "get_weather" } }];
+
+    const { warnings } = await clientOf(url).complete({ prompt: "Hi", model: "m", tools });
+
+    expect(warnings).toEqual([expect.stringContaining("as a string")]);
+  });
+
   it("leave the text of thinking in which none can be read", async () => {
     const reasoning_content = 'Or <tool_call>{"a": 1}</tool_call>? It is 5.';
     const { url } = await chatEngine(() => events(delta({ reasoning_content }), delta({}, "stop")));

@@ -62,7 +62,7 @@ const imageNotes = (images: readonly FileImage[]): string[] =>
 
 function skippedNote(paths: readonly string[]): string {
   const hint = paths.some((path) => IMAGE_ENDING.test(path)) ? IMAGE_HINT : "";
-  return `Not read, since they are no text, too large or not allowed: ${named(paths)}.${hint}`;
+  return `Not read, since they are no text, too large, not allowed or too short: ${named(paths)}.${hint}`;
 }
 
 export const linesOf = ({ firstLine, lastLine }: FileText): string => `${firstLine}-${lastLine}`;
