@@ -223,11 +223,8 @@ export class ServiceClient {
     return dialect?.can.stopsOnDisconnect ?? null;
   }
 
-  async healthCheck(options: CallOptions = {}): Promise<ServiceHealth> {
-    return this.#checkHealth(options, true);
-  }
-
-  async #checkHealth(options: CallOptions, reportsFailing: boolean): Promise<ServiceHealth> {
+  /** @param reportsFailing `false`: the caller itself reports how its completions failed. */
+  async healthCheck(options: CallOptions = {}, reportsFailing = true): Promise<ServiceHealth> {
     checkOptions(callOptions, options);
     return checkHealth({
       current: this.#current,
@@ -244,7 +241,7 @@ export class ServiceClient {
    * @internal
    */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
-    let health = await this.#checkHealth(options, false);
+    let health = await this.healthCheck(options, false);
     const cli = await this.#current.commandLine();
     const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
     let commandLine: Diagnosis["commandLine"] = null;
@@ -256,7 +253,7 @@ export class ServiceClient {
         const mayAnswer = this.#current.lastSearch === null || version !== null;
         if (cli.generation === null && mayAnswer) {
           await cli.status({ signal });
-          if (cli.generation !== null) health = await this.#checkHealth(options, false);
+          if (cli.generation !== null) health = await this.healthCheck(options, false);
         }
         commandLine = { path: cli.path, generation: cli.generation, version };
       } finally {
