@@ -184,5 +184,5 @@ const notDownloaded = (model: KnownModel): FoundryError =>
 const notLoaded = (model: KnownModel): FoundryError =>
   errorOfStreamEvent(
     { text: "Model is not loaded", kinds: ["invalid_request_error"] },
-    { doing: "chat", model: model.id },
+    about("chat", model),
   );
