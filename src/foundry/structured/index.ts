@@ -12,6 +12,6 @@ export {
   loadCheck,
   loadReader,
   loadRepair,
-  type ValueCheck,
   type ValueReader,
 } from "./reader.js";
+export type { SchemaCheck } from "./schema.js";
