@@ -7,13 +7,13 @@ import {
 } from "../../lib/index.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import {
-  type AutoWish,
   assertCanChat,
   type ModelLoader,
   type ResolvedModel,
   type ResolveOptions,
 } from "../loading/index.js";
 import {
+  type AutoWish,
   canSee,
   type KnownModel,
   modelKey,
