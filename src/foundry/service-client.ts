@@ -242,7 +242,7 @@ export class ServiceClient {
    */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
     let health = await this.healthCheck(options, false);
-    const cli = await this.#current.commandLine();
+    const cli = await this.#current.discovery.cli();
     const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
     let commandLine: Diagnosis["commandLine"] = null;
     if (cli !== null) {

@@ -10,12 +10,7 @@ import {
   type SecretMask,
   toFoundryError,
 } from "../../lib/index.js";
-import {
-  afterDeath,
-  type Connection,
-  type CurrentService,
-  noAttempts,
-} from "../connection/index.js";
+import { Attempts, afterDeath, type Connection, type CurrentService } from "../connection/index.js";
 import type { Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
@@ -70,7 +65,7 @@ export class ServiceCompletion {
   readonly #progress: CompletionProgress;
   readonly #order: ModelOrder;
   readonly #leaving = new AbortController();
-  readonly #attempts = noAttempts();
+  readonly #attempts = new Attempts();
   /** Whether the service may have received the prompt, so that sending it again would run it twice. */
   mayHaveBeenSent = false;
   /** The service was asked once at most for the tokens of the prompt. */

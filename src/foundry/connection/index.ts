@@ -1,2 +1,1 @@
-export type { Connection } from "./connections.js";
-export { afterDeath, CurrentService, noAttempts } from "./current-service.js";
+export { Attempts, afterDeath, type Connection, CurrentService } from "./current-service.js";

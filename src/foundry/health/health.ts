@@ -236,7 +236,7 @@ async function neighbourProblems(
   { can }: Dialect,
 ): Promise<HealthProblem[]> {
   if (!can.isOldGeneration || !service.isOnThisMachine) return [];
-  const commandLine = await current.commandLine();
+  const commandLine = await current.discovery.cli();
   return commandLine?.generation === "server" ? [oldAgentProblem(service.endpoint)] : [];
 }
 
