@@ -34,8 +34,8 @@ import {
   prepareMessages,
   ServiceCompletion,
 } from "./completion/index.js";
-import { type Connection, CurrentService } from "./connection/index.js";
 import { secretsIn, withCredentialsAsHeader } from "./credentials.js";
+import { type Connection, CurrentService } from "./current-service.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
 import { type EmbedOptions, type EmbedResult, embed } from "./embedding/index.js";

@@ -10,7 +10,7 @@ import {
   type SecretMask,
   toFoundryError,
 } from "../../lib/index.js";
-import { Attempts, afterDeath, type Connection, type CurrentService } from "../connection/index.js";
+import { Attempts, afterDeath, type Connection, type CurrentService } from "../current-service.js";
 import type { Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";

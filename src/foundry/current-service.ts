@@ -1,4 +1,4 @@
-import { isRefused, pauseMs } from "../../http/index.js";
+import { isRefused, pauseMs } from "../http/index.js";
 import {
   cancelledError,
   closedError,
@@ -8,16 +8,16 @@ import {
   pause,
   SharedTasks,
   toFoundryError,
-} from "../../lib/index.js";
-import { type Machine, thisMachine } from "../../platform/index.js";
-import { withoutSecrets } from "../../settings.js";
-import type { CallOptions, OnStatus, StatusUpdate } from "../calls.js";
-import { Discovery, type FoundBy, guessWarning, type LastSearch } from "../discovery/index.js";
-import { ModelDownloader } from "../downloads/index.js";
-import { EmbeddedService } from "../embedded/index.js";
-import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
-import type { FoundryClientOptions } from "../options.js";
-import { Service } from "../service/index.js";
+} from "../lib/index.js";
+import { type Machine, thisMachine } from "../platform/index.js";
+import { withoutSecrets } from "../settings.js";
+import type { CallOptions, OnStatus, StatusUpdate } from "./calls.js";
+import { Discovery, type FoundBy, guessWarning, type LastSearch } from "./discovery/index.js";
+import { ModelDownloader } from "./downloads/index.js";
+import { EmbeddedService } from "./embedded/index.js";
+import { CapacityCheck, MissingModels, ModelLoader } from "./loading/index.js";
+import type { FoundryClientOptions } from "./options.js";
+import { Service } from "./service/index.js";
 
 /** A service that was found, and what belongs to it. */
 export interface Connection {

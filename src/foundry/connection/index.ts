@@ -1,1 +1,0 @@
-export { Attempts, afterDeath, type Connection, CurrentService } from "./current-service.js";
