@@ -34,7 +34,6 @@ import {
   prepareMessages,
   ServiceCompletion,
 } from "./completion/index.js";
-import { secretsIn, withCredentialsAsHeader } from "./credentials.js";
 import { type Connection, CurrentService } from "./current-service.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
@@ -55,7 +54,12 @@ import {
   modelArgument,
   unloadOptions,
 } from "./option-schema.js";
-import type { CircuitState, FoundryClientOptions } from "./options.js";
+import {
+  type CircuitState,
+  type FoundryClientOptions,
+  secretsIn,
+  withCredentialsAsHeader,
+} from "./options.js";
 import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speed-memory.js";
 import { assertJsonSchema } from "./structured/index.js";
 import { downloaded, loaded, type WorkCall } from "./work-call.js";
