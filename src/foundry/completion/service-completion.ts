@@ -252,8 +252,7 @@ export class ServiceCompletion {
     const { service, loader } = connection;
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
-    const again = await loader.resolveModel(this.#order.nameAgain, { signal, onStatus, trace });
-    const resolved = { ...again, typed: this.#order.typedForAuto ?? again.typed };
+    const resolved = await this.#order.again(loader, { signal, onStatus, trace });
     const held = { structure: this.#structure, toolbox: this.#toolbox };
     const { inputTokens } = this.#progress.snapshot().usage;
     const stallTimeoutMs = this.#parts.stallLimitMs(resolved.model.id, inputTokens);
