@@ -138,15 +138,13 @@ export class HttpTransport {
    * an unread stream stays open until its limits or {@link close}.
    */
   async stream<T>(spec: StreamSpec<T>): Promise<EventStream<T>> {
-    const maxBytes = maxBytesOf(spec);
     return this.#begun(this.#open(spec, true), async (call, answer, attempt) => {
       spec.onAnswer?.();
-      const { scope } = call;
       const stream = new OpenEventStream({
         ...answer,
         spec,
-        scope,
-        maxBytes,
+        scope: call.scope,
+        maxBytes: maxBytesOf(spec),
         attempt,
         baseUrl: this.baseUrl,
       });
