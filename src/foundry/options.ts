@@ -1,4 +1,5 @@
-import type { CircuitOptions, RetryOptions } from "../http/index.js";
+import { type CircuitOptions, normalizeEndpoint, type RetryOptions } from "../http/index.js";
+import { isLoopback, SecretMask, withoutCredentials } from "../lib/index.js";
 import type { Logger } from "../log.js";
 
 export type { CircuitOptions, CircuitState, RetryOptions } from "../http/index.js";
@@ -54,3 +55,24 @@ export interface FoundryClientOptions {
   /** Any pino logger. Default: silent. */
   readonly log?: Logger | undefined;
 }
+
+/**
+ * The same options, with the user name and the password of the endpoint as an `Authorization` header. A key or an
+ * own header of that name outranks them. Logs a warning if the endpoint is another machine without TLS.
+ * @internal
+ */
+export function withCredentialsAsHeader(options: FoundryClientOptions): FoundryClientOptions {
+  if (options.endpoint === undefined) return options;
+  const { endpoint, authorization } = withoutCredentials(options.endpoint.trim());
+  if (!isLoopback(normalizeEndpoint(endpoint)) && /^http:/i.test(endpoint)) {
+    const what = "prompts and answers are sent to another machine unencrypted";
+    options.log?.warn({ endpoint }, what);
+  }
+  const names = Object.keys(options.headers ?? {}).map((name) => name.toLowerCase());
+  if (authorization === null || names.includes("authorization")) return { ...options, endpoint };
+  return { ...options, endpoint, headers: { ...options.headers, authorization } };
+}
+
+/** @internal What no error may quote. */
+export const secretsIn = ({ headers, apiKey }: FoundryClientOptions): SecretMask =>
+  SecretMask.ofHeaders({ ...headers, ...(apiKey === undefined ? {} : { "the key": apiKey }) });

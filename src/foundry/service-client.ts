@@ -34,8 +34,7 @@ import {
   prepareMessages,
   ServiceCompletion,
 } from "./completion/index.js";
-import { type Connection, CurrentService } from "./connection/index.js";
-import { secretsIn, withCredentialsAsHeader } from "./credentials.js";
+import { type Connection, CurrentService } from "./current-service.js";
 import { leftOutWarning } from "./dialects/index.js";
 import { withoutAttempts } from "./discovery/index.js";
 import { type EmbedOptions, type EmbedResult, embed } from "./embedding/index.js";
@@ -55,7 +54,12 @@ import {
   modelArgument,
   unloadOptions,
 } from "./option-schema.js";
-import type { CircuitState, FoundryClientOptions } from "./options.js";
+import {
+  type CircuitState,
+  type FoundryClientOptions,
+  secretsIn,
+  withCredentialsAsHeader,
+} from "./options.js";
 import { learnSpeed, type SpeedMemory, STALL_MS, stallLimit } from "./speed-memory.js";
 import { assertJsonSchema } from "./structured/index.js";
 import { downloaded, loaded, type WorkCall } from "./work-call.js";
@@ -223,11 +227,8 @@ export class ServiceClient {
     return dialect?.can.stopsOnDisconnect ?? null;
   }
 
-  async healthCheck(options: CallOptions = {}): Promise<ServiceHealth> {
-    return this.#checkHealth(options, true);
-  }
-
-  async #checkHealth(options: CallOptions, reportsFailing: boolean): Promise<ServiceHealth> {
+  /** @param reportsFailing `false`: the caller itself reports how its completions failed. */
+  async healthCheck(options: CallOptions = {}, reportsFailing = true): Promise<ServiceHealth> {
     checkOptions(callOptions, options);
     return checkHealth({
       current: this.#current,
@@ -244,8 +245,8 @@ export class ServiceClient {
    * @internal
    */
   async diagnose(options: CallOptions = {}): Promise<Diagnosis> {
-    let health = await this.#checkHealth(options, false);
-    const cli = await this.#current.commandLine();
+    let health = await this.healthCheck(options, false);
+    const cli = await this.#current.discovery.cli();
     const { attempts = [], ms: searchMs = null } = this.#current.lastSearch ?? {};
     let commandLine: Diagnosis["commandLine"] = null;
     if (cli !== null) {
@@ -256,7 +257,7 @@ export class ServiceClient {
         const mayAnswer = this.#current.lastSearch === null || version !== null;
         if (cli.generation === null && mayAnswer) {
           await cli.status({ signal });
-          if (cli.generation !== null) health = await this.#checkHealth(options, false);
+          if (cli.generation !== null) health = await this.healthCheck(options, false);
         }
         commandLine = { path: cli.path, generation: cli.generation, version };
       } finally {

@@ -1,6 +1,6 @@
 import { type MeteredTrace, toFoundryError } from "../lib/index.js";
 import type { DownloadResult, LoadOptions, LoadResult } from "./calls.js";
-import type { Connection } from "./connection/index.js";
+import type { Connection } from "./current-service.js";
 import { hasModel } from "./downloads/index.js";
 import type { KnownModel } from "./models/index.js";
 

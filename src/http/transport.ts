@@ -138,14 +138,13 @@ export class HttpTransport {
    * an unread stream stays open until its limits or {@link close}.
    */
   async stream<T>(spec: StreamSpec<T>): Promise<EventStream<T>> {
-    const maxBytes = maxBytesOf(spec);
-    return this.#begun(this.#open(spec, true), spec.onAttempt, async (call, answer, attempt) => {
-      const { scope } = call;
+    return this.#begun(this.#open(spec, true), async (call, answer, attempt) => {
+      spec.onAnswer?.();
       const stream = new OpenEventStream({
         ...answer,
         spec,
-        scope,
-        maxBytes,
+        scope: call.scope,
+        maxBytes: maxBytesOf(spec),
         attempt,
         baseUrl: this.baseUrl,
       });
@@ -160,7 +159,7 @@ export class HttpTransport {
    * the loop early destroys the connection. The length has no limit.
    */
   async text(spec: RequestSpec): Promise<AsyncIterable<string>> {
-    return this.#begun(this.#open(spec, false), undefined, async (call, { exchange }) =>
+    return this.#begun(this.#open(spec, false), async (call, { exchange }) =>
       readPieces(exchange, silenceWatch(call, exchange)),
     );
   }
@@ -168,12 +167,10 @@ export class HttpTransport {
   /** The result of a call that goes on after the beginning of its answer, until that is over. */
   async #begun<T>(
     call: Call,
-    onAttempt: (() => void) | undefined,
     resultOf: (call: Call, answer: Answer, attempt: Attempt) => Promise<T>,
   ): Promise<T> {
     try {
       return await this.#attempts(call, async (attempt) => {
-        onAttempt?.();
         const answer = await this.#answered(call, attempt);
         const result = await resultOf(call, answer, attempt);
         void answer.exchange.over.then(() => call.scope.dispose());

@@ -86,8 +86,8 @@ export interface StreamSpec<T> extends RequestSpec {
    * inside a 200.
    */
   readonly read: (event: StreamEvent) => ReadEvent<T>;
-  /** Called before each attempt: the events of the one before are no part of the answer. */
-  readonly onAttempt?: (() => void) | undefined;
+  /** Called when an answer begins: the events of one before it are no part of the answer. */
+  readonly onAnswer?: (() => void) | undefined;
 }
 
 /** What was read in the events of a stream. */

@@ -5,17 +5,16 @@ import type { ProgramRun } from "../../platform/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
 
 /** A service's state by the output of a command. */
-export type ServiceReport =
+export interface ServiceReport {
+  /** `starting`: it does not run yet, which takes minutes where it downloads execution providers. */
+  readonly kind: "running" | "stopped" | "starting";
   /**
    * The addresses where it reportedly listens; none where the command started it and printed none.
-   * Only a probe shows whether that is true.
+   * Only a probe shows whether that is true. Where it does not run, addresses may remain from an earlier
+   * run; in one report of users a live one was among them.
    */
-  | { readonly kind: "running"; readonly urls: readonly string[] }
-  /**
-   * Addresses may remain from an earlier run; in one report of users a live one was among them.
-   * `starting`: it does not run yet, which takes minutes where it downloads execution providers.
-   */
-  | { readonly kind: "stopped" | "starting"; readonly urls: readonly string[] };
+  readonly urls: readonly string[];
+}
 
 /** The parsed output of a command about the service (docs/foundry-local.md, section 12). */
 export type CliAnswer =

@@ -76,21 +76,17 @@ export async function findFoundryCli(
 
 /** Foundry Local's command line, of either generation. It is never run through a shell. */
 export class FoundryCli {
-  #generation: CliGeneration | null = null;
+  /** `null` until a command has been answered, and where the program answers to neither. */
+  generation: CliGeneration | null = null;
 
   constructor(
     readonly path: string,
     private readonly machine: Pick<Machine, "platform" | "environment">,
   ) {}
 
-  /** `null` until a command has been answered, and where the program answers to neither. */
-  get generation(): CliGeneration | null {
-    return this.#generation;
-  }
-
   /** The command, for people: `foundry server status`. */
   command(verb: Verb): string {
-    return `foundry ${this.#generation ?? "server"} ${verb}`;
+    return `foundry ${this.generation ?? "server"} ${verb}`;
   }
 
   /**
@@ -135,7 +131,7 @@ export class FoundryCli {
    * give may be that of a program which has been replaced by one of the other generation.
    */
   async #report(verb: Verb, call: CliCall): Promise<CliReport> {
-    const known = this.#generation;
+    const known = this.generation;
     const first = await this.#ask(known ?? "server", verb, call);
     const isFirstUnknown = first.answer.kind === "unknown_command";
     const mayBeUnknown = (known === null || verb === "status") && endedWithoutAnswer(first);
@@ -146,8 +142,8 @@ export class FoundryCli {
       call,
     );
     const isSecondUnknown = second.answer.kind === "unknown_command";
-    if (isFirstUnknown) this.#generation = isSecondUnknown ? null : second.generation;
-    else if (isSecondUnknown) this.#generation = first.generation;
+    if (isFirstUnknown) this.generation = isSecondUnknown ? null : second.generation;
+    else if (isSecondUnknown) this.generation = first.generation;
     if (isFirstUnknown && isSecondUnknown) {
       return { kind: "failed", what: "is unknown to the program of that name" };
     }
@@ -157,7 +153,7 @@ export class FoundryCli {
 
   #conclude(verb: Verb, asked: Asked): CliReport {
     const { answer, end, generation } = asked;
-    if (answer.kind === "report" || answer.kind === "broken") this.#generation = generation;
+    if (answer.kind === "report" || answer.kind === "broken") this.generation = generation;
     if (answer.kind === "report") return answer.report;
     if (answer.kind === "broken") return { kind: "failed", what: answer.what };
     // The command succeeded. Its output does not matter, since the status has the address.

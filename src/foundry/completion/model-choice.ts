@@ -7,13 +7,13 @@ import {
 } from "../../lib/index.js";
 import type { ChatMessage, Dialect } from "../dialects/index.js";
 import {
-  type AutoWish,
   assertCanChat,
   type ModelLoader,
   type ResolvedModel,
   type ResolveOptions,
 } from "../loading/index.js";
 import {
+  type AutoWish,
   canSee,
   type KnownModel,
   modelKey,
@@ -81,14 +81,11 @@ export class ModelOrder {
     return this.#names[this.#at];
   }
 
-  /** The name by which the chosen model is resolved again, after the queue. */
-  get nameAgain(): string | undefined {
-    return this.#chosen?.isAuto === true ? this.#chosen.model.id : this.name;
-  }
-
-  /** What was typed for a model that "auto" chose. */
-  get typedForAuto(): string | null {
-    return this.#chosen?.isAuto === true ? this.#chosen.typed : null;
+  /** Resolves the chosen model again, after the queue. */
+  async again(loader: ModelLoader, call: ResolveOptions): Promise<ResolvedModel> {
+    const chosen = this.#chosen;
+    if (chosen?.isAuto !== true) return loader.resolveModel(this.name, call);
+    return { ...(await loader.resolveModel(chosen.model.id, call)), typed: chosen.typed };
   }
 
   /** What was tried before, each a sentence. */

@@ -10,12 +10,7 @@ import {
   type SecretMask,
   toFoundryError,
 } from "../../lib/index.js";
-import {
-  afterDeath,
-  type Connection,
-  type CurrentService,
-  noAttempts,
-} from "../connection/index.js";
+import { Attempts, afterDeath, type Connection, type CurrentService } from "../current-service.js";
 import type { Dialect } from "../dialects/index.js";
 import { assertCanChat } from "../loading/index.js";
 import type { KnownModel } from "../models/index.js";
@@ -70,7 +65,7 @@ export class ServiceCompletion {
   readonly #progress: CompletionProgress;
   readonly #order: ModelOrder;
   readonly #leaving = new AbortController();
-  readonly #attempts = noAttempts();
+  readonly #attempts = new Attempts();
   /** Whether the service may have received the prompt, so that sending it again would run it twice. */
   mayHaveBeenSent = false;
   /** The service was asked once at most for the tokens of the prompt. */
@@ -257,8 +252,7 @@ export class ServiceCompletion {
     const { service, loader } = connection;
     const { signal } = this;
     // During the wait in the queue the model may have been loaded or unloaded.
-    const again = await loader.resolveModel(this.#order.nameAgain, { signal, onStatus, trace });
-    const resolved = { ...again, typed: this.#order.typedForAuto ?? again.typed };
+    const resolved = await this.#order.again(loader, { signal, onStatus, trace });
     const held = { structure: this.#structure, toolbox: this.#toolbox };
     const { inputTokens } = this.#progress.snapshot().usage;
     const stallTimeoutMs = this.#parts.stallLimitMs(resolved.model.id, inputTokens);

@@ -38,7 +38,9 @@ export async function* structured(
   ask: (messages: readonly ChatMessage[]) => AsyncGenerator<CompletionEvent, void>,
 ): AsyncGenerator<CompletionEvent, void> {
   progress.draftsValue();
-  const first = withSchema(messages, schema);
+  const rule = `Answer with one JSON value that is valid by this JSON Schema, and with nothing else: no explanation, no code fence.\n${JSON.stringify(schema)}`;
+  // Also where the service holds the answer to the schema: the model must know what the fields mean.
+  const first = withSystemText(messages, rule);
   let asked = first;
   let before: readonly string[] = [];
   for (let repairs = 0; ; repairs += 1) {
@@ -72,12 +74,6 @@ export async function* structured(
     progress.answersAgain();
     yield { type: "text_dropped" };
   }
-}
-
-/** Also where the service holds the answer to the schema: the model must know what the fields mean. */
-function withSchema(messages: readonly ChatMessage[], schema: JsonSchema): ChatMessage[] {
-  const rule = `Answer with one JSON value that is valid by this JSON Schema, and with nothing else: no explanation, no code fence.\n${JSON.stringify(schema)}`;
-  return withSystemText(messages, rule);
 }
 
 function repairOf(text: string, complaints: readonly string[]): ChatMessage[] {

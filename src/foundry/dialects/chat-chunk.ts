@@ -38,17 +38,13 @@ const choiceSchema = z.object({
 const countSchema = z.int().min(0).max(MAX_TOKEN_COUNT);
 const usageSchema = z
   .object({ prompt_tokens: countSchema, completion_tokens: countSchema })
+  .transform((own) => ({ inputTokens: own.prompt_tokens, outputTokens: own.completion_tokens }))
   // mlx-vlm, and proxies of other APIs.
   .or(
-    z.object({ input_tokens: countSchema, output_tokens: countSchema }).transform((own) => ({
-      prompt_tokens: own.input_tokens,
-      completion_tokens: own.output_tokens,
-    })),
+    z
+      .object({ input_tokens: countSchema, output_tokens: countSchema })
+      .transform((own) => ({ inputTokens: own.input_tokens, outputTokens: own.output_tokens })),
   )
-  .transform(({ prompt_tokens, completion_tokens }) => ({
-    inputTokens: prompt_tokens,
-    outputTokens: completion_tokens,
-  }))
   // Fractions, negative numbers and strings are no token counts.
   .catch({ inputTokens: 0, outputTokens: 0 });
 export const chunkSchema = z.object({

@@ -80,8 +80,10 @@ export async function openChat(
   const found = eventsIn(answer.body);
   const whole = found.length === 0 ? [{ data: answer.body, event: null }] : found;
   const reader = readerOf(transport, chat);
-  const items = inOrder(whole, (event) => readIn(event, reader).item);
-  return chatStream(answer, items, reader, chat, null);
+  async function* items(): AsyncGenerator<Item> {
+    for (const event of whole) yield readIn(event, reader).item;
+  }
+  return chatStream(answer, items(), reader, chat, null);
 }
 
 /** Requests a stream, and resolves with its first token. */
@@ -95,7 +97,7 @@ export async function openStream(
   const stream = await transport.stream({
     ...specOf(chat, call),
     // What a failed attempt sent is no part of the answer.
-    onAttempt: () => {
+    onAnswer: () => {
       reader = readerOf(transport, chat);
     },
     read: (event): ReadEvent<Item> => {
@@ -173,10 +175,6 @@ async function chatStream(
     isForcedCall: isForced,
     [Symbol.asyncIterator]: () => iterator,
   };
-}
-
-async function* inOrder<E, T>(all: readonly E[], read: (each: E) => T): AsyncGenerator<T> {
-  for (const each of all) yield read(each);
 }
 
 async function* read(

@@ -3,14 +3,13 @@ import type { HttpTransport } from "../../http/index.js";
 import { type ErrorCode, FoundryError, MAX_STATUS_BYTES, toFoundryError } from "../../lib/index.js";
 import { type KnownModel, shortName } from "../models/index.js";
 import { adaptedChat } from "./adapted-chat.js";
-import { idListSchema, modelListSchema, parseAnswer } from "./answers.js";
+import { getterOf, idListSchema, modelListSchema, parseAnswer } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import { bodyOf, isForcedCall, type Refused } from "./chat-request.js";
 import type { Call, ChatRequest, ChatStream, Dialect } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { downloadAdvice } from "./failure-rules.js";
 import { about, errorOfStreamEvent } from "./failures.js";
-import { getterOf } from "./get-requests.js";
 import { responsesChat } from "./responses-chat.js";
 
 export const core1StatusSchema = z
@@ -185,5 +184,5 @@ const notDownloaded = (model: KnownModel): FoundryError =>
 const notLoaded = (model: KnownModel): FoundryError =>
   errorOfStreamEvent(
     { text: "Model is not loaded", kinds: ["invalid_request_error"] },
-    { doing: "chat", model: model.id },
+    about("chat", model),
   );

@@ -9,13 +9,12 @@ import {
   parseModelId,
 } from "../models/index.js";
 import { adaptedChat } from "./adapted-chat.js";
-import { idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
+import { getterOf, idListSchema, modelListSchema, parseAnswer, pidSchema } from "./answers.js";
 import { hasImages } from "./chat-messages.js";
 import type { BodyQuirks } from "./chat-request.js";
 import type { Abilities, Call, Dialect, RequestPath } from "./dialect.js";
 import { requestEmbeddings } from "./embeddings.js";
 import { about } from "./failures.js";
-import { getterOf } from "./get-requests.js";
 import { responsesChat } from "./responses-chat.js";
 
 /** Longer heads are reset without an answer (docs/foundry-local.md, section 7). */

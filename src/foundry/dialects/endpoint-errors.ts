@@ -5,12 +5,12 @@ import {
   retryAfterMsOf,
 } from "../../http/index.js";
 import {
+  answerFrom,
   type ErrorCode,
   FoundryError,
   type FoundryErrorOptions,
   formatWait,
 } from "../../lib/index.js";
-import { kindOf } from "./answers.js";
 import { saidBy } from "./sanitize-message.js";
 
 /** Errors for which the endpoint is to blame, or what is set for it: its address, its key. */
@@ -83,6 +83,16 @@ interface OddAnswer {
 /** Empty for a page, and where there are none. */
 const wordsOf = (body: string): string =>
   /^\s*(?:<|$)/.test(body) ? "" : errorWordsOf(body, "", " ").text.replace(/^no message$/, "");
+
+/** What a body is, for people, without quoting it. */
+export function kindOf(answer: { readonly body: string }): string {
+  const body = answer.body.trim();
+  if (body === "") return "nothing";
+  if (/^<(!doctype|html|\?xml)/i.test(body)) return "a web page";
+  if (answerFrom(answer.body) !== undefined) return "other JSON";
+  if (body.startsWith("{") || body.startsWith("[")) return "broken JSON";
+  return "other text";
+}
 
 /** The error for a server that gave no list of models, by its answer to `GET /v1/models`. */
 export function notFoundry(

@@ -15,8 +15,8 @@ import { type FoundryCli, findFoundryCli } from "../cli/index.js";
 import type { EmbeddedService } from "../embedded/index.js";
 import type { Found } from "./attempt.js";
 import type { OwnerOf } from "./probe.js";
+import { TIMING, type Timing } from "./scan.js";
 import { type Search, searchOnce } from "./search.js";
-import { TIMING, type Timing } from "./timing.js";
 
 export interface DiscoveryOptions {
   readonly machine: Machine;

@@ -5,7 +5,7 @@ import { type Attempt, type Found, NOTHING_THERE, withoutFullStop } from "./atte
 import { noEndpointError, type Situation } from "./no-endpoint.js";
 import { isFoundryLocal, probe } from "./probe.js";
 import { type ScanContext, type ScanResult, scan } from "./scan.js";
-import { revive, type Started, start } from "./start.js";
+import { bringUp, revive, type Started } from "./start.js";
 
 export interface Search {
   readonly found: Found | null;
@@ -49,23 +49,19 @@ async function startInstalled(
   context: SearchContext,
   { cli, cliState }: ScanResult,
 ): Promise<Started> {
-  const { autostart, mayStart, startTimeoutMs: limitMs } = context;
+  const { autostart, mayStart } = context;
   const notStarted = (situation: Situation): Started => ({ found: null, attempts: [], situation });
   if (cli === null) return notStarted({ kind: "no_cli" });
   const startsNow = autostart && mayStart;
   switch (cliState) {
     case "starting":
-      return startsNow
-        ? start({ ...context, cli, limitMs })
-        : notStarted({ kind: "starting", cli });
     case "stopped":
-      return startsNow
-        ? start({ ...context, cli, limitMs })
-        : notStarted({ kind: "not_running", cli, willStart: autostart });
+      if (startsNow) return bringUp({ ...context, cli }, "start");
+      if (cliState === "starting") return notStarted({ kind: "starting", cli });
+      return notStarted({ kind: "not_running", cli, willStart: autostart });
     case "dead":
-      return startsNow
-        ? revive({ ...context, cli, limitMs })
-        : notStarted({ kind: "dead_listener", cli, willStart: autostart });
+      if (startsNow) return revive({ ...context, cli });
+      return notStarted({ kind: "dead_listener", cli, willStart: autostart });
     case "silent":
       return notStarted({ kind: "silent", cli });
     case "unstartable":

@@ -19,7 +19,7 @@ interface StartContext
   extends Pick<ScanContext, "machine" | "ownerOf" | "timing" | "signal" | "log"> {
   readonly cli: FoundryCli;
   /** From the command to the first good probe, in milliseconds. */
-  readonly limitMs: number;
+  readonly startTimeoutMs: number;
   readonly onStatus: OnStatus;
 }
 
@@ -29,9 +29,6 @@ export type Started =
 
 /** The command's timeout is this much longer than ours, so that our timeout wins. */
 const COMMAND_EXTRA_MS = 1_000;
-
-/** Starts the service, and waits until it answers. */
-export const start = (context: StartContext): Promise<Started> => bringUp(context, "start");
 
 /**
  * Restarts a service that reports that it runs while nothing listens. It may be starting, so it is
@@ -59,8 +56,9 @@ export async function revive(context: StartContext): Promise<Started> {
   return bringUp(context, "restart");
 }
 
-async function bringUp(context: StartContext, verb: StartVerb): Promise<Started> {
-  const { cli, limitMs, onStatus, log } = context;
+/** Starts or restarts the service, and waits until it answers. */
+export async function bringUp(context: StartContext, verb: StartVerb): Promise<Started> {
+  const { cli, startTimeoutMs: limitMs, onStatus, log } = context;
   const command = cli.command(verb);
   const what = inCode(command);
   const begins = verb === "start" ? "Starting" : "Restarting";

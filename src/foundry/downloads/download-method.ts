@@ -18,7 +18,7 @@ import {
   withoutCli,
   withSilentCli,
 } from "./failures.js";
-import { type DownloadLimits, StallTimer } from "./limits.js";
+import { type DownloadLimits, stallTimer } from "./limits.js";
 import { untilListed } from "./presence.js";
 import { downloadWithCli } from "./with-cli.js";
 
@@ -113,7 +113,7 @@ const embeddedMethod = (
 ): DownloadMethod => ({
   stage: "embedded",
   async download(model, { signal, onPercent }) {
-    const stall = new StallTimer(limits);
+    const stall = stallTimer(limits);
     const ended = AbortSignal.any([signal, stall.signal]);
     let last: number | null = null;
     const work = embedded.download(model, {

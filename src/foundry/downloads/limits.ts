@@ -16,28 +16,20 @@ export const DOWNLOAD_LIMITS = {
 
 export type DownloadLimits = Readonly<typeof DOWNLOAD_LIMITS>;
 
-export class StallTimer {
-  readonly #controller = new AbortController();
-  /** Aborted when there was no progress for the time limit. */
-  readonly signal: AbortSignal = this.#controller.signal;
-  readonly #limits: Pick<DownloadLimits, "stallMs" | "startLimit">;
-  /** Ends the time limit. */
-  stop: () => void;
-
-  constructor(limits: Pick<DownloadLimits, "stallMs" | "startLimit">) {
-    this.#limits = limits;
-    this.stop = this.#started();
-  }
-
+/** Its signal is aborted when there was no progress for the time limit. */
+export function stallTimer({
+  stallMs,
+  startLimit,
+}: Pick<DownloadLimits, "stallMs" | "startLimit">) {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const started = (): (() => void) => startLimit(stallMs, () => controller.abort());
+  let stop = started();
   /** Restarts the time limit. */
-  progress(): void {
-    if (this.signal.aborted) return;
-    this.stop();
-    this.stop = this.#started();
-  }
-
-  #started(): () => void {
-    const { stallMs, startLimit } = this.#limits;
-    return startLimit(stallMs, () => this.#controller.abort());
-  }
+  const progress = (): void => {
+    if (signal.aborted) return;
+    stop();
+    stop = started();
+  };
+  return { signal, progress, stop: () => stop() };
 }

@@ -6,7 +6,7 @@ import type { KnownModel } from "../models/index.js";
 import type { Service } from "../service/index.js";
 import { CliProgress, cliErrorOf } from "./download-output.js";
 import { broken, gaveUp, stalled } from "./failures.js";
-import { type DownloadLimits, StallTimer } from "./limits.js";
+import { type DownloadLimits, stallTimer } from "./limits.js";
 import { stateOfFiles } from "./model-files.js";
 import { hasModel, untilListed } from "./presence.js";
 
@@ -30,7 +30,7 @@ interface CliDownload {
 export async function downloadWithCli(model: KnownModel, download: CliDownload): Promise<void> {
   const { service, cli, limits, signal, onPercent } = download;
   const progress = new CliProgress();
-  const stall = new StallTimer(limits);
+  const stall = stallTimer(limits);
   const complete = new AbortController();
   const ended = new AbortController();
   const watched = { progressAt: performance.now(), output: progress };

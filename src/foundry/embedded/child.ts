@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url";
 import { isMainThread, Worker, workerData } from "node:worker_threads";
 import { isProcessAlive } from "../../platform/index.js";
-import type { FromChild, SdkSettings, ToChild } from "./messages.js";
+import type { FromChild, SdkSettings, ToChild } from "./sdk-process.js";
 
 /** The used part of the SDK, 1.x and 2.x (`docs/foundry-local.md`, section 12). */
 interface Sdk {

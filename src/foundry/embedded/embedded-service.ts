@@ -69,9 +69,13 @@ export class EmbeddedService {
    *
    * @throws FoundryError `EMBEDDED_FAILED`, `CANCELLED` or `CLIENT_CLOSED`.
    */
-  async start(signal?: AbortSignal): Promise<{ endpoint: string }> {
-    const { endpoint } = await this.#run(signal);
-    return { endpoint };
+  async start(signal?: AbortSignal): Promise<Running> {
+    if (this.#isClosed) throw closedError();
+    if (this.#running?.process.isRunning) return this.#running;
+    this.#starting ??= this.#begin().finally(() => {
+      this.#starting = null;
+    });
+    return untilAborted(this.#starting, signal);
   }
 
   /**
@@ -87,7 +91,7 @@ export class EmbeddedService {
       onPercent = () => {},
     }: { readonly signal?: AbortSignal; readonly onPercent?: (percent: number) => void } = {},
   ): Promise<void> {
-    const running = await this.#run(signal);
+    const running = await this.start(signal);
     try {
       // By its id: with the alias, the SDK might choose another variant.
       await running.process.download(model.id, signal, onPercent);
@@ -101,15 +105,6 @@ export class EmbeddedService {
     this.#isClosed = true;
     await this.#process?.close();
     await this.#starting?.catch(() => {});
-  }
-
-  async #run(signal: AbortSignal | undefined): Promise<Running> {
-    if (this.#isClosed) throw closedError();
-    if (this.#running?.process.isRunning) return this.#running;
-    this.#starting ??= this.#begin().finally(() => {
-      this.#starting = null;
-    });
-    return untilAborted(this.#starting, signal);
   }
 
   async #begin(): Promise<Running> {

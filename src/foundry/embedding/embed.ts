@@ -1,5 +1,5 @@
 import { FoundryError, formatDuration, toFoundryError } from "../../lib/index.js";
-import type { Connection } from "../connection/index.js";
+import type { Connection } from "../current-service.js";
 import { type Dialect, type Embeddings, ofOtherEngine, unsupported } from "../dialects/index.js";
 import type { ResolvedModel } from "../loading/index.js";
 import { canEmbed, type KnownModel, spelledName } from "../models/index.js";

@@ -14,7 +14,7 @@ import {
 } from "../../lib/index.js";
 import { machineMemory, processFigures } from "../../platform/index.js";
 import type { CliGeneration } from "../cli/index.js";
-import type { Connection, CurrentService } from "../connection/index.js";
+import type { Connection, CurrentService } from "../current-service.js";
 import type { Dialect, DialectName } from "../dialects/index.js";
 import type { Attempt, FoundBy } from "../discovery/index.js";
 import {
@@ -236,7 +236,7 @@ async function neighbourProblems(
   { can }: Dialect,
 ): Promise<HealthProblem[]> {
   if (!can.isOldGeneration || !service.isOnThisMachine) return [];
-  const commandLine = await current.commandLine();
+  const commandLine = await current.discovery.cli();
   return commandLine?.generation === "server" ? [oldAgentProblem(service.endpoint)] : [];
 }
 

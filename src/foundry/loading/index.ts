@@ -1,4 +1,3 @@
-export type { AutoWish } from "../models/index.js";
 export { CapacityCheck } from "./capacity.js";
 export { assertCanChat, ModelLoader, type ResolvedModel, type ResolveOptions } from "./loader.js";
 export { MissingModels } from "./missing-model.js";

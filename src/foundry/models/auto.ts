@@ -44,7 +44,9 @@ function needsIn({ tools, images, code, leastTokens, likelyTokens }: RequestNeed
     return likelyTokens <= contextLength ? true : null;
   };
   const all: (Need | null)[] = [
-    tools ? { words: "calls tools", isMetBy: canCallTools, isRequired: true } : null,
+    tools
+      ? { words: "calls tools", isMetBy: ({ toolCalling }) => toolCalling, isRequired: true }
+      : null,
     images ? { words: "takes images", isMetBy: canSee, isRequired: true } : null,
     code
       ? { words: "is for code", isMetBy: (model) => isForCode(model) || null, isRequired: false }
@@ -53,8 +55,6 @@ function needsIn({ tools, images, code, leastTokens, likelyTokens }: RequestNeed
   ];
   return all.filter((need) => need !== null);
 }
-
-const canCallTools = ({ toolCalling }: KnownModel): boolean | null => toolCalling;
 
 interface Candidate {
   readonly model: KnownModel;

@@ -69,7 +69,7 @@ function factsOf(raw: unknown): CatalogFacts[] {
   if (!parsed.success) return [];
   const entry = parsed.data;
   const modalities = entry.inputModalities ?? textProperty(entry, "input_modalities");
-  const toolCalling = entry.supportsToolCalling ?? flagProperty(entry, "supports_tool_calling");
+  const callsTools = intProperty(entry, "supports_tool_calling");
   const provider = entry.runtime?.executionProvider ?? textProperty(entry, "execution_provider");
   const facts = {
     id: entry.id,
@@ -82,7 +82,7 @@ function factsOf(raw: unknown): CatalogFacts[] {
     executionProvider: provider,
     contextLength: entry.contextLength ?? intProperty(entry, "context_length"),
     maxOutputTokens: entry.maxOutputTokens ?? intProperty(entry, "max_output_tokens"),
-    toolCalling,
+    toolCalling: entry.supportsToolCalling ?? (callsTools === null ? null : callsTools !== 0),
     vision: modalities ? /image/i.test(modalities) : null,
   };
   return [facts];
@@ -96,11 +96,6 @@ function textProperty(entry: Entry, name: string): string | null {
 function intProperty(entry: Entry, name: string): number | null {
   const value = entry.intProperties?.[name];
   return typeof value === "number" && Number.isInteger(value) && value >= 0 ? value : null;
-}
-
-function flagProperty(entry: Entry, name: string): boolean | null {
-  const value = intProperty(entry, name);
-  return value === null ? null : value !== 0;
 }
 
 async function readJson(path: string, log: Logger): Promise<unknown> {

@@ -12,9 +12,6 @@ import type { SchemaCheck } from "./schema.js";
  */
 export type ValueReader = (text: string, isWhole: boolean) => Extracted;
 
-/** What is wrong with a value by a schema, each a line in words. Throws as {@link ValueReader}. */
-export type ValueCheck = (value: unknown) => readonly string[];
-
 /**
  * The reader of answers to requests with this schema. The validator is loaded with the first one: few
  * calls have a schema, and it is large.
@@ -26,8 +23,12 @@ export async function loadReader(schema: JsonSchema): Promise<ValueReader> {
   return (text, isWhole) => inTime(() => extracted(text, check, isWhole));
 }
 
-/** @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema. */
-export async function loadCheck(schema: JsonSchema): Promise<ValueCheck> {
+/**
+ * The check of values by this schema. It throws as {@link ValueReader} does.
+ *
+ * @throws FoundryError `INVALID_ARGUMENT` where it is no valid schema.
+ */
+export async function loadCheck(schema: JsonSchema): Promise<SchemaCheck> {
   const check = await compiled(schema);
   return (value) => inTime(() => check(value));
 }

@@ -1,4 +1,3 @@
-export { callPieces } from "./call-pieces.js";
-export { ANSWER_TOOL, CallReader, ForcedCall } from "./call-reader.js";
+export { ANSWER_TOOL, CallReader, callPieces, ForcedCall } from "./call-reader.js";
 export type { CallPiece, ToolCall, ToolChoice, ToolDefinition } from "./tool.js";
 export { loadToolbox, parametersOf, type Toolbox, toolboxFor } from "./toolbox.js";

@@ -11,14 +11,14 @@ import {
   quoted,
   referredTo,
 } from "../../lib/index.js";
-import { type JsonSchema, loadCheck, loadRepair, type ValueCheck } from "../structured/index.js";
+import { type JsonSchema, loadCheck, loadRepair, type SchemaCheck } from "../structured/index.js";
 import type { RawCall, ToolCall, ToolChoice, ToolDefinition } from "./tool.js";
 import type { Repair } from "./written-calls.js";
 
 interface Offered {
   readonly name: string;
   readonly parameters: JsonSchema;
-  readonly check: ValueCheck;
+  readonly check: SchemaCheck;
 }
 
 /** The tools of a request, which the calls of an answer are checked by. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readContent } from "../../../src/foundry/completion/content-parts.js";
-import { prepareMessages } from "../../../src/foundry/completion/request.js";
+import { prepareMessages, readContent } from "../../../src/foundry/completion/request.js";
 import { clientOf } from "../fixtures.js";
 import { dataUrl, GIF, JPEG, PNG, WEBP } from "../images.js";
 

@@ -2,7 +2,7 @@ import { type Fault, startSimulator } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CompletionProgress } from "../../../src/foundry/completion/progress.js";
 import { ServiceCompletion } from "../../../src/foundry/completion/service-completion.js";
-import { CurrentService } from "../../../src/foundry/connection/current-service.js";
+import { CurrentService } from "../../../src/foundry/current-service.js";
 import { guessWarning } from "../../../src/foundry/discovery/index.js";
 import type { CompletionEvent } from "../../../src/foundry/index.js";
 import type { CompletionStream } from "../../../src/jobs/index.js";

@@ -9,9 +9,8 @@ import {
   waitFor,
 } from "../../../lib/index.js";
 import { deviceOf, type ListedModel, type ModelDetails, parseModelId } from "../../models/index.js";
-import { isModelName, parseAnswer, tokenCountSchema } from "../answers.js";
+import { getterOf, isModelName, parseAnswer, tokenCountSchema } from "../answers.js";
 import type { Call } from "../dialect.js";
-import { getterOf } from "../get-requests.js";
 
 /**
  * The catalog of the legacy service (CLI 0.8 or before), `GET /foundry/list`. The first answer after

@@ -211,13 +211,12 @@ const resultSchema = z
   .transform((members) =>
     Object.fromEntries(Object.entries(members).map(([key, value]) => [key.toLowerCase(), value])),
   )
-  .pipe(z.object({ success: z.boolean(), error: text, errormessage: text }));
-
-interface DownloadResult {
-  readonly success: boolean;
-  /** The service's message. */
-  readonly error: string | null;
-}
+  .pipe(z.object({ success: z.boolean(), error: text, errormessage: text }))
+  .transform(({ success, error, errormessage }) => ({
+    success,
+    /** The service's message. */
+    error: error || errormessage || null,
+  }));
 
 /**
  * The answer of the legacy service (CLI 0.8 or before) to a download: lines such as
@@ -229,7 +228,7 @@ export class DownloadAnswer {
   /** 0 to 100, never less than before; `null` until the service reports it. */
   percent: number | null = null;
   /** The result; `null` before it has arrived. */
-  result: DownloadResult | null = null;
+  result: z.output<typeof resultSchema> | null = null;
 
   #line = "";
   #lastLine = "";
@@ -291,10 +290,7 @@ export class DownloadAnswer {
   }
 
   #takeResult(json: string): void {
-    const parsed = resultSchema.safeParse(jsonFrom(json));
-    if (!parsed.success) return;
-    const { success, error, errormessage } = parsed.data;
-    this.result = { success, error: error || errormessage || null };
+    this.result = resultSchema.safeParse(jsonFrom(json)).data ?? this.result;
   }
 
   #takeProgress(line: string): void {

@@ -8,11 +8,10 @@ import {
 } from "../../../lib/index.js";
 import type { KnownModel } from "../../models/index.js";
 import { adaptedChat } from "../adapted-chat.js";
-import { idListSchema, jsonOf, parseAnswer, tokenCountSchema } from "../answers.js";
+import { getterOf, idListSchema, jsonOf, parseAnswer, tokenCountSchema } from "../answers.js";
 import { wireMessage } from "../chat-messages.js";
 import type { Call, Dialect } from "../dialect.js";
 import { about, errorOfFailure } from "../failures.js";
-import { getterOf } from "../get-requests.js";
 import {
   type CatalogEntry,
   type Extras,

@@ -2,12 +2,12 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { startFoundryCli } from "foundry-local-simulator";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { CurrentService } from "../../../src/foundry/connection/current-service.js";
-import { FoundryClient } from "../../../src/jobs/index.js";
-import { FoundryError } from "../../../src/lib/errors.js";
-import { silentLogger } from "../../../src/log.js";
-import { Installation, running } from "../discovery/installation.js";
-import { askedOf, simulate } from "../fixtures.js";
+import { CurrentService } from "../../src/foundry/current-service.js";
+import { FoundryClient } from "../../src/jobs/index.js";
+import { FoundryError } from "../../src/lib/errors.js";
+import { silentLogger } from "../../src/log.js";
+import { Installation, running } from "./discovery/installation.js";
+import { askedOf, simulate } from "./fixtures.js";
 
 /** A client on a separate machine whose only sources of a service are the daemon's file and a command. */
 async function machineOf(url: string, log = silentLogger) {

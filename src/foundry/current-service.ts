@@ -1,4 +1,4 @@
-import { isRefused, pauseMs } from "../../http/index.js";
+import { isRefused, pauseMs } from "../http/index.js";
 import {
   cancelledError,
   closedError,
@@ -8,18 +8,27 @@ import {
   pause,
   SharedTasks,
   toFoundryError,
-} from "../../lib/index.js";
-import { type Machine, thisMachine } from "../../platform/index.js";
-import { withoutSecrets } from "../../settings.js";
-import type { CallOptions, OnStatus, StatusUpdate } from "../calls.js";
-import type { FoundryCli } from "../cli/index.js";
-import { Discovery, type FoundBy, guessWarning, type LastSearch } from "../discovery/index.js";
-import { ModelDownloader } from "../downloads/index.js";
-import { EmbeddedService } from "../embedded/index.js";
-import { CapacityCheck, MissingModels, ModelLoader } from "../loading/index.js";
-import type { FoundryClientOptions } from "../options.js";
-import { Service } from "../service/index.js";
-import { type Connection, RetiredConnections } from "./connections.js";
+} from "../lib/index.js";
+import { type Machine, thisMachine } from "../platform/index.js";
+import { withoutSecrets } from "../settings.js";
+import type { CallOptions, OnStatus, StatusUpdate } from "./calls.js";
+import { Discovery, type FoundBy, guessWarning, type LastSearch } from "./discovery/index.js";
+import { ModelDownloader } from "./downloads/index.js";
+import { EmbeddedService } from "./embedded/index.js";
+import { CapacityCheck, MissingModels, ModelLoader } from "./loading/index.js";
+import type { FoundryClientOptions } from "./options.js";
+import { Service } from "./service/index.js";
+
+/** A service that was found, and what belongs to it. */
+export interface Connection {
+  readonly service: Service;
+  readonly loader: ModelLoader;
+  readonly downloader: ModelDownloader;
+  readonly capacity: CapacityCheck;
+  readonly foundBy: FoundBy;
+  /** The warning in the first answer of a service that was found by guessing. */
+  guessWarning: string | null;
+}
 
 /** The signal that ends a call, and the listener to its status. */
 interface CallContext extends Pick<CallOptions, "signal" | "onStatus"> {
@@ -33,16 +42,14 @@ const SEARCH_PAUSES_MS = [1100, 1500];
 const QUICK_SEARCH_MS = 5000;
 
 /** The attempts of one call, on one connection after the other. */
-interface Attempts {
+export class Attempts {
   /** How many were made again. */
-  retries: number;
+  retries = 0;
   /** The service's count of changes when the current attempt began. */
-  changes: number;
+  changes = 0;
   /** How often the service died of a request. */
-  deaths: number;
+  deaths = 0;
 }
-
-export const noAttempts = (): Attempts => ({ retries: 0, changes: 0, deaths: 0 });
 
 /**
  * The service in use. An endpoint that is set is used and nothing else; without one, the service of
@@ -54,11 +61,12 @@ export class CurrentService {
   readonly #machine: Machine;
   readonly #embedded: EmbeddedService;
   /** Finds the service or, where an endpoint is set, what runs beside it. */
-  readonly #discovery: Discovery;
+  readonly discovery: Discovery;
   /** Whether the service is found again when it is gone: no endpoint is set. */
   readonly #isFollowed: boolean;
   readonly #closing = new AbortController();
-  readonly #retired = new RetiredConnections();
+  /** Not closed: streams may still run on them, and a call between two requests gets the error from its next one. */
+  #retired: readonly Connection[] = [];
   readonly #searches = new SharedTasks<Connection, StatusUpdate>({ runsOn: true });
   #current: Connection | null = null;
   /** Whether a service was lost since the last search, so that it may be restarting. */
@@ -77,7 +85,7 @@ export class CurrentService {
     this.#embedded = new EmbeddedService({ machine, log: options.log, directories });
     const { endpoint, cliPath, log, discovery } = options;
     this.#isFollowed = endpoint === undefined;
-    this.#discovery = new Discovery({
+    this.discovery = new Discovery({
       machine,
       autostart: this.#isFollowed && (options.autostart ?? true),
       embedded: this.#isFollowed && (options.embedded ?? "auto"),
@@ -96,12 +104,12 @@ export class CurrentService {
 
   /** The last search; `null` where none was needed yet, or an endpoint is set. */
   get lastSearch(): LastSearch | null {
-    return this.#isFollowed ? this.#discovery.lastSearch : null;
+    return this.#isFollowed ? this.discovery.lastSearch : null;
   }
 
   /** Why there is no service, after a search that found none. */
   get whyNothing(): FoundryError {
-    return this.#discovery.whyNothing ?? nothingFound();
+    return this.discovery.whyNothing ?? nothingFound();
   }
 
   /**
@@ -122,7 +130,7 @@ export class CurrentService {
   /** Searches without starting anything, for a health check. `null` where nothing is found. */
   async findRunning(signal?: AbortSignal): Promise<Connection | null> {
     if (this.#current !== null) return this.#current;
-    const search = await this.#discovery.search({ signal, mayStart: false });
+    const search = await this.discovery.search({ signal, mayStart: false });
     return search.found === null ? null : this.#use(search.found.endpoint, search.found.foundBy);
   }
 
@@ -132,7 +140,7 @@ export class CurrentService {
    */
   async use<T>(context: CallContext, work: (connection: Connection) => Promise<T>): Promise<T> {
     const { signal } = context;
-    const attempts = noAttempts();
+    const attempts = new Attempts();
     for (;;) {
       const connection = await this.connection(context);
       const { service } = connection;
@@ -144,8 +152,8 @@ export class CurrentService {
         attempts.retries += 1;
       } catch (thrown) {
         const error = toFoundryError(thrown);
-        const request = requestOf(context.operation);
-        const crash = request === null ? null : afterDeath(error, attempts, request);
+        const request = context.operation && DEADLY[context.operation];
+        const crash = request ? afterDeath(error, attempts, request) : null;
         if (crash !== null) {
           this.note(connection, error);
           throw crash;
@@ -200,26 +208,23 @@ export class CurrentService {
     return isGone;
   }
 
-  commandLine(): Promise<FoundryCli | null> {
-    return this.#discovery.cli();
-  }
-
   /** Where the service runs, when it does not answer at an endpoint of this machine that was set. */
   async elsewhere({ service }: Connection, signal?: AbortSignal): Promise<string | null> {
     if (this.#isFollowed || !service.isOnThisMachine) return null;
-    const search = this.#discovery.search({ signal, mayStart: false });
+    const search = this.discovery.search({ signal, mayStart: false });
     const { found } = await search.catch(() => ({ found: null }));
     // At the same host and port it did not move: the address is wrong in another way, such as https.
-    const isThere = found !== null && hostOf(found.endpoint) === hostOf(service.endpoint);
-    return found === null || isThere ? null : found.endpoint;
+    const isMoved =
+      found !== null && new URL(found.endpoint).host !== new URL(service.endpoint).host;
+    return isMoved ? found.endpoint : null;
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
-    const connections = [...this.#retired.all, ...(this.#current === null ? [] : [this.#current])];
+    const connections = [...this.#retired, ...(this.#current === null ? [] : [this.#current])];
     await Promise.all([
       ...connections.map(({ service }) => service.close()),
-      this.#discovery.close(),
+      this.discovery.close(),
     ]);
   }
 
@@ -233,7 +238,7 @@ export class CurrentService {
     this.#options.log?.warn({ endpoint, code: error?.code }, "service lost");
     this.#current = null;
     this.#wasLost = true;
-    this.#retired.add(connection);
+    this.#retired = [...this.#retired.filter(isInUse), connection];
   }
 
   async #find(onStatus: OnStatus): Promise<Connection> {
@@ -242,7 +247,7 @@ export class CurrentService {
     onStatus({ step: "finding", message: "Looking for Foundry Local", percent: null });
     for (;;) {
       const begin = performance.now();
-      const { found, error } = await this.#discovery.search({ onStatus });
+      const { found, error } = await this.discovery.search({ onStatus });
       if (found !== null) return this.#use(found.endpoint, found.foundBy);
       const wasQuick = performance.now() - begin < QUICK_SEARCH_MS;
       const nextPauseMs = wasQuick ? pauses.shift() : undefined;
@@ -259,30 +264,31 @@ export class CurrentService {
     // A concurrent search may have found it.
     if (this.#current?.service.endpoint === endpoint) return this.#current;
     if (this.#current !== null) this.#retire(this.#current);
-    this.#current = this.#retired.reuse(endpoint) ?? this.#connectionTo(endpoint, foundBy);
+    // One that was retired too early knows which models our own generations use.
+    const same = this.#retired.find(
+      (each) =>
+        each.service.endpoint === endpoint &&
+        isInUse(each) &&
+        each.service.transport.circuit.state === "closed",
+    );
+    this.#retired = this.#retired.filter((each) => each !== same);
+    this.#current = same ?? this.#connectionTo(endpoint, foundBy);
     return this.#current;
   }
 
   #connectionTo(endpoint: string, foundBy: FoundBy): Connection {
-    const { downloadStallMs } = this.#options;
+    const { log, downloadStallMs } = this.#options;
     const { apiKey: _key, headers: _headers, ...open } = this.#options;
     // Foundry Local needs no key: a key belongs to the endpoint that it was set with, not to a found one.
     const options = this.#isFollowed ? open : this.#options;
     const service = new Service(endpoint, options, this.#isFollowed, this.metrics);
-    const capacity = new CapacityCheck(service, this.#machine);
-    const downloader = new ModelDownloader(
-      {
-        service,
-        machine: this.#machine,
-        embedded: foundBy === "embedded" ? this.#embedded : undefined,
-        // A download goes to the models of this machine, however the service was found.
-        cli: () => this.commandLine(),
-      },
-      {
-        log: this.#options.log,
-        limits: downloadStallMs === undefined ? {} : { stallMs: downloadStallMs },
-      },
-    );
+    const machine = this.#machine;
+    const capacity = new CapacityCheck(service, machine);
+    const embedded = foundBy === "embedded" ? this.#embedded : undefined;
+    // A download goes to the models of this machine, however the service was found.
+    const cli = () => this.discovery.cli();
+    const limits = downloadStallMs === undefined ? {} : { stallMs: downloadStallMs };
+    const downloader = new ModelDownloader({ service, machine, embedded, cli }, { log, limits });
     const missing = new MissingModels(service, downloader);
     return {
       service,
@@ -295,8 +301,7 @@ export class CurrentService {
   }
 }
 
-const hostOf = (endpoint: string): string =>
-  URL.canParse(endpoint) ? new URL(endpoint).host : endpoint;
+const isInUse = ({ service }: Connection): boolean => !service.transport.isIdle;
 
 /** For a search that ends without an error. */
 const nothingFound = (): FoundryError =>
@@ -311,11 +316,11 @@ function safeMachine(): Machine {
   return { ...machine, environment: withoutSecrets(machine.environment) };
 }
 
-/** The request of an operation of which the service may die, in words; `null` for other operations. */
-function requestOf(operation: Operation | null | undefined): string | null {
-  if (operation === "load") return "this load";
-  return operation === "embed" ? "this request for embeddings" : null;
-}
+/** The requests of operations of which the service may die, in words. */
+const DEADLY: Partial<Record<Operation, string>> = {
+  load: "this load",
+  embed: "this request for embeddings",
+};
 
 /**
  * Takes note of a failure of which the service may have died.
