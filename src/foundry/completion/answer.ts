@@ -156,7 +156,10 @@ export async function* receive(
       if (endCalls(reader, true).calls.length > 0) return;
     }
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
-    yield { type: "text", text: progress.reasoningWasText() };
+    const text = cutter.push(progress.onlyReasoning) + cutter.end();
+    progress.reasoningWasText(text);
+    if (cutter.isCut) progress.cutAtStop();
+    yield { type: "text", text };
   }
 }
 
