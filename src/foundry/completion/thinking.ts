@@ -103,6 +103,7 @@ export class ThinkingSplitter {
   /** The service gives thinking in a member of its own, so that a tag in the text is ordinary text. */
   thinkingCameApart(): void {
     this.#expectsOrphan = false;
+    this.#trimming ||= !this.#hasWords;
   }
 
   /** Takes the next piece of text; returns the pieces that are certain by now. */

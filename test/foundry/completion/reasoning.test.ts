@@ -15,6 +15,7 @@ const ANSWER = "It is 4!";
 /** The forms in which engines send thinking: as members of a message, and in its text. */
 const FORMS: readonly (readonly [string, object])[] = [
   ["a member of llama.cpp and vLLM", { reasoning_content: THOUGHT, content: ANSWER }],
+  ["a member, with the blank lines behind it", { reasoning: THOUGHT, content: `\n\n${ANSWER}` }],
   ["a member of Ollama", { reasoning: THOUGHT, content: ANSWER }],
   ["tags", { content: `<think>\n${THOUGHT}\n</think>\n\n${ANSWER}` }],
   ["tags of other models", { content: `[THINK]${THOUGHT}[/THINK]${ANSWER}` }],
