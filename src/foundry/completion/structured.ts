@@ -55,6 +55,7 @@ export async function* structured(
       yield { type: "text", text: json };
       return;
     }
+    if (finishReason === "content_filter") throw filtered();
     if (repairs === MOST_REPAIRS) {
       const isCut = finishReason === "length";
       const onlyThought = isCut && text.trim() === "" && progress.thoughtTokens > 0;
@@ -93,6 +94,14 @@ const NO_ROOM = "and the context has no room for a correction";
 
 const CONTEXT_FULL =
   "Shorten the prompt, or ask for less: the context is full, or the engine has a limit of its own.";
+
+/** The prompt is what was filtered, and a correction would have it, too. */
+const filtered = (): FoundryError =>
+  new FoundryError(
+    "SCHEMA_MISMATCH",
+    "The answer does not fit the schema: a content filter ended it.",
+    { action: "Rephrase the prompt, or try another model." },
+  );
 
 const ONLY_THOUGHT = "the model used up its tokens while thinking";
 
