@@ -806,12 +806,21 @@ describe("a refusal that contains a time to wait", () => {
   });
 
   it.each([
-    "You exceeded your current quota, please check your plan and billing details.",
-    "Budget has been exceeded! Current cost: 10, Max budget: 5",
-  ])("is not waited for where the quota is used up: %s", async (message) => {
-    const { url, chats } = await chatEngine(() => json({ error: { message } }, 429));
+    [429, "You exceeded your current quota, please check your plan and billing details.", null],
+    [429, "Budget has been exceeded! Current cost: 10, Max budget: 5", null],
+    // New API, Z.ai, DeepSeek and OpenRouter behind a router.
+    [403, "用户额度不足, 剩余额度: $0.000000", "insufficient_user_quota"],
+    [403, "User's credit limit is insufficient", "insufficient_user_quota"],
+    [403, "pre-consume token quota failed", "pre_consume_token_quota_failed"],
+    [429, "Insufficient balance or no resource package. Please recharge.", "1113"],
+    [402, "Insufficient Balance", "invalid_request_error"],
+    [402, "This request requires more credits, or fewer max_tokens.", 402],
+    [400, "Your credit balance is too low to access the API.", null],
+  ])("is not waited for where the quota is used up: %i %s", async (status, message, code) => {
+    const { url, chats } = await chatEngine(() => json({ error: { message, code } }, status));
     await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
       code: "SERVICE_BUSY",
+      message: expect.stringContaining("The quota is used up. It said: "),
       retryable: false,
     });
     expect(chats).toHaveLength(1);
