@@ -80,13 +80,20 @@ export const RULES: readonly Rule[] = [
     action: "Choose an embedding model from `listModels`, or start the engine so that it has one.",
   },
   {
-    // Ollama, LM Studio and vLLM run a model in a process of its own.
+    // Ollama, LM Studio, vLLM and LocalAI run a model in a process of its own.
     pattern:
-      /(?:runner|llama-server) process (?:has terminated|no longer running)|runner has unexpectedly stopped|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
+      /(?<!load model: )rpc error: code = Unavailable desc = error reading from server: EOF|(?:runner|llama-server) process (?:has terminated|no longer running)|runner has unexpectedly stopped|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
     except: "load",
     code: "INFERENCE_FAILED",
     message: (model, said) => `The process of ${model} ended on this request.${said}`,
     action: "Ask for less, use another model, or look into the log of that engine.",
+  },
+  {
+    // Ollama, whose JSON has no place for it, with some texts for bge-m3 and others.
+    pattern: /json: unsupported value: (?:NaN|[+-]Inf)/i,
+    code: "INFERENCE_FAILED",
+    message: (model, said) => `${model} computed what is no number.${said}`,
+    action: "Give other texts, update the engine, or use another model.",
   },
   {
     // C2 from 2.1, where the token limit ends the answer in a call.

@@ -723,7 +723,10 @@ describe("a wrong key, where the list of models needs none", () => {
   });
 });
 
-/** ollama/ollama#9782, #16645; continuedev/continue#10984; lmstudio-ai/lmstudio-bug-tracker#1620. */
+/**
+ * ollama/ollama#9782, #14657, #16645; continuedev/continue#10984; lmstudio-ai/lmstudio-bug-tracker#1620;
+ * mudler/LocalAI#2120, #3888.
+ */
 describeRefusals("INFERENCE_FAILED", [
   {
     engine: "Ollama",
@@ -750,6 +753,16 @@ describeRefusals("INFERENCE_FAILED", [
     },
   },
   { engine: "vLLM", status: 500, says: "EngineDeadError: see the stack above" },
+  {
+    engine: "LocalAI",
+    status: 500,
+    says: "rpc error: code = Unavailable desc = error reading from server: EOF",
+  },
+  {
+    engine: "Ollama, of embeddings",
+    status: 500,
+    says: "failed to encode response: json: unsupported value: NaN",
+  },
   { engine: "vLLM 0.6", status: 500, says: "Engine process has died." },
 ]);
 
