@@ -184,4 +184,14 @@ export const RULES: readonly Rule[] = [
     action:
       "Wait until its completions have ended, then try again. Older versions of Foundry Local also finish those that were cancelled.",
   },
+  {
+    // llama.cpp, which answers 500, before and after its engine of templates was replaced.
+    pattern:
+      /while executing \w{1,40} at line \d|(?:value is not callable|unknown (?:method|filter))[^\n]{0,80} at row \d|unknown \(built-in\) filter/i,
+    except: "load",
+    code: "INVALID_REQUEST",
+    message: (model, said) => `The chat template of ${model} fails on this request.${said}`,
+    action:
+      "Update the engine or the file of the model, or start the engine with another chat template.",
+  },
 ];
