@@ -290,6 +290,26 @@ const CASES: readonly Case[] = [
     text: "Hello",
   },
   {
+    what: "thinking and an answer in the newer tokens of Cohere",
+    whole: "<|START_THINKING|>Hm.<|END_THINKING|><|START_TEXT|>Hello<|END_TEXT|>",
+    reasoning: "Hm.",
+    text: "Hello",
+  },
+  ...["mm:think", "longcat_think"].flatMap((tag) => [
+    {
+      what: `thinking in <${tag}>`,
+      whole: `<${tag}>Hm.</${tag}>\nHello`,
+      reasoning: "Hm.",
+      text: "Hello",
+    },
+    {
+      what: `thinking before </${tag}>, whose beginning the template wrote`,
+      whole: `Hm.\n</${tag}>\nHello`,
+      was: "Hm.\n",
+      text: "Hello",
+    },
+  ]),
+  {
     what: "thinking before the final response of Apriel",
     whole:
       "Here are my reasoning steps:\nHm.\n[BEGIN FINAL RESPONSE]\nHello\n[END FINAL RESPONSE]\n<|end|>\n",
