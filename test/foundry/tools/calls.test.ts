@@ -194,6 +194,10 @@ describe("the tool calls in a text", () => {
       [OSLO],
       "",
     ],
+    ["LongCat's tags", `<longcat_tool_call>\n${J}\n</longcat_tool_call>`, [OSLO], ""],
+    ["the marks of GigaChat 3", `So.function call<|role_sep|>\n${J}`, [OSLO], "So."],
+    ["the mark of GigaChat 3.1", `<|function_call|>${J}`, [OSLO], ""],
+    ["a function call that is spoken of", "A function call it is.", [], "A function call it is."],
     [
       "DeepSeek's marks of V3",
       '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city": "Oslo"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city": "Rome"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
