@@ -94,7 +94,7 @@ export async function* receive(
         inputTokens = news.usage?.inputTokens ?? 0;
         outputTokens = news.usage?.outputTokens ?? 0;
       }
-      if (news.type === "reasoning") splitter.thinkingCameApart();
+      if (news.type === "reasoning") splitter.thinkingCameApart(news.text);
       if (news.type === "finish") {
         progress.finished(news.reason);
         if (news.reason === null) warnAboutUnknownEnd(news.said, progress);

@@ -92,6 +92,10 @@ export class ThinkingSplitter {
   #isInFence = false;
   #lastCharacter = "";
   #hasWords = false;
+  /** Thinking that came in a member of its own; empty where the text does not begin with the same. */
+  #apart = "";
+  /** How much of it the text repeats so far. */
+  #repeated = "";
   #trimming = false;
   #isAtStart = true;
   /** Blanks before the first word belong to it, unless thinking comes first. */
@@ -103,9 +107,26 @@ export class ThinkingSplitter {
   }
 
   /** The service gives thinking in a member of its own, so that a tag in the text is ordinary text. */
-  thinkingCameApart(): void {
+  thinkingCameApart(text: string): void {
     this.#expectsOrphan = false;
     this.#trimming ||= !this.#hasWords;
+    this.#apart = this.#apart === "" ? text.trimStart() : this.#apart + text;
+  }
+
+  /** Thinking in the text, without what came apart, too: llama.cpp repeats it with `deepseek-legacy`. */
+  #unrepeated(text: string): string {
+    if (this.#apart === "") return text;
+    const rest = this.#apart.slice(this.#repeated.length);
+    const said = this.#repeated === "" ? text.trimStart() : text;
+    if (rest.startsWith(said)) this.#repeated += said;
+    else if (rest.trimEnd() === said.trimEnd()) this.#repeated = this.#apart;
+    else {
+      const all = this.#repeated + text;
+      this.#apart = "";
+      this.#repeated = "";
+      return all;
+    }
+    return "";
   }
 
   /** Takes the next piece of text; returns the pieces that are certain by now. */
@@ -254,7 +275,8 @@ export class ThinkingSplitter {
     this.#leading = "";
     this.#pending = this.#pending.slice(length);
     if (this.#close !== null) {
-      if (text !== "") pieces.push({ type: "reasoning", text });
+      const thought = this.#unrepeated(text);
+      if (thought !== "") pieces.push({ type: "reasoning", text: thought });
       return;
     }
     // The blank lines between thinking and answer belong to neither.
