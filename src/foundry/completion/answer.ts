@@ -6,7 +6,7 @@ import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { Piece } from "./harmony.js";
 import type { CompletionProgress } from "./progress.js";
 import { leastOfCut, promptMeasured } from "./prompt-size.js";
-import { StopCutter } from "./text-filters.js";
+import { StopCutter, wrapperOf } from "./text-filters.js";
 import { ThinkingSplitter } from "./thinking.js";
 
 export interface AnswerContext {
@@ -38,7 +38,7 @@ export async function* receive(
 ): AsyncGenerator<CompletionEvent, void> {
   const forced = stream.isForcedCall ? new ForcedCall() : null;
   const calls = forced ?? (toolbox === null ? null : new CallReader(toolbox));
-  const splitter = new ThinkingSplitter(calls !== null);
+  const splitter = new ThinkingSplitter(calls !== null, wrapperOf(progress.model ?? ""));
   const cutter = new StopCutter(request.stop ?? []);
 
   function* addText(text: string): Generator<CompletionEvent, void> {

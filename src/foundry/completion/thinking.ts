@@ -74,6 +74,7 @@ const LONGEST_HELD = Math.max(...HELD_WITH_ORPHANS.map(({ length }) => length));
  */
 export class ThinkingSplitter {
   readonly #hasTools: boolean;
+  readonly #wrapper: string | null;
   readonly #marks = new EndMarkCutter();
   readonly #opening = new LeadCutter();
   /** Of the answer that comes next. */
@@ -101,15 +102,20 @@ export class ThinkingSplitter {
   /** Blanks before the first word belong to it, unless thinking comes first. */
   #leading = "";
 
-  /** @param hasTools Whether messages to tools are calls; else they are thinking. */
-  constructor(hasTools = false) {
+  /**
+   * @param hasTools Whether messages to tools are calls; else they are thinking.
+   * @param wrapper The name of the tag around an answer behind thinking; `null`: none.
+   */
+  constructor(hasTools = false, wrapper: string | null = null) {
     this.#hasTools = hasTools;
+    this.#wrapper = wrapper;
   }
 
   /** The service gives thinking in a member of its own, so that a tag in the text is ordinary text. */
   thinkingCameApart(text: string): void {
     this.#expectsOrphan = false;
     this.#trimming ||= !this.#hasWords;
+    if (this.#apart === "" && !this.#hasWords) this.#lead = new LeadCutter(this.#wrapper);
     this.#apart = this.#apart === "" ? text.trimStart() : this.#apart + text;
   }
 
@@ -175,11 +181,13 @@ export class ThinkingSplitter {
   #withoutMarks(pieces: readonly Piece[]): Piece[] {
     return pieces.flatMap((piece): Piece[] => {
       if (piece.type === "text") {
-        const text = this.#marks.push(this.#lead.push(piece.text));
+        const lead = this.#lead.push(piece.text);
+        if (this.#lead.hasCutTag) this.#marks.expect(`</${this.#wrapper}>`);
+        const text = this.#marks.push(lead);
         return text === "" ? [] : [{ type: "text", text }];
       }
       const held = this.#marks.push(this.#lead.end()) + this.#marks.release();
-      this.#lead = new LeadCutter();
+      this.#lead = new LeadCutter(this.#wrapper);
       return held === "" ? [piece] : [{ type: "text", text: held }, piece];
     });
   }

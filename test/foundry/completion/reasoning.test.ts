@@ -56,6 +56,38 @@ describe.each(FORMS)("thinking in %s", (_form, message) => {
   });
 });
 
+describe.each([
+  ["hunyuan-a13b-instruct", "answer"],
+  ["ERNIE-4.5-21B-A3B-Thinking", "response"],
+  ["granite-3.3-8b", "response"],
+])("the tag that %s puts around its answer behind thinking", (model, tag) => {
+  const wrapped = `<${tag}>\n${ANSWER}\n</${tag}>`;
+
+  it.each(WAYS)("is no part of it (%s)", async (way) => {
+    for (const message of [
+      { content: `<think>\n${THOUGHT}\n</think>\n\n${wrapped}` },
+      { reasoning_content: THOUGHT, content: `\n\n${wrapped}</s>` },
+    ]) {
+      const { url } = await chatEngine(() => answerOf(message, way), [model]);
+      const { text, reasoning } = await clientOf(url).complete({ prompt: "2+2?", model });
+      expect([text.trimEnd(), reasoning]).toEqual([ANSWER, THOUGHT]);
+    }
+  });
+
+  it("stays without thinking, in the middle, and of other models", async () => {
+    const thought = { reasoning_content: THOUGHT };
+    for (const [message, id] of [
+      [{ content: wrapped }, model],
+      [{ ...thought, content: `So: ${wrapped}` }, model],
+      [{ ...thought, content: wrapped }, "m"],
+    ] as const) {
+      const { url } = await chatEngine(() => answerOf(message, "bytes"), [id]);
+      const { text } = await clientOf(url).complete({ prompt: "2+2?", model: id });
+      expect(text).toBe(message.content);
+    }
+  });
+});
+
 /** How each service sends thinking in the text of its model: 2.0.1 removes it. */
 const SERVICES = [
   ["S", {}, THOUGHT],
