@@ -56,10 +56,11 @@ export async function* structured(
       return;
     }
     if (finishReason === "content_filter") throw filtered();
-    if (repairs === MOST_REPAIRS) {
-      const isCut = finishReason === "length";
-      const onlyThought = isCut && text.trim() === "" && progress.thoughtTokens > 0;
-      const error = mismatch(onlyThought ? [ONLY_THOUGHT] : found.complaints, isCut);
+    const isCut = finishReason === "length";
+    // After a correction it would have no more tokens to think.
+    const onlyThought = isCut && text.trim() === "" && progress.thoughtTokens > 0;
+    if (onlyThought || repairs === MOST_REPAIRS) {
+      const error = onlyThought ? usedUp() : mismatch(found.complaints, isCut);
       throw isLimitedByService === true ? error.reworded({ action: CONTEXT_FULL }) : error;
     }
     before = found.complaints;
@@ -103,7 +104,14 @@ const filtered = (): FoundryError =>
     { action: "Rephrase the prompt, or try another model." },
   );
 
-const ONLY_THOUGHT = "the model used up its tokens while thinking";
+const usedUp = (): FoundryError =>
+  new FoundryError(
+    "SCHEMA_MISMATCH",
+    "There is no answer by the schema: the model used up its tokens while thinking.",
+    { action: MORE_TOKENS },
+  );
+
+const MORE_TOKENS = "Raise `maxTokens`, ask for less, or set reasoning to off if the model thinks.";
 
 function mismatch(
   complaints: readonly string[],
@@ -115,7 +123,7 @@ function mismatch(
     `The answer does not fit the schema, ${how}: ${complaints.join("; ")}.`,
     {
       action: isCut
-        ? "Raise `maxTokens`, ask for less, or set reasoning to off if the model thinks."
+        ? MORE_TOKENS
         : "Simplify the schema, say in the prompt what each field means, or use a larger model.",
       retryable: !isCut,
     },

@@ -371,8 +371,8 @@ describe("an answer that used all its tokens for thinking", () => {
     ]);
   });
 
-  it("has this warning with a schema, too", async () => {
-    const { url } = await chatEngine(thinking);
+  it("has this warning with a schema, too, and is not requested again", async () => {
+    const { url, chats } = await chatEngine(thinking);
     const schema = { type: "object" };
 
     await expect(
@@ -381,6 +381,8 @@ describe("an answer that used all its tokens for thinking", () => {
       code: "SCHEMA_MISMATCH",
       message: expect.stringContaining("used up its tokens while thinking"),
       action: expect.stringContaining("`maxTokens`"),
+      retryable: false,
     });
+    expect(chats).toHaveLength(1);
   });
 });
