@@ -185,6 +185,13 @@ export const RULES: readonly Rule[] = [
       "Wait until its completions have ended, then try again. Older versions of Foundry Local also finish those that were cancelled.",
   },
   {
+    // New API, which answers 500 for each model that was added without a price, such as a local one.
+    pattern: /ratio or price not set|model_price_error/i,
+    code: "INVALID_REQUEST",
+    message: (model, said) => `The gateway has no price for ${model}.${said}`,
+    action: "Set a price for the model in the gateway, or turn on its self-use mode.",
+  },
+  {
     // llama.cpp, which answers 500, before and after its engine of templates was replaced.
     pattern:
       /while executing \w{1,40} at line \d|(?:value is not callable|unknown (?:method|filter))[^\n]{0,80} at row \d|unknown \(built-in\) filter/i,

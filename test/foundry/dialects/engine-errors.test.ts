@@ -766,6 +766,23 @@ describeRefusals("INFERENCE_FAILED", [
   { engine: "vLLM 0.6", status: 500, says: "Engine process has died." },
 ]);
 
+// relay/helper/price.go of QuantumNous/new-api.
+describeRefusals("INVALID_REQUEST", [
+  {
+    engine: "New API",
+    status: 500,
+    says: {
+      error: {
+        message:
+          "模型 m 倍率或价格未配置，请联系管理员设置或开始自用模式；Model m ratio or price not set, please set or start self-use mode (request id: 2026)",
+        type: "new_api_error",
+        param: "",
+        code: "model_price_error",
+      },
+    },
+  },
+]);
+
 describe("an unknown error inside a 200", () => {
   it.each([
     ["without a type", { message: "the flux is off" }, 1],
