@@ -7,7 +7,7 @@ import type { CompletionEvent, CompletionRequest } from "./completion.js";
 import type { Piece } from "./harmony.js";
 import type { CompletionProgress } from "./progress.js";
 import { leastOfCut, promptMeasured } from "./prompt-size.js";
-import { StopCutter } from "./text-filters.js";
+import { StopCutter, wrapperOf } from "./text-filters.js";
 import { ThinkingSplitter } from "./thinking.js";
 
 export interface AnswerContext {
@@ -39,7 +39,7 @@ export async function* receive(
 ): AsyncGenerator<CompletionEvent, void> {
   const forced = stream.isForcedCall ? new ForcedCall() : null;
   const calls = forced ?? (toolbox === null ? null : new CallReader(toolbox));
-  const splitter = new ThinkingSplitter(calls !== null);
+  const splitter = new ThinkingSplitter(calls !== null, wrapperOf(progress.model ?? ""));
   const cutter = new StopCutter(request.stop ?? []);
 
   function* addText(text: string): Generator<CompletionEvent, void> {
@@ -95,7 +95,7 @@ export async function* receive(
         inputTokens = news.usage?.inputTokens ?? 0;
         outputTokens = news.usage?.outputTokens ?? 0;
       }
-      if (news.type === "reasoning") splitter.thinkingCameApart();
+      if (news.type === "reasoning") splitter.thinkingCameApart(news.text);
       if (news.type === "finish") {
         progress.finished(news.reason);
         if (news.reason === null) warnAboutUnknownEnd(news.said, progress);
@@ -157,7 +157,10 @@ export async function* receive(
       if (endCalls(reader, true).calls.length > 0) return;
     }
     progress.warn("The service sent the whole answer as reasoning; it is given as text.");
-    yield { type: "text", text: progress.reasoningWasText() };
+    const text = cutter.push(progress.onlyReasoning) + cutter.end();
+    progress.reasoningWasText(text);
+    if (cutter.isCut) progress.cutAtStop();
+    yield { type: "text", text };
   }
 }
 

@@ -217,12 +217,11 @@ export class CompletionProgress {
     this.#text = "";
   }
 
-  /** Makes the thinking the text, where nothing else came; returns it. */
-  reasoningWasText(): string {
-    this.#text = this.#reasoning;
+  /** Makes the thinking, up to a stop string, the text, where nothing else came. */
+  reasoningWasText(text: string): void {
+    this.#text = text;
     this.#reasoning = "";
     this.#blanks = "";
-    return this.#text;
   }
 
   /** Drops the answer: another one is requested in its place. Its tokens still count. */

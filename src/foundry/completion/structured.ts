@@ -63,10 +63,12 @@ export async function* structured(
       yield { type: "text", text: json };
       return;
     }
-    if (repairs === MOST_REPAIRS) {
-      const isCut = finishReason === "length";
-      const onlyThought = isCut && text.trim() === "" && progress.thoughtTokens > 0;
-      const error = mismatch(onlyThought ? [ONLY_THOUGHT] : found.complaints, isCut);
+    if (finishReason === "content_filter") throw filtered();
+    const isCut = finishReason === "length";
+    // After a correction it would have no more tokens to think.
+    const onlyThought = isCut && text.trim() === "" && progress.thoughtTokens > 0;
+    if (onlyThought || repairs === MOST_REPAIRS) {
+      const error = onlyThought ? usedUp() : mismatch(found.complaints, isCut);
       throw isLimitedByService === true ? error.reworded({ action: CONTEXT_FULL }) : error;
     }
     before = found.complaints;
@@ -96,7 +98,22 @@ const NO_ROOM = "and the context has no room for a correction";
 const CONTEXT_FULL =
   "Shorten the prompt, or ask for less: the context is full, or the engine has a limit of its own.";
 
-const ONLY_THOUGHT = "the model used up its tokens while thinking";
+/** The prompt is what was filtered, and a correction would have it, too. */
+const filtered = (): FoundryError =>
+  new FoundryError(
+    "SCHEMA_MISMATCH",
+    "The answer does not fit the schema: a content filter ended it.",
+    { action: "Rephrase the prompt, or try another model." },
+  );
+
+const usedUp = (): FoundryError =>
+  new FoundryError(
+    "SCHEMA_MISMATCH",
+    "There is no answer by the schema: the model used up its tokens while thinking.",
+    { action: MORE_TOKENS },
+  );
+
+const MORE_TOKENS = "Raise `maxTokens`, ask for less, or set reasoning to off if the model thinks.";
 
 function mismatch(
   complaints: readonly string[],
@@ -108,7 +125,7 @@ function mismatch(
     `The answer does not fit the schema, ${how}: ${complaints.join("; ")}.`,
     {
       action: isCut
-        ? "Raise `maxTokens`, ask for less, or set reasoning to off if the model thinks."
+        ? MORE_TOKENS
         : "Simplify the schema, say in the prompt what each field means, or use a larger model.",
       retryable: !isCut,
     },

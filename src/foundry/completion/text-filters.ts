@@ -98,6 +98,7 @@ const MARKS = [
   "<｜end▁of▁sentence｜>",
   "<|END_OF_TURN_TOKEN|>",
   "<|END_RESPONSE|>",
+  "<|END_TEXT|>",
   "<|end_of_solution|>",
   "<|end_of_box|>",
   "[END FINAL RESPONSE]",
@@ -127,6 +128,12 @@ export class EndMarkCutter {
   /** `</s>` may end crossed out text. */
   #hasCrossedOut = false;
   #last = "";
+  #marks: readonly string[] = MARKS;
+
+  /** The answer began with the tag to which this one belongs. */
+  expect(closing: string): void {
+    if (this.#marks === MARKS) this.#marks = [...MARKS, closing];
+  }
 
   /** Takes the next stretch of text; returns what is certainly before the end. */
   push(text: string): string {
@@ -166,7 +173,7 @@ export class EndMarkCutter {
       }
       if (
         at === text.length ||
-        MARKS.some((mark) => mark.startsWith(text.slice(at, at + LONGEST_MARK)))
+        this.#marks.some((mark) => mark.startsWith(text.slice(at, at + LONGEST_MARK)))
       ) {
         return start;
       }
@@ -176,7 +183,7 @@ export class EndMarkCutter {
   }
 
   #markAt(text: string, at: number): string | undefined {
-    return MARKS.find(
+    return this.#marks.find(
       (mark) => text.startsWith(mark, at) && !(mark === "</s>" && this.#hasCrossedOut),
     );
   }
@@ -195,17 +202,38 @@ const LEADS = [
   "<|start_header_id|>assistant<|end_header_id|>",
   "<|START_OF_TURN_TOKEN|><|CHATBOT_TOKEN|>",
   "<|START_RESPONSE|>",
+  "<|START_TEXT|>",
   "<|begin_of_solution|>",
   "<|begin_of_box|>",
   "<s> ",
 ] as const;
 
+/** Tags around the answer of some models that think. Others may be asked for an answer in such tags. */
+const WRAPPERS: readonly (readonly [models: RegExp, name: string])[] = [
+  [/hunyuan/i, "answer"],
+  [/ernie|granite/i, "response"],
+];
+
+/** The name of the tag that a model puts around its answer; `null`: none. */
+export const wrapperOf = (model: string): string | null =>
+  WRAPPERS.find(([models]) => models.test(model))?.[1] ?? null;
+
 /** Cuts the tokens in front of an answer, and the blanks around them. */
 export class LeadCutter {
+  /** The tag was there and is cut. */
+  hasCutTag = false;
+  readonly #leads: readonly string[];
   #blanks = "";
   #held = "";
   #hasCut = false;
   #isDone = false;
+  readonly #tag: string;
+
+  /** @param wrapper The name of a tag that counts as such a token. */
+  constructor(wrapper: string | null = null) {
+    this.#tag = `<${wrapper ?? ""}>`;
+    this.#leads = wrapper === null ? LEADS : [...LEADS, this.#tag];
+  }
 
   /** Takes the next stretch of text; returns what is certainly behind such tokens. */
   push(text: string): string {
@@ -215,9 +243,10 @@ export class LeadCutter {
       const words = all.trimStart();
       if (!this.#hasCut) this.#blanks += all.slice(0, all.length - words.length);
       this.#held = words;
-      if (LEADS.some((lead) => lead.startsWith(words) && words !== lead)) return "";
-      const lead = LEADS.find((each) => words.startsWith(each));
+      if (this.#leads.some((lead) => lead.startsWith(words) && words !== lead)) return "";
+      const lead = this.#leads.find((each) => words.startsWith(each));
       if (lead === undefined) return this.end();
+      this.hasCutTag ||= lead === this.#tag;
       all = words.slice(lead.length);
       this.#blanks = "";
       this.#hasCut = true;

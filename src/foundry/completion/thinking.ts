@@ -31,6 +31,8 @@ const TAGS: readonly Tags[] = [
   { open: "<thought>", close: "</thought>" },
   { open: "<reasoning>", close: "</reasoning>" },
   { open: "<seed:think>", close: "</seed:think>" },
+  { open: "<mm:think>", close: "</mm:think>" },
+  { open: "<longcat_think>", close: "</longcat_think>" },
   { open: "[THINK]", close: "[/THINK]" },
   { open: "◁think▷", close: "◁/think▷" },
   { open: "<|START_THINKING|>", close: "<|END_THINKING|>" },
@@ -72,6 +74,7 @@ const LONGEST_HELD = Math.max(...HELD_WITH_ORPHANS.map(({ length }) => length));
  */
 export class ThinkingSplitter {
   readonly #hasTools: boolean;
+  readonly #wrapper: string | null;
   readonly #marks = new EndMarkCutter();
   readonly #opening = new LeadCutter();
   /** Of the answer that comes next. */
@@ -90,19 +93,46 @@ export class ThinkingSplitter {
   #isInFence = false;
   #lastCharacter = "";
   #hasWords = false;
+  /** Thinking that came in a member of its own; empty where the text does not begin with the same. */
+  #apart = "";
+  /** How much of it the text repeats so far. */
+  #repeated = "";
   #trimming = false;
   #isAtStart = true;
   /** Blanks before the first word belong to it, unless thinking comes first. */
   #leading = "";
 
-  /** @param hasTools Whether messages to tools are calls; else they are thinking. */
-  constructor(hasTools = false) {
+  /**
+   * @param hasTools Whether messages to tools are calls; else they are thinking.
+   * @param wrapper The name of the tag around an answer behind thinking; `null`: none.
+   */
+  constructor(hasTools = false, wrapper: string | null = null) {
     this.#hasTools = hasTools;
+    this.#wrapper = wrapper;
   }
 
   /** The service gives thinking in a member of its own, so that a tag in the text is ordinary text. */
-  thinkingCameApart(): void {
+  thinkingCameApart(text: string): void {
     this.#expectsOrphan = false;
+    this.#trimming ||= !this.#hasWords;
+    if (this.#apart === "" && !this.#hasWords) this.#lead = new LeadCutter(this.#wrapper);
+    this.#apart = this.#apart === "" ? text.trimStart() : this.#apart + text;
+  }
+
+  /** Thinking in the text, without what came apart, too: llama.cpp repeats it with `deepseek-legacy`. */
+  #unrepeated(text: string): string {
+    if (this.#apart === "") return text;
+    const rest = this.#apart.slice(this.#repeated.length);
+    const said = this.#repeated === "" ? text.trimStart() : text;
+    if (rest.startsWith(said)) this.#repeated += said;
+    else if (rest.trimEnd() === said.trimEnd()) this.#repeated = this.#apart;
+    else {
+      const all = this.#repeated + text;
+      this.#apart = "";
+      this.#repeated = "";
+      return all;
+    }
+    return "";
   }
 
   /** Takes the next piece of text; returns the pieces that are certain by now. */
@@ -151,11 +181,13 @@ export class ThinkingSplitter {
   #withoutMarks(pieces: readonly Piece[]): Piece[] {
     return pieces.flatMap((piece): Piece[] => {
       if (piece.type === "text") {
-        const text = this.#marks.push(this.#lead.push(piece.text));
+        const lead = this.#lead.push(piece.text);
+        if (this.#lead.hasCutTag) this.#marks.expect(`</${this.#wrapper}>`);
+        const text = this.#marks.push(lead);
         return text === "" ? [] : [{ type: "text", text }];
       }
       const held = this.#marks.push(this.#lead.end()) + this.#marks.release();
-      this.#lead = new LeadCutter();
+      this.#lead = new LeadCutter(this.#wrapper);
       return held === "" ? [piece] : [{ type: "text", text: held }, piece];
     });
   }
@@ -251,7 +283,8 @@ export class ThinkingSplitter {
     this.#leading = "";
     this.#pending = this.#pending.slice(length);
     if (this.#close !== null) {
-      if (text !== "") pieces.push({ type: "reasoning", text });
+      const thought = this.#unrepeated(text);
+      if (thought !== "") pieces.push({ type: "reasoning", text: thought });
       return;
     }
     // The blank lines between thinking and answer belong to neither.

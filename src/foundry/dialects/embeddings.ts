@@ -35,13 +35,17 @@ export async function requestEmbeddings(
   return { vectors, inputTokens: usage?.prompt_tokens || null };
 }
 
-const errorSchema = z.looseObject({ data: z.undefined().optional(), error: z.unknown() });
+const errorSchema = z.looseObject({
+  data: z.null().optional(),
+  error: z.unknown().optional(),
+});
 
-/** The words of an error that some engines answer with 200; `null` where it is none. */
+/** The words of an error that some engines answer with 200, also as the body itself; `null` where it is none. */
 function errorIn(answer: HttpAnswer, secrets: SecretMask): ErrorWords | null {
   const body = errorSchema.safeParse(jsonOf(answer)).data;
-  if (body?.error == null) return null;
-  return hiddenWords(body.error, secrets);
+  if (body === undefined) return null;
+  const words = hiddenWords(body.error ?? body, secrets);
+  return body.error == null && words.text === "" ? null : words;
 }
 
 /** The error in words about texts: there is no prompt, and no answer to be shorter. */

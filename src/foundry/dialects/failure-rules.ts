@@ -80,13 +80,20 @@ export const RULES: readonly Rule[] = [
     action: "Choose an embedding model from `listModels`, or start the engine so that it has one.",
   },
   {
-    // Ollama, LM Studio and vLLM run a model in a process of its own.
+    // Ollama, LM Studio, vLLM and LocalAI run a model in a process of its own.
     pattern:
-      /(?:runner|llama-server) process (?:has terminated|no longer running)|runner has unexpectedly stopped|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
+      /(?<!load model: )rpc error: code = Unavailable desc = error reading from server: EOF|(?:runner|llama-server) process (?:has terminated|no longer running)|runner has unexpectedly stopped|model has crashed|EngineDeadError|engine (?:core|process) (?:is dead|has died)/i,
     except: "load",
     code: "INFERENCE_FAILED",
     message: (model, said) => `The process of ${model} ended on this request.${said}`,
     action: "Ask for less, use another model, or look into the log of that engine.",
+  },
+  {
+    // Ollama, whose JSON has no place for it, with some texts for bge-m3 and others.
+    pattern: /json: unsupported value: (?:NaN|[+-]Inf)/i,
+    code: "INFERENCE_FAILED",
+    message: (model, said) => `${model} computed what is no number.${said}`,
+    action: "Give other texts, update the engine, or use another model.",
   },
   {
     // C2 from 2.1, where the token limit ends the answer in a call.
@@ -176,5 +183,22 @@ export const RULES: readonly Rule[] = [
     message: (model) => `${model} is in use, so it cannot be unloaded now.`,
     action:
       "Wait until its completions have ended, then try again. Older versions of Foundry Local also finish those that were cancelled.",
+  },
+  {
+    // New API, which answers 500 for each model that was added without a price, such as a local one.
+    pattern: /ratio or price not set|model_price_error/i,
+    code: "INVALID_REQUEST",
+    message: (model, said) => `The gateway has no price for ${model}.${said}`,
+    action: "Set a price for the model in the gateway, or turn on its self-use mode.",
+  },
+  {
+    // llama.cpp, which answers 500, before and after its engine of templates was replaced.
+    pattern:
+      /while executing \w{1,40} at line \d|(?:value is not callable|unknown (?:method|filter))[^\n]{0,80} at row \d|unknown \(built-in\) filter/i,
+    except: "load",
+    code: "INVALID_REQUEST",
+    message: (model, said) => `The chat template of ${model} fails on this request.${said}`,
+    action:
+      "Update the engine or the file of the model, or start the engine with another chat template.",
   },
 ];

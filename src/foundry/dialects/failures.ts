@@ -152,8 +152,10 @@ export function ofOtherEngine(error: FoundryError): FoundryError {
 const WRONG_KEY =
   /(?:invalid|incorrect|missing|malformed) api[ _-]?key|api[ _-]?key (?:is )?(?:not valid|invalid|missing|required)|invalid_api_key|authentication_?error/i;
 
-/** The limits of an account: they do not pass by waiting. */
-const NO_QUOTA = /insufficient_quota|exceeded your current quota|budget has been exceeded/i;
+/** The limits of an account, as gateways and what is behind them word them: they do not pass by waiting. */
+const NO_QUOTA =
+  /insufficient[_ ](?:user[_ ])?(?:quota|credits?|balance|funds)|exceeded your current quota|quota is not enough|token_quota_failed|credit balance is too low|budget has been exceeded|(?:额度|余额)不足/i;
+const NO_PAYMENT = 402;
 
 type Options = Omit<FoundryErrorOptions, "action"> & { readonly status: number };
 
@@ -184,7 +186,7 @@ export function knownError(
       retryable: true,
     });
   }
-  if (NO_QUOTA.test(searched)) {
+  if (options.status === NO_PAYMENT || NO_QUOTA.test(searched)) {
     return new FoundryError("SERVICE_BUSY", `The quota is used up.${saidBy(message)}`, {
       ...options,
       action: "Raise the limit of this key, or use another one.",

@@ -22,10 +22,15 @@ const MARKUPS: readonly Markup[] = [
   { start: "<start_function_call>", end: "<end_function_call>" },
   { start: "<|tool_call_start|>", end: "<|tool_call_end|>" },
   { start: "<|tool_calls_section_begin|>", end: "<|tool_calls_section_end|>" },
+  { start: "<|tool_call_section_begin|>", end: "<|tool_call_section_end|>" },
+  // Of Kimi and DeepSeek, where the engine or the model leaves the marks around all calls out.
+  { start: "<|tool_call_begin|>", end: "<|tool_call_end|>" },
+  { start: "<｜tool▁call▁begin｜>", end: "<｜tool▁call▁end｜>" },
   { start: "<｜tool▁calls▁begin｜>", end: "<｜tool▁calls▁end｜>" },
   { start: "<｜DSML｜function_calls>", end: "</｜DSML｜function_calls>" },
   { start: "<｜DSML｜tool_calls>", end: "</｜DSML｜tool_calls>" },
   { start: "<minimax:tool_call>", end: "</minimax:tool_call>" },
+  { start: "<longcat_tool_call>", end: "</longcat_tool_call>" },
   { start: "<seed:tool_call>", end: "</seed:tool_call>" },
   { start: "<TOOLCALL>", end: "</TOOLCALL>" },
   { start: "<|START_ACTION|>", end: "<|END_ACTION|>" },
@@ -36,13 +41,22 @@ const MARKUPS: readonly Markup[] = [
   { start: "<|python_start|>", end: "<|python_end|>" },
   { start: "<|python_tag|>", end: null },
   { start: "[TOOL_CALLS]", end: null },
+  { start: "<|function_call|>", end: null },
+  { start: "function call<|role_sep|>", end: null },
   { start: "functools[", end: null, own: "[" },
   { start: "<function=", end: "</function>", own: "<function=" },
   { start: "<function name=", end: "</function>", own: "<function name=" },
   { start: "<invoke name=", end: "</invoke>", own: "<invoke name=" },
 ];
 /** Ends that some models write without their start. */
-const STRAY_ENDS = ["</tool_call>", "</tool_calls>", "</function_calls>", "<|/tool_call|>"];
+const STRAY_ENDS = [
+  "</tool_call>",
+  "</tool_calls>",
+  "</function_calls>",
+  "<|/tool_call|>",
+  "<|tool_calls_section_end|>",
+  "<｜tool▁calls▁end｜>",
+];
 const TOKENS = [...MARKUPS.map(({ start }) => start), ...STRAY_ENDS];
 const LONGEST_TOKEN = Math.max(...TOKENS.map(({ length }) => length));
 
@@ -279,7 +293,12 @@ export class CallText {
   /** Reads the calls in a body. What is none becomes text again. */
   #taken(open: Open, body: string, isWhole: boolean, out: string[], tail = ""): void {
     this.#open = null;
-    const { calls, isCut } = writtenCalls(body, this.#toolbox.repair, isWhole);
+    const written = writtenCalls(body, this.#toolbox.repair, isWhole);
+    const { isCut } = written;
+    const name = body.trim();
+    // GLM writes the name alone where there are no arguments.
+    const isName = written.calls.length === 0 && isWhole && this.#toolbox.isOffered(name);
+    const calls = isName && open.markup !== null ? [{ name, arguments: {} }] : written.calls;
     if (open.markup === null) {
       const isLink = this.#pending.startsWith("(");
       if (
@@ -292,8 +311,8 @@ export class CallText {
         this.#expectsFence = open.isFenced;
         return;
       }
-      const name = isCut ? saidName(body) : null;
-      if (name !== null && this.#toolbox.isOffered(name)) this.isCut = true;
+      const said = isCut ? saidName(body) : null;
+      if (said !== null && this.#toolbox.isOffered(said)) this.isCut = true;
       else out.push(open.lead, body);
       return;
     }

@@ -15,6 +15,19 @@ async function answering(...answers: readonly ((body: ChatBody) => ChatAnswer)[]
   return clientOf(url);
 }
 
+it("An answer that a content filter ended is not requested again", async () => {
+  const filtered = { choices: [{ delta: { content: '{"n":' }, finish_reason: "content_filter" }] };
+  const { url, chats } = await chatEngine(() => events(filtered));
+
+  await expect(clientOf(url).complete({ ...request, model: "m" })).rejects.toMatchObject({
+    code: "SCHEMA_MISMATCH",
+    message: "The answer does not fit the schema: a content filter ended it.",
+    action: "Rephrase the prompt, or try another model.",
+    retryable: false,
+  });
+  expect(chats).toHaveLength(1);
+});
+
 describe("an answer that was corrected", () => {
   it("has no warning about the answer that was dropped", async () => {
     const client = await answering(

@@ -15,6 +15,7 @@ const ANSWER = "It is 4!";
 /** The forms in which engines send thinking: as members of a message, and in its text. */
 const FORMS: readonly (readonly [string, object])[] = [
   ["a member of llama.cpp and vLLM", { reasoning_content: THOUGHT, content: ANSWER }],
+  ["a member, with the blank lines behind it", { reasoning: THOUGHT, content: `\n\n${ANSWER}` }],
   ["a member of Ollama", { reasoning: THOUGHT, content: ANSWER }],
   ["tags", { content: `<think>\n${THOUGHT}\n</think>\n\n${ANSWER}` }],
   ["tags of other models", { content: `[THINK]${THOUGHT}[/THINK]${ANSWER}` }],
@@ -52,6 +53,38 @@ describe.each(FORMS)("thinking in %s", (_form, message) => {
       reasoning: null,
       warnings: [expect.stringContaining("reasoning is off: it ignores its switch")],
     });
+  });
+});
+
+describe.each([
+  ["hunyuan-a13b-instruct", "answer"],
+  ["ERNIE-4.5-21B-A3B-Thinking", "response"],
+  ["granite-3.3-8b", "response"],
+])("the tag that %s puts around its answer behind thinking", (model, tag) => {
+  const wrapped = `<${tag}>\n${ANSWER}\n</${tag}>`;
+
+  it.each(WAYS)("is no part of it (%s)", async (way) => {
+    for (const message of [
+      { content: `<think>\n${THOUGHT}\n</think>\n\n${wrapped}` },
+      { reasoning_content: THOUGHT, content: `\n\n${wrapped}</s>` },
+    ]) {
+      const { url } = await chatEngine(() => answerOf(message, way), [model]);
+      const { text, reasoning } = await clientOf(url).complete({ prompt: "2+2?", model });
+      expect([text.trimEnd(), reasoning]).toEqual([ANSWER, THOUGHT]);
+    }
+  });
+
+  it("stays without thinking, in the middle, and of other models", async () => {
+    const thought = { reasoning_content: THOUGHT };
+    for (const [message, id] of [
+      [{ content: wrapped }, model],
+      [{ ...thought, content: `So: ${wrapped}` }, model],
+      [{ ...thought, content: wrapped }, "m"],
+    ] as const) {
+      const { url } = await chatEngine(() => answerOf(message, "bytes"), [id]);
+      const { text } = await clientOf(url).complete({ prompt: "2+2?", model: id });
+      expect(text).toBe(message.content);
+    }
   });
 });
 
@@ -338,8 +371,8 @@ describe("an answer that used all its tokens for thinking", () => {
     ]);
   });
 
-  it("has this warning with a schema, too", async () => {
-    const { url } = await chatEngine(thinking);
+  it("has this warning with a schema, too, and is not requested again", async () => {
+    const { url, chats } = await chatEngine(thinking);
     const schema = { type: "object" };
 
     await expect(
@@ -348,6 +381,8 @@ describe("an answer that used all its tokens for thinking", () => {
       code: "SCHEMA_MISMATCH",
       message: expect.stringContaining("used up its tokens while thinking"),
       action: expect.stringContaining("`maxTokens`"),
+      retryable: false,
     });
+    expect(chats).toHaveLength(1);
   });
 });

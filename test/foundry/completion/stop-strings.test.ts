@@ -97,6 +97,33 @@ describe("StopCutter", () => {
   });
 });
 
+it.each([
+  ["as reasoning", { reasoning_content: "One. STOP Two." }],
+  ["in an open tag", { content: "<think>One. STOP Two." }],
+])("A stop string ends an answer that came %s alone", async (_how, delta) => {
+  const { url } = await chatEngine(() =>
+    events({ choices: [{ delta }] }, { choices: [{ finish_reason: "stop" }] }),
+  );
+  const request = { prompt: "Hi", model: "m", stop: ["STOP"] };
+  expect(await clientOf(url).complete(request)).toMatchObject({
+    text: "One. ",
+    reasoning: null,
+    finishReason: "stop",
+  });
+});
+
+it("A stop string does not match the blank lines between thinking and answer", async () => {
+  const { url } = await chatEngine(() =>
+    events(
+      { choices: [{ delta: { reasoning_content: "Hm." } }] },
+      { choices: [{ delta: { content: "\n\nOne.\n\nTwo." } }] },
+      { choices: [{ finish_reason: "stop" }] },
+    ),
+  );
+  const request = { prompt: "Hi", model: "m", stop: ["\n\n"] };
+  expect(await clientOf(url).complete(request)).toMatchObject({ text: "One." });
+});
+
 describe("a stop string that is held back as the beginning of a tag until the answer ends", () => {
   async function answered(delta: object, finish_reason: "stop" | "length") {
     const { url } = await chatEngine(() =>

@@ -148,7 +148,7 @@ describe.each(["S", "C1", "C2", "openai"] as const)("an answer by a schema, of %
   });
 });
 
-it.each(["length", "content_filter", "a_new_reason"])(
+it.each(["length", "a_new_reason"])(
   "an answer with the finish_reason %s is not completed",
   async (finish_reason) => {
     const { url } = await chatEngine(() =>

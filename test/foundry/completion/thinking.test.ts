@@ -290,6 +290,26 @@ const CASES: readonly Case[] = [
     text: "Hello",
   },
   {
+    what: "thinking and an answer in the newer tokens of Cohere",
+    whole: "<|START_THINKING|>Hm.<|END_THINKING|><|START_TEXT|>Hello<|END_TEXT|>",
+    reasoning: "Hm.",
+    text: "Hello",
+  },
+  ...["mm:think", "longcat_think"].flatMap((tag) => [
+    {
+      what: `thinking in <${tag}>`,
+      whole: `<${tag}>Hm.</${tag}>\nHello`,
+      reasoning: "Hm.",
+      text: "Hello",
+    },
+    {
+      what: `thinking before </${tag}>, whose beginning the template wrote`,
+      whole: `Hm.\n</${tag}>\nHello`,
+      was: "Hm.\n",
+      text: "Hello",
+    },
+  ]),
+  {
     what: "thinking before the final response of Apriel",
     whole:
       "Here are my reasoning steps:\nHm.\n[BEGIN FINAL RESPONSE]\nHello\n[END FINAL RESPONSE]\n<|end|>\n",
@@ -447,16 +467,33 @@ describe("ThinkingSplitter", () => {
 
   it("keeps an end tag in the text where thinking was sent separately", () => {
     const splitter = new ThinkingSplitter();
-    splitter.thinkingCameApart();
+    splitter.thinkingCameApart("Hm.");
     const whole = "It is written\n</think>\nso.";
     expect([...splitter.push(whole), ...splitter.end()]).toEqual([{ type: "text", text: whole }]);
   });
 
   it("removes an end tag at the beginning where thinking was sent separately", () => {
     const splitter = new ThinkingSplitter();
-    splitter.thinkingCameApart();
+    splitter.thinkingCameApart("Hm.");
     const pieces = [..."\n</think>\n\n4"].flatMap((character) => splitter.push(character));
     expect([...pieces, ...splitter.end()]).toEqual([{ type: "text", text: "4" }]);
+  });
+
+  it.each([
+    ["the same", "<think>\nHm, so.\n</think>\n\n4", ""],
+    ["its beginning", "<think>Hm,</think>4", ""],
+    ["other thinking", "<think>Hm, no.</think>4", "Hm, no."],
+  ])("repeats no thinking that came separately: %s", (_what, whole, reasoning) => {
+    for (let size = 1; size <= whole.length; size += 1) {
+      const splitter = new ThinkingSplitter();
+      splitter.thinkingCameApart("\nHm,");
+      splitter.thinkingCameApart(" so.\n");
+      const parts = whole.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? [];
+      const pieces = [...parts.flatMap((part) => splitter.push(part)), ...splitter.end()];
+      const said = (type: string) =>
+        pieces.map((piece) => ("text" in piece && piece.type === type ? piece.text : "")).join("");
+      expect([said("reasoning"), said("text")]).toEqual([reasoning, "4"]);
+    }
   });
 
   it("returns thinking as it arrives", () => {

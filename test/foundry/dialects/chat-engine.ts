@@ -41,11 +41,10 @@ export const hello = ({ stream }: ChatBody): ChatAnswer =>
     ? events({ choices: [{ delta: { content: "Hello" }, finish_reason: "stop" }] })
     : json({ choices: [{ message: { content: "Hello" }, finish_reason: "stop" }] });
 
-/**
- * An OpenAI-compatible engine with the models `m` and `other`. `null` as an answer: none, ever.
- */
+/** An OpenAI-compatible engine. `null` as an answer: none, ever. */
 export async function chatEngine(
   answer: (body: ChatBody) => ChatAnswer | null | Promise<ChatAnswer | null>,
+  models: readonly string[] = ["m", "other"],
 ): Promise<ChatEngine> {
   const chats: ChatBody[] = [];
   const { url, asked } = await httpService(async (request, response, text) => {
@@ -63,7 +62,7 @@ export async function chatEngine(
       }
     } else if (request.url === "/v1/models") {
       response.writeHead(200, JSON_TYPE);
-      response.end(JSON.stringify({ object: "list", data: [{ id: "m" }, { id: "other" }] }));
+      response.end(JSON.stringify({ object: "list", data: models.map((id) => ({ id })) }));
     } else {
       response.writeHead(404, JSON_TYPE).end("{}");
     }

@@ -723,7 +723,10 @@ describe("a wrong key, where the list of models needs none", () => {
   });
 });
 
-/** ollama/ollama#9782, #16645; continuedev/continue#10984; lmstudio-ai/lmstudio-bug-tracker#1620. */
+/**
+ * ollama/ollama#9782, #14657, #16645; continuedev/continue#10984; lmstudio-ai/lmstudio-bug-tracker#1620;
+ * mudler/LocalAI#2120, #3888.
+ */
 describeRefusals("INFERENCE_FAILED", [
   {
     engine: "Ollama",
@@ -750,7 +753,34 @@ describeRefusals("INFERENCE_FAILED", [
     },
   },
   { engine: "vLLM", status: 500, says: "EngineDeadError: see the stack above" },
+  {
+    engine: "LocalAI",
+    status: 500,
+    says: "rpc error: code = Unavailable desc = error reading from server: EOF",
+  },
+  {
+    engine: "Ollama, of embeddings",
+    status: 500,
+    says: "failed to encode response: json: unsupported value: NaN",
+  },
   { engine: "vLLM 0.6", status: 500, says: "Engine process has died." },
+]);
+
+// relay/helper/price.go of QuantumNous/new-api.
+describeRefusals("INVALID_REQUEST", [
+  {
+    engine: "New API",
+    status: 500,
+    says: {
+      error: {
+        message:
+          "模型 m 倍率或价格未配置，请联系管理员设置或开始自用模式；Model m ratio or price not set, please set or start self-use mode (request id: 2026)",
+        type: "new_api_error",
+        param: "",
+        code: "model_price_error",
+      },
+    },
+  },
 ]);
 
 describe("an unknown error inside a 200", () => {
@@ -806,12 +836,21 @@ describe("a refusal that contains a time to wait", () => {
   });
 
   it.each([
-    "You exceeded your current quota, please check your plan and billing details.",
-    "Budget has been exceeded! Current cost: 10, Max budget: 5",
-  ])("is not waited for where the quota is used up: %s", async (message) => {
-    const { url, chats } = await chatEngine(() => json({ error: { message } }, 429));
+    [429, "You exceeded your current quota, please check your plan and billing details.", null],
+    [429, "Budget has been exceeded! Current cost: 10, Max budget: 5", null],
+    // New API, Z.ai, DeepSeek and OpenRouter behind a router.
+    [403, "用户额度不足, 剩余额度: $0.000000", "insufficient_user_quota"],
+    [403, "User's credit limit is insufficient", "insufficient_user_quota"],
+    [403, "pre-consume token quota failed", "pre_consume_token_quota_failed"],
+    [429, "Insufficient balance or no resource package. Please recharge.", "1113"],
+    [402, "Insufficient Balance", "invalid_request_error"],
+    [402, "This request requires more credits, or fewer max_tokens.", 402],
+    [400, "Your credit balance is too low to access the API.", null],
+  ])("is not waited for where the quota is used up: %i %s", async (status, message, code) => {
+    const { url, chats } = await chatEngine(() => json({ error: { message, code } }, status));
     await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
       code: "SERVICE_BUSY",
+      message: expect.stringContaining("The quota is used up. It said: "),
       retryable: false,
     });
     expect(chats).toHaveLength(1);

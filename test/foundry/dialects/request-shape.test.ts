@@ -385,6 +385,52 @@ describe("a system text", () => {
   });
 });
 
+// ggml-org/llama.cpp#19905, #21347; janhq/jan#6123.
+describe.each([
+  "\n------------\nWhile executing FilterExpression at line 18, column 34 in source:\n...if -%}↵ {%- if value['type'] | upper == 'STRING' -%}↵...\n ^\nError: Unknown (built-in) filter 'upper' for type Array",
+  "Value is not callable: null at row 49, column 79:\n {%- set content = (m_content.split('</think>')|last) %}\n ^\n",
+])("a template of llama.cpp that fails: %s", (message) => {
+  const failed = json({ error: { code: 500, message, type: "server_error" } }, 500);
+  const tools = [{ type: "function" as const, function: { name: "clock" } }];
+
+  it("on tools gets these as text", async () => {
+    const { url, chats } = await chatEngine((body) => ("tools" in body ? failed : hello(body)));
+    const completion = await clientOf(url).complete({ prompt: "Hi", model: "m", tools });
+    expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
+    expect(JSON.stringify(chats[1]?.["messages"])).toContain("clock");
+  });
+
+  it("on the results of tools gets these as text", async () => {
+    const { url } = await chatEngine((body) =>
+      JSON.stringify(body).includes('"role":"tool"') ? failed : hello(body),
+    );
+    const completion = await clientOf(url).complete({
+      model: "m",
+      tools,
+      messages: [
+        { role: "user", content: "Hi" },
+        {
+          role: "assistant",
+          content: "",
+          tool_calls: [{ id: "a", type: "function", function: { name: "clock", arguments: "{}" } }],
+        },
+        { role: "tool", tool_call_id: "a", content: "noon" },
+      ],
+    });
+    expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
+  });
+
+  it("on other messages is requested once", async () => {
+    const { url, chats } = await chatEngine(() => failed);
+    await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      message: expect.stringContaining("The chat template of m fails on this request."),
+      retryable: false,
+    });
+    expect(chats).toHaveLength(1);
+  });
+});
+
 describe("an engine that fails before its answer", () => {
   const piece = (given: object, finish: string | null = null) => ({
     choices: [{ index: 0, delta: given, finish_reason: finish }],

@@ -287,6 +287,9 @@ describe("an answer with embeddings", () => {
     ["object", { error: { message: "The model crashed", code: 500 } }, "The model crashed"],
     ["list", { error: [{ message: "Out of memory" }] }, "Out of memory"],
     ["object beside data", { error: { message: "No slot" }, data: undefined }, "No slot"],
+    ["body", { object: "error", message: "No such slot", code: 400 }, "No such slot"],
+    ["body with empty data", { code: 500, msg: "The system is busy", data: null }, "is busy"],
+    ["detail", { detail: [{ loc: ["body"], msg: "Field required" }] }, "Field required"],
     ["object in a detail", { error: { detail: "No such tokenizer" } }, "No such tokenizer"],
   ])("that is an error with 200, as %s, gives its message", async (_form, body, words) => {
     const client = await engineAnswering(() => body);
@@ -298,6 +301,13 @@ describe("an answer with embeddings", () => {
   it.each([
     [413, { message: "batch size 32 > maximum allowed batch size 10", type: "Validation" }],
     [400, { error: { message: "batch size is invalid, it should not be larger than 10" } }],
+    [400, { error: { message: "Too many tokens overall, split into more batches." } }],
+    [400, { error: { message: "Requested 400000 tokens, max 300000 tokens per request" } }],
+    [
+      400,
+      { error: { message: "'$.input' is invalid. Array too long: expected at most 10 items" } },
+    ],
+    [422, { detail: [{ msg: "List should have at most 10 items after validation, not 20" }] }],
     [413, "<html><title>413 Request Entity Too Large</title></html>"],
   ])(
     "that are too many for one request are requested in smaller parts: %i %o",

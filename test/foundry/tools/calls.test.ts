@@ -177,6 +177,28 @@ describe("the tool calls in a text", () => {
       "",
     ],
     [
+      "Kimi's marks in the singular",
+      '<|tool_call_section_begin|><|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>{"city": "Oslo"}<|tool_call_end|><|tool_call_section_end|>',
+      [OSLO],
+      "",
+    ],
+    [
+      "Kimi's marks without those around all calls",
+      '<|tool_call_begin|>functions.get_weather:0<|tool_call_argument_begin|>{"city": "Oslo"}<|tool_call_end|><|tool_call_begin|>functions.get_time:1<|tool_call_argument_begin|>{}<|tool_call_end|><|tool_calls_section_end|>',
+      [OSLO, ["get_time", {}]],
+      "",
+    ],
+    [
+      "DeepSeek's marks without those around all calls",
+      '<｜tool▁call▁begin｜>get_weather<｜tool▁sep｜>{"city": "Oslo"}<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+      [OSLO],
+      "",
+    ],
+    ["LongCat's tags", `<longcat_tool_call>\n${J}\n</longcat_tool_call>`, [OSLO], ""],
+    ["the marks of GigaChat 3", `So.function call<|role_sep|>\n${J}`, [OSLO], "So."],
+    ["the mark of GigaChat 3.1", `<|function_call|>${J}`, [OSLO], ""],
+    ["a function call that is spoken of", "A function call it is.", [], "A function call it is."],
+    [
       "DeepSeek's marks of V3",
       '<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city": "Oslo"}\n```<｜tool▁call▁end｜>\n<｜tool▁call▁begin｜>function<｜tool▁sep｜>get_weather\n```json\n{"city": "Rome"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
       [OSLO, ROME],
@@ -282,6 +304,12 @@ describe("the tool calls in a text", () => {
       "keys and values of GLM",
       "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Oslo</arg_value>\n</tool_call>",
       [OSLO],
+      "",
+    ],
+    [
+      "names of GLM without arguments",
+      "<tool_call>get_weather<arg_key>city</arg_key><arg_value>Oslo</arg_value></tool_call>\n<tool_call>get_time</tool_call>",
+      [OSLO, ["get_time", {}]],
       "",
     ],
     [
