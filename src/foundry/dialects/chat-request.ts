@@ -23,6 +23,7 @@ import {
   REFUSES,
   REFUSES_THINKING,
   SYSTEM,
+  TEMPLATE_FAILS,
   THINKING,
   WRONG_VALUE,
 } from "./refusal-words.js";
@@ -243,7 +244,8 @@ export function refusalsIn(
   const hasResults = request.messages.some(({ role }) => role === "tool");
   const isRefusal = REFUSES.test(text);
   const isWrongValue = WRONG_VALUE.test(text);
-  const refusesCalls = isRefusal && !isWrongValue && CALL_MEMBERS.test(text);
+  const fails = TEMPLATE_FAILS.test(text);
+  const refusesCalls = fails || (isRefusal && !isWrongValue && CALL_MEMBERS.test(text));
   if (hasResults && !refused.has("tools") && (refusesCalls || NO_TOOL_ROLE.test(text))) {
     return ["tools"];
   }
@@ -254,7 +256,7 @@ export function refusalsIn(
     if (isAboutSchema(text, request.schema ?? {})) return ["schema"];
     return [isForced ? "tools" : "response_format"];
   }
-  if ("tools" in sent && NO_TOOLS.test(text)) return ["tools"];
+  if ("tools" in sent && (fails || NO_TOOLS.test(text))) return ["tools"];
   const choice = /\btool_choice\b/.test(text) ? sent["tool_choice"] : undefined;
   // LM Studio takes only words.
   if (typeof choice === "object") return ["named_tool"];

@@ -14,9 +14,13 @@ export const ACCEPTED =
 export const NO_STREAM =
   /only non-?stream|cannot use tools with stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
 
-/** The template of the model, such as that of Gemma, or the engine takes no role `tool`, or the template fails on it. */
+/** The template of the model fails on tools or their results, in the words of llama.cpp. */
+export const TEMPLATE_FAILS =
+  /while executing \w{1,40} at line \d|is not callable: null at row|unknown \(built-in\) filter/i;
+
+/** The template of the model, such as that of Gemma, or the engine takes no role `tool`. */
 export const NO_TOOL_ROLE =
-  /while executing \w{1,40} at line \d|is not callable: null at row|unknown \(built-in\) filter|roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be 'system', 'user' or 'assistant'|(?:unknown variant|got) ['"`]tool['"`]|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?tool\b/i;
+  /roles must alternate|roles? (?:are|is) (?:supported|allowed)|should be 'system', 'user' or 'assistant'|(?:unknown variant|got) ['"`]tool['"`]|(?:unexpected|invalid|unknown|unsupported) (?:message )?role:? ['"`]?tool\b/i;
 
 /** Members of messages with calls and results of tools, such as GPT4All refuses. */
 export const CALL_MEMBERS = /\btool_call(?:s|_id)\b/;
@@ -28,9 +32,9 @@ export const SYSTEM =
 export const CONSTRAINT =
   /response[_ ]?format|response guidance|json[_ ]?schema|grammar|guided[_ ](?:decoding|json)|structured[_ ]outputs?|xgrammar|llguidance|\boutlines\b|vocabulary required for format/i;
 
-/** The engine, or the template of the model, takes no tools, or the template fails on these. */
+/** The engine, or the template of the model, takes no tools. */
 export const NO_TOOLS =
-  /while executing \w{1,40} at line \d|is not callable: null at row|unknown \(built-in\) filter|\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice|--tool-call-parser|function[ _]call(?:s|ing)?\b[^.]{0,40}\bnot\b|no endpoints found that support tool/i;
+  /\btools?\b[^.]{0,80}(?:\bnot\b|n't|requires?|unsupported|disabled)|(?:\bnot|n't|un)\s?support[^.]{0,40}(?:\btools?\b|function[_ ]call)|--jinja|--enable-auto-tool-choice|--tool-call-parser|function[ _]call(?:s|ing)?\b[^.]{0,40}\bnot\b|no endpoints found that support tool/i;
 
 export const CALL_IDS = /tool call ids? [^.]{1,200}length (?:of )?9/i;
 
