@@ -171,7 +171,7 @@ const STOPPED = {
   scenarios: [isStopped],
 };
 /** The decision for each other setting and reason is in `test/mcp/hosts/cancellation.test.ts`. */
-test.for([
+const MODES = [
   { setting: "auto", cancellation: "a timeout", ...CONTINUED },
   { setting: "auto", cancellation: "a stop", ...STOPPED },
   { setting: "auto", cancellation: "an unclear reason", ...CONTINUED },
@@ -182,10 +182,12 @@ test.for([
     what: "the completion goes on and is found again",
     scenarios: [isFoundAgain],
   },
-] as const)("FOUNDRY_ON_CANCEL=$setting, $cancellation: $what", async (mode) => {
-  const { setting, cancellation, scenarios } = mode;
-  await Promise.all(scenarios.map((scenario) => scenario(setting, cancellation)));
-});
+] as const;
+for (const { setting, cancellation, what, scenarios } of MODES) {
+  test(`FOUNDRY_ON_CANCEL=${setting}, ${cancellation}: ${what}`, async () => {
+    await Promise.all(scenarios.map((scenario) => scenario(setting, cancellation)));
+  });
+}
 
 describe("a completion shared at temperature 0", () => {
   test("continues for the second caller when the first one cancels", async () => {
