@@ -34,7 +34,6 @@ const LONGEST = [
   "test/foundry/loading/serial-loads.test.ts",
   "test/http/limits.test.ts",
   "test/keeper/keeper.test.ts",
-  "test/long/download-c1.test.ts",
   "test/long/download-s.test.ts",
   "test/long/fuzz/replies.test.ts",
   "test/long/fuzz/stdin.test.ts",

@@ -10,8 +10,6 @@ const answerTo = (prompt: string): string =>
 /** A model whose answer takes more than six seconds: longer than a busy machine takes for a cancellation. */
 const TOKENS_PER_SECOND = 20;
 
-const SETTINGS = ["auto", "stop", "detach"] as const;
-const CANCELLATIONS = ["a timeout", "a stop", "an unclear reason"] as const;
 const STOP = "User pressed stop";
 /** What the SDK's client cancels a call with at its time limit. */
 const TIMEOUT = new McpError(ErrorCode.RequestTimeout, "Request timed out", { timeout: 60_000 });
@@ -61,7 +59,7 @@ async function endsOf(simulator: Simulator, prompt: string): Promise<ReceivedReq
 /** A call that its host gives up when tokens have come. */
 async function givenUp(
   { simulator, host }: { simulator: Simulator; host: Host },
-  cancellation: (typeof CANCELLATIONS)[number],
+  cancellation: keyof typeof REASONS,
   given: Readonly<Record<string, unknown>> & { readonly prompt: string },
 ): Promise<void> {
   const user = new AbortController();
@@ -83,7 +81,7 @@ const textOf = ({ result }: Answer): string =>
 const SAYS_JOINED = /^Note: An identical earlier call already started this completion/m;
 
 /** One call that a host gives up, with a server of its own, and its outcome. */
-type Scenario = (setting: string, cancellation: (typeof CANCELLATIONS)[number]) => Promise<void>;
+type Scenario = (setting: string, cancellation: keyof typeof REASONS) => Promise<void>;
 
 const isFoundAgain: Scenario = async (setting, cancellation) => {
   const both = await serviceAndHost({ FOUNDRY_ON_CANCEL: setting });
@@ -164,20 +162,31 @@ const isStopped: Scenario = async (setting, cancellation) => {
   expect(repeated.result).not.toHaveProperty("joined");
 };
 
-for (const setting of SETTINGS) {
-  for (const cancellation of CANCELLATIONS) {
-    const goesOn = setting === "detach" || (setting === "auto" && cancellation !== "a stop");
-    const scenarios = goesOn
-      ? [isFoundAgain, isJoinedWhileItRuns, isJoinedAfterItsEndOnce]
-      : [isStopped];
-    const what = goesOn
-      ? "the completion goes on, is found again, and is taken over by the same call"
-      : "the generation stops, its text is kept, and the same call starts a new completion";
-
-    test(`FOUNDRY_ON_CANCEL=${setting}, ${cancellation}: ${what}`, async () => {
-      await Promise.all(scenarios.map((scenario) => scenario(setting, cancellation)));
-    });
-  }
+const CONTINUED = {
+  what: "the completion goes on, is found again, and is taken over by the same call",
+  scenarios: [isFoundAgain, isJoinedWhileItRuns, isJoinedAfterItsEndOnce],
+};
+const STOPPED = {
+  what: "the generation stops, its text is kept, and the same call starts a new completion",
+  scenarios: [isStopped],
+};
+/** The decision for each other setting and reason is in `test/mcp/hosts/cancellation.test.ts`. */
+const MODES = [
+  { setting: "auto", cancellation: "a timeout", ...CONTINUED },
+  { setting: "auto", cancellation: "a stop", ...STOPPED },
+  { setting: "auto", cancellation: "an unclear reason", ...CONTINUED },
+  { setting: "stop", cancellation: "a timeout", ...STOPPED },
+  {
+    setting: "detach",
+    cancellation: "a stop",
+    what: "the completion goes on and is found again",
+    scenarios: [isFoundAgain],
+  },
+] as const;
+for (const { setting, cancellation, what, scenarios } of MODES) {
+  test(`FOUNDRY_ON_CANCEL=${setting}, ${cancellation}: ${what}`, async () => {
+    await Promise.all(scenarios.map((scenario) => scenario(setting, cancellation)));
+  });
 }
 
 describe("a completion shared at temperature 0", () => {

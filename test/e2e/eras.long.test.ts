@@ -35,15 +35,12 @@ const QUICK = complete({ prompt: "Hello", model: PROMPT_ANSWER });
 const SLOW = { prompt: "Go on.", model: ENDLESS, max_tokens: 80 };
 
 describe.each(MODES)("the client of SDK 2 in mode %j", (mode, era) => {
-  test("is served in the protocol era that it requests", async () => {
+  test("is served in the protocol era that it requests: tools, progress, results and errors", async () => {
     const client = await connected(mode);
     expect(client.getProtocolEra()).toBe(era);
     expect(client.getServerVersion()).toMatchObject({ version: manifest.version });
     expect(client.getInstructions()).toContain("complete");
-  });
 
-  test("lists the tools, completes and gets progress", async () => {
-    const client = await connected(mode);
     const { tools } = await client.listTools();
     const progress: number[] = [];
     const answer = await client.callTool(QUICK, {
@@ -52,10 +49,7 @@ describe.each(MODES)("the client of SDK 2 in mode %j", (mode, era) => {
     expect(tools).toHaveLength(9);
     expect(answer.structuredContent).toMatchObject({ text: ANSWER });
     expect(progress.length).toBeGreaterThan(0);
-  });
 
-  test("gets the error of a tool as a result, and of the protocol as an error", async () => {
-    const client = await connected(mode);
     const failed = await client.callTool(complete({ prompt: "Hello", model: "there-is-none" }));
     expect(failed).toMatchObject({ isError: true });
     await expect(client.callTool({ name: "nope", arguments: {} })).rejects.toMatchObject({

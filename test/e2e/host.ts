@@ -1,6 +1,7 @@
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
+import type { JsonSchemaType, JsonSchemaValidator } from "@modelcontextprotocol/sdk/validation";
 import { AjvJsonSchemaValidator } from "@modelcontextprotocol/sdk/validation/ajv";
 import * as z from "zod";
 import { environmentWith, MAIN, type Settings } from "./executable.js";
@@ -33,6 +34,17 @@ const PATIENCE_MS = 600_000;
 
 type Validate = (value: unknown) => { valid: boolean; errorMessage?: string | undefined };
 
+const AJV = new AjvJsonSchemaValidator();
+const SCHEMAS = new Map<string, JsonSchemaType>();
+
+/** Each server lists the same schemas, and Ajv compiles an object that it knows only once. */
+function validatorOf<T>(schema: JsonSchemaType): JsonSchemaValidator<T> {
+  const text = JSON.stringify(schema);
+  const known = SCHEMAS.get(text) ?? schema;
+  SCHEMAS.set(text, known);
+  return AJV.getValidator<T>(known);
+}
+
 /**
  * A typical host: the SDK's client, which starts the server over stdio. Every result is validated
  * against the tool's `outputSchema`, also those of failures, which the SDK does not check, and its text
@@ -48,7 +60,10 @@ export class Host {
   }
 
   static async start(settings: Settings): Promise<Host> {
-    const client = new Client({ name: "e2e", version: "1" });
+    const client = new Client(
+      { name: "e2e", version: "1" },
+      { jsonSchemaValidator: { getValidator: validatorOf } },
+    );
     await client.connect(
       new StdioClientTransport({
         command: process.execPath,
@@ -58,10 +73,9 @@ export class Host {
       }),
     );
     const { tools } = await client.listTools();
-    const ajv = new AjvJsonSchemaValidator();
     const schemas = tools.map(({ name, outputSchema }): [string, Validate] => {
       if (outputSchema === undefined) throw new Error(`${name} has no outputSchema`);
-      return [name, ajv.getValidator(Object(outputSchema))];
+      return [name, validatorOf(Object(outputSchema))];
     });
     return new Host(client, new Map(schemas));
   }

@@ -58,8 +58,6 @@ const textOf = (answer: Answer): string => answer.text.replace(ADVICE, "");
 
 const services = [
   ["S", { dialect: "S" }],
-  ["C1", { dialect: "C1" }],
-  ["an old C2", { version: "2.0.1" }],
   ["the newest C2, in any pieces", { version: "2.2.1" }],
 ] as const;
 

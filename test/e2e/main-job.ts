@@ -1,5 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -773,16 +774,17 @@ async function stateOf({ client }: Host, id: unknown): Promise<Answer["result"]>
   return JSON.parse(String(Object(contents[0]).text));
 }
 
-/** One health check after the other, as long as the promise is pending. */
+/** A health check every 100 ms, as long as the promise is pending. */
 async function healthUntil(host: Host, end: Promise<unknown>): Promise<Answer["result"][]> {
   let isOver = false;
   const over = (): void => {
     isOver = true;
   };
-  void end.then(over, over);
+  const settled = end.then(over, over);
   const results: Answer["result"][] = [];
   do {
     results.push((await host.call("health_check")).result);
+    await Promise.race([settled, delay(100)]);
   } while (!isOver);
   return results;
 }

@@ -49,8 +49,8 @@ describe.each(VIEWS)("an agent that sees the %s, where no model is downloaded", 
   test.for(["C1", "C2"] as const)(
     "stops on %s without its command line, with the reason and the command",
     async (dialect) => {
+      const host = await hostOn({ dialect, generation: null }, [MISSING]);
       for (const goal of [{ prompt: "Hi" }, { prompt: "Hi", model: "walker" }]) {
-        const host = await hostOn({ dialect, generation: null }, [MISSING]);
         const { isAnswered, text, calls } = await scriptedAgent(host, goal, view);
         expect(isAnswered).toBe(false);
         expect(text).toMatch(/^MODEL_NOT_CACHED: /);

@@ -1,3 +1,0 @@
-import { describeDiscovery } from "./discovery.js";
-
-describeDiscovery({ dialect: "C2", generation: "server" });

@@ -1,3 +1,0 @@
-import { describeDownloadThroughCli } from "../e2e/download-cli.js";
-
-describeDownloadThroughCli("C1");
