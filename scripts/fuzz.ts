@@ -31,7 +31,7 @@ do {
       ...process.env,
       FUZZ_SEED: seed,
       ...(path === undefined ? {} : { FUZZ_PATH: path }),
-      FUZZ_INPUTS: cases ?? "20000",
+      ...(cases === undefined ? {} : { FUZZ_INPUTS: cases }),
     },
   });
   if (status !== 0) process.exit(1);

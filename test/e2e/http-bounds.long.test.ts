@@ -90,8 +90,8 @@ describe("an invalid request is refused, logged once, and delays no other reques
   });
 });
 
-test("60 callers of two models take turns, and each gets its own answer once", async () => {
-  const callers = Array.from({ length: 60 }, (_, number) => number);
+test("200 callers of two models take turns, and each gets its own answer once", async () => {
+  const callers = Array.from({ length: 200 }, (_, number) => number);
   const simulator = await startSimulator({
     models: ["one", "two"].map((name) => ({
       id: modelOf(name),
@@ -103,7 +103,7 @@ test("60 callers of two models take turns, and each gets its own answer once", a
     })),
   });
   onTestFinished(() => simulator.close());
-  const { url } = await httpServer(simulator.url, { FOUNDRY_QUEUE: "100" });
+  const { url } = await httpServer(simulator.url, { FOUNDRY_QUEUE: "300" });
   const clients = await Promise.all(callers.map(() => connected(url)));
   const ask = async (caller: number, prompt: string): Promise<unknown> => {
     const given = { prompt, model: modelOf(nameOf(caller)), join: false, reply_within: 600 };

@@ -1,5 +1,4 @@
 import { expect } from "vitest";
-import { INPUTS } from "./plan.js";
 
 /** The memory in use after a garbage collection. */
 export interface Memory {
@@ -8,10 +7,10 @@ export interface Memory {
 }
 
 /**
- * Above what the heap differs by between two collections, and about a kilobyte for each input after the first
- * look. Of the resident memory V8 may have given back a hundred megabytes just before that.
+ * Above what the heap differs by between two collections, and far below a kilobyte for each input. Of the
+ * resident memory V8 may have given back a hundred megabytes just before the first look.
  */
-const MAY_GROW: Memory = { heapMb: INPUTS < 20_000 ? 4 : 12, residentMb: 160 };
+const MAY_GROW: Memory = { heapMb: 12, residentMb: 160 };
 
 export function expectNoGrowth([began, ended]: readonly Memory[]): void {
   if (began === undefined || ended === undefined) return;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 /** The seed and the number of inputs of a run: fixed in the test suite, chosen by `npm run fuzz`. */
 const SEED = Number(process.env["FUZZ_SEED"] ?? 20_261_128);
 const PATH = process.env["FUZZ_PATH"];
-export const INPUTS = Number(process.env["FUZZ_INPUTS"] ?? 5000);
+export const INPUTS = Number(process.env["FUZZ_INPUTS"] ?? 20_000);
 /** Inputs of one run of a property. A failure is reduced to the few of them that matter. */
 const PER_RUN = 50;
 export const RUNS = PATH === undefined ? Math.ceil(INPUTS / PER_RUN) : 1;
