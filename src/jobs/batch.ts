@@ -22,7 +22,7 @@ export interface BatchResult {
 }
 
 /** An item as another process needs it to go on. */
-interface BatchRecordItem {
+export interface BatchRecordItem {
   readonly id: string;
   readonly status: CompletionStatus;
   readonly isTaken: boolean;

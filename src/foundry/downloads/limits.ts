@@ -20,7 +20,11 @@ export type DownloadLimits = Readonly<typeof DOWNLOAD_LIMITS>;
 export function stallTimer({
   stallMs,
   startLimit,
-}: Pick<DownloadLimits, "stallMs" | "startLimit">) {
+}: Pick<DownloadLimits, "stallMs" | "startLimit">): {
+  readonly signal: AbortSignal;
+  readonly progress: () => void;
+  readonly stop: () => void;
+} {
   const controller = new AbortController();
   const { signal } = controller;
   const started = (): (() => void) => startLimit(stallMs, () => controller.abort());
