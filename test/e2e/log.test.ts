@@ -45,7 +45,7 @@ test.each([
       version: manifest.version,
       era,
       client,
-      settings: { FOUNDRY_ENDPOINT: given.FOUNDRY_ENDPOINT, FOUNDRY_API_KEY: "(secret)" },
+      settings: { FOUNDRY_ENDPOINT: given.FOUNDRY_ENDPOINT, FOUNDRY_API_KEY: "(hidden)" },
     });
     expect(lines[0]?.["settings"]).not.toHaveProperty("FOUNDRY_MODEL");
     expect(lines.map(({ msg }) => msg)).toEqual(["serving", "service found", "tool answered"]);

@@ -45,13 +45,15 @@ export interface StandardSchema<T = unknown> {
 /** The value, or what is wrong with it. */
 export type Validated<T> =
   | { readonly value: T; readonly issues?: undefined }
-  | { readonly issues: readonly Issue[] };
+  | {
+      readonly issues: readonly {
+        readonly message: string;
+        /** To the member that is wrong: keys, or objects with a `key`. */
+        readonly path?: readonly unknown[] | undefined;
+      }[];
+    };
 
-interface Issue {
-  readonly message: string;
-  /** To the member that is wrong: keys, or objects with a `key`. */
-  readonly path?: readonly unknown[] | undefined;
-}
+type Issue = NonNullable<Validated<unknown>["issues"]>[number];
 
 /** A request whose schema gives its value a type. */
 export interface TypedBy<T> {
