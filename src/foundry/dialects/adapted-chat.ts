@@ -9,6 +9,7 @@ import { type Refusable, type Refused, refusalsIn, warningsOf } from "./chat-req
 import { type ChatQuirks, openChat } from "./chat-stream.js";
 import type { Call, ChatRequest, ChatStream } from "./dialect.js";
 import { SchemaOffer } from "./json-schema.js";
+import { isTemplateFailure } from "./refusal-words.js";
 
 const NOTHING: Refused = new Set();
 
@@ -62,8 +63,11 @@ export async function adaptedChat(
         isSilent(error) && !refused.has("stream") && quirks.alwaysBeginsStreams !== true;
       const found = isHanging ? (["stream"] as const) : refusalsIn(error, sent, refused, quirks);
       if (found.length === 0 || changes === MOST_CHANGES) {
+        // A template that fails without tools, too, is no reason to leave these out.
+        const fails = isTemplateFailure(error.detail ?? "");
         // A slow model is no proof that its engine cannot stream.
-        if (!hasHung && !isHanging) remember(transport, id, [...foundHere(), ...found]);
+        const all = [...foundHere(), ...found].filter((name) => name !== "tools" || !fails);
+        if (!hasHung && !isHanging) remember(transport, id, all);
         // An answer in one piece takes longer than the limit, so the next one is streamed again.
         if (known.has("stream") && isSilent(error)) forgetStream(transport, id);
         throw error;

@@ -17,13 +17,13 @@ import {
   CALL_IDS,
   CALL_MEMBERS,
   CONSTRAINT,
+  isTemplateFailure,
   NO_STREAM,
   NO_TOOL_ROLE,
   NO_TOOLS,
   REFUSES,
   REFUSES_THINKING,
   SYSTEM,
-  TEMPLATE_FAILS,
   THINKING,
   WRONG_VALUE,
 } from "./refusal-words.js";
@@ -244,7 +244,7 @@ export function refusalsIn(
   const hasResults = request.messages.some(({ role }) => role === "tool");
   const isRefusal = REFUSES.test(text);
   const isWrongValue = WRONG_VALUE.test(text);
-  const fails = TEMPLATE_FAILS.test(text);
+  const fails = isTemplateFailure(text);
   const refusesCalls = fails || (isRefusal && !isWrongValue && CALL_MEMBERS.test(text));
   if (hasResults && !refused.has("tools") && (refusesCalls || NO_TOOL_ROLE.test(text))) {
     return ["tools"];

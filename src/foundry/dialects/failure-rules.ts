@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../lib/index.js";
+import { ALTERNATION } from "./refusal-words.js";
 
 /** The operation that failed, and its model. */
 export interface Subject {
@@ -92,7 +93,7 @@ export const RULES: readonly Rule[] = [
     // Ollama, whose JSON has no place for it, with some texts for bge-m3 and others.
     pattern: /json: unsupported value: (?:NaN|[+-]Inf)/i,
     code: "INFERENCE_FAILED",
-    message: (model, said) => `${model} computed what is no number.${said}`,
+    message: (model, said) => `${model} gave a vector with NaN or an infinite number.${said}`,
     action: "Give other texts, update the engine, or use another model.",
   },
   {
@@ -190,6 +191,14 @@ export const RULES: readonly Rule[] = [
     code: "INVALID_REQUEST",
     message: (model, said) => `The gateway has no price for ${model}.${said}`,
     action: "Set a price for the model in the gateway, or turn on its self-use mode.",
+  },
+  {
+    // Gemma and Mistral, whose templates refuse it.
+    pattern: ALTERNATION,
+    except: "load",
+    code: "INVALID_REQUEST",
+    message: (model, said) => `${model} takes no messages in this order.${said}`,
+    action: "Begin `messages` with one of the user, and let user and assistant alternate.",
   },
   {
     // llama.cpp, which answers 500, before and after its engine of templates was replaced.

@@ -14,9 +14,14 @@ export const ACCEPTED =
 export const NO_STREAM =
   /only non-?stream|cannot use tools with stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
 
-/** The template of the model fails on tools or their results, in the words of llama.cpp. */
-export const TEMPLATE_FAILS =
-  /while executing \w{1,40} at line \d|is not callable: null at row|unknown \(built-in\) filter/i;
+/** Whether the template of the model may fail on tools or their results, in the words of llama.cpp. */
+export const isTemplateFailure = (text: string): boolean =>
+  /while executing \w{1,40} at line \d|is not callable: null at row|unknown \(built-in\) filter/i.test(
+    text,
+  ) && !ALTERNATION.test(text);
+
+/** A template that refuses the order of the messages. */
+export const ALTERNATION = /roles must alternate/i;
 
 /** The template of the model, such as that of Gemma, or the engine takes no role `tool`. */
 export const NO_TOOL_ROLE =

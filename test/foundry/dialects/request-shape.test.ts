@@ -401,7 +401,7 @@ describe.each([
   });
 
   it("on the results of tools gets these as text", async () => {
-    const { url } = await chatEngine((body) =>
+    const { url, chats } = await chatEngine((body) =>
       JSON.stringify(body).includes('"role":"tool"') ? failed : hello(body),
     );
     const completion = await clientOf(url).complete({
@@ -418,6 +418,31 @@ describe.each([
       ],
     });
     expect(completion).toMatchObject({ text: "Hello", attempts: 2 });
+    expect(JSON.stringify(chats[1]?.["messages"])).toContain("noon");
+  });
+
+  it("on more than the tools leaves these in the next request", async () => {
+    const { url, chats } = await chatEngine((body) => (chats.length <= 2 ? failed : hello(body)));
+    const client = clientOf(url);
+    const request = { prompt: "Hi", model: "m", tools };
+    await expect(client.complete(request)).rejects.toMatchObject({ code: "INVALID_REQUEST" });
+    expect(await client.complete(request)).toMatchObject({ text: "Hello" });
+    expect(chats.map((body) => "tools" in body)).toEqual([true, false, true]);
+  });
+
+  it("on the order of the messages says so, and leaves the tools as they are", async () => {
+    const refusal =
+      "While executing CallExpression at line 189, column 32 in source: Error: Jinja Exception: After the optional system message, conversation roles must alternate user and assistant roles";
+    const { url, chats } = await chatEngine(() => json({ error: { message: refusal } }, 500));
+    const messages = [
+      { role: "assistant" as const, content: "Hello" },
+      { role: "user" as const, content: "Hi" },
+    ];
+    await expect(clientOf(url).complete({ model: "m", tools, messages })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      action: expect.stringContaining("Begin `messages` with one of the user"),
+    });
+    expect(chats).toHaveLength(1);
   });
 
   it("on other messages is requested once", async () => {
