@@ -154,7 +154,10 @@ const WRONG_KEY =
 
 /** The limits of an account, as gateways and what is behind them word them: they do not pass by waiting. */
 const NO_QUOTA =
-  /insufficient[_ ](?:user[_ ])?(?:quota|credits?|balance|funds)|exceeded your current quota|quota is not enough|token_quota_failed|credit balance is too low|budget has been exceeded|(?:额度|余额)不足/i;
+  /insufficient_(?:user_)?quota|exceeded your current quota|quota is not enough|token_quota_failed|credit balance is too low|budget has been exceeded/i;
+/** Words that an engine may also quote from an answer that it could not parse, with 500. */
+const NO_BALANCE =
+  /insufficient[_ ](?:user[_ ])?(?:quota|credits?|balance|funds)|(?:额度|余额)不足/i;
 const NO_PAYMENT = 402;
 
 type Options = Omit<FoundryErrorOptions, "action"> & { readonly status: number };
@@ -186,7 +189,9 @@ export function knownError(
       retryable: true,
     });
   }
-  if (options.status === NO_PAYMENT || NO_QUOTA.test(searched)) {
+  const isOfClient = options.status >= 400 && options.status < 500;
+  const hasNoBalance = isOfClient && NO_BALANCE.test(searched);
+  if (options.status === NO_PAYMENT || hasNoBalance || NO_QUOTA.test(searched)) {
     return new FoundryError("SERVICE_BUSY", `The quota is used up.${saidBy(message)}`, {
       ...options,
       action: "Raise the limit of this key, or use another one.",

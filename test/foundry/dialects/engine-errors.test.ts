@@ -857,6 +857,14 @@ describe("a refusal that contains a time to wait", () => {
   });
 });
 
+it("words of an answer that the engine could not parse are no quota", async () => {
+  const message = "Failed to parse input at pos 12: The transfer failed: insufficient funds.";
+  const { url } = await chatEngine(() => json({ error: { message } }, 500));
+  await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
+    code: "INFERENCE_FAILED",
+  });
+});
+
 describe("a JSON body that is no completion", () => {
   it.each([
     ["an empty list", []],
