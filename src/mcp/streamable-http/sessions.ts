@@ -233,16 +233,16 @@ interface LoggedEvent {
   readonly characters: number;
 }
 
-const idOf = ({ number, streamId }: LoggedEvent): string => `${number}_${streamId}`;
-
 /**
  * Keeps the latest events of a session in memory, so that an interrupted stream can be resumed. The id of an event
  * names its stream: a client whose last event is not kept any more gets what is kept, and what comes.
  */
 export class EventLog {
   readonly #events: LoggedEvent[] = [];
-  /** Streams whose answer is not kept: a client that resumed one would ask for it again and again. */
-  readonly #lost = new RecentMap<string, true>(MOST_LOST);
+  /** By stream its last answer that is not kept: a client that lacks it would resume again and again. */
+  readonly #lost = new RecentMap<string, number>(MOST_LOST);
+  /** Also an id of another session is none of this one. */
+  readonly #name = randomUUID();
   #characters = 0;
   #lastNumber = 0;
 
@@ -253,7 +253,7 @@ export class EventLog {
     this.#events.push(event);
     this.#characters += characters;
     while (this.#characters > MOST_CHARACTERS && this.#events.length > 1) this.#dropOldest();
-    return idOf(event);
+    return this.#idOf(event);
   }
 
   #dropOldest(): void {
@@ -261,7 +261,7 @@ export class EventLog {
     if (dropped === undefined) return;
     this.#characters -= dropped.characters;
     const isAnswer = "result" in dropped.message || "error" in dropped.message;
-    if (isAnswer) this.#lost.set(dropped.streamId, true);
+    if (isAnswer) this.#lost.set(dropped.streamId, dropped.number);
   }
 
   async getStreamIdForEventId(eventId: string): Promise<string | undefined> {
@@ -276,15 +276,20 @@ export class EventLog {
     if (last === undefined) throw new Error("This session has no such event.");
     for (const event of [...this.#events]) {
       const isMissed = event.number > last.number && event.streamId === last.streamId;
-      if (isMissed) await send(idOf(event), event.message);
+      if (isMissed) await send(this.#idOf(event), event.message);
     }
     return last.streamId;
   }
 
+  #idOf({ number, streamId }: LoggedEvent): string {
+    return `${number}_${this.#name}_${streamId}`;
+  }
+
   #read(eventId: string): Pick<LoggedEvent, "number" | "streamId"> | undefined {
-    const [, digits, streamId] = /^(\d+)_(.+)$/.exec(eventId) ?? [];
+    const [, digits, name, streamId] = /^(\d+)_([\da-f-]+)_(.+)$/.exec(eventId) ?? [];
     const number = Number(digits);
-    const isGiven = streamId !== undefined && number <= this.#lastNumber;
-    return isGiven && this.#lost.get(streamId) !== true ? { number, streamId } : undefined;
+    if (streamId === undefined || name !== this.#name || number > this.#lastNumber)
+      return undefined;
+    return number < (this.#lost.get(streamId) ?? 0) ? undefined : { number, streamId };
   }
 }

@@ -57,10 +57,20 @@ describe("the events of a session", () => {
     expect(await log.getStreamIdForEventId(asked)).toBeUndefined();
   });
 
+  it("are replayed of a stream of two calls whose first answer arrived and is not kept", async () => {
+    const log = new EventLog();
+    await log.storeEvent("asked", answer);
+    const last = await log.storeEvent("asked", message(1));
+    for (let id = 2; id <= 31; id += 1) await log.storeEvent("a", message(id, "x".repeat(100_000)));
+    await log.storeEvent("asked", message(32));
+    expect(await replayed(log, last)).toEqual([32]);
+  });
+
   it("are none for an id that was not given", async () => {
     const log = new EventLog();
-    await log.storeEvent("a", message(1));
-    for (const id of ["2_a", "1", "a", ""]) {
+    const given = await log.storeEvent("a", message(1));
+    const ofOtherSession = await new EventLog().storeEvent("a", message(1));
+    for (const id of [given.replace("1", "2"), ofOtherSession, "1_a", "1", "a", ""]) {
       expect(await log.getStreamIdForEventId(id)).toBeUndefined();
     }
   });

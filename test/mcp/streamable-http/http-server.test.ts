@@ -273,7 +273,7 @@ it.each([{}, { progressToken: 1 }])(
   "answers a call without a session with JSON where its client names no stream, with %j in it",
   async (meta) => {
     const { url } = await served();
-    // It reports that it searches before it fails.
+    // It reports "Asking the service" before it fails.
     const params = { name: "complete", arguments: { prompt: "Hello" } };
     const response = await calledModern(url, "application/json", params, meta);
     expect(await response.json()).toMatchObject({ id: 1, result: { isError: true } });
@@ -398,6 +398,7 @@ it.each(["/health", "/", "/metrics"])("answers HEAD as GET at %s, without a body
 it("needs no key for HEAD where GET needs none", async () => {
   const { url } = await served(undefined, { key: KEY });
   expect((await fetch(new URL("/health", url), { method: "HEAD" })).status).toBe(200);
+  expect((await fetch(new URL("/metrics", url), { method: "HEAD" })).status).toBe(401);
 });
 
 it("names the scheme of its key where a request has none", async () => {
