@@ -39,7 +39,8 @@ export async function* receive(
 ): AsyncGenerator<CompletionEvent, void> {
   const forced = stream.isForcedCall ? new ForcedCall() : null;
   const calls = forced ?? (toolbox === null ? null : new CallReader(toolbox));
-  const splitter = new ThinkingSplitter(calls !== null, wrapperOf(progress.model ?? ""));
+  const wrapper = wrapperOf(progress.model ?? "", messages);
+  const splitter = new ThinkingSplitter(calls !== null, wrapper);
   const cutter = new StopCutter(request.stop ?? []);
 
   function* addText(text: string): Generator<CompletionEvent, void> {

@@ -98,7 +98,7 @@ const NO_ROOM = "and the context has no room for a correction";
 const CONTEXT_FULL =
   "Shorten the prompt, or ask for less: the context is full, or the engine has a limit of its own.";
 
-/** The prompt is what was filtered, and a correction would have it, too. */
+/** A correction would show the model what was filtered. */
 const filtered = (): FoundryError =>
   new FoundryError(
     "SCHEMA_MISMATCH",

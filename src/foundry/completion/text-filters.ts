@@ -214,9 +214,15 @@ const WRAPPERS: readonly (readonly [models: RegExp, name: string])[] = [
   [/ernie|granite/i, "response"],
 ];
 
-/** The name of the tag that a model puts around its answer; `null`: none. */
-export const wrapperOf = (model: string): string | null =>
-  WRAPPERS.find(([models]) => models.test(model))?.[1] ?? null;
+/** The name of the tag that a model puts around its answer; `null`: none, or one that its prompt asks for. */
+export function wrapperOf(
+  model: string,
+  messages: readonly { readonly content: string }[],
+): string | null {
+  const name = WRAPPERS.find(([models]) => models.test(model))?.[1];
+  if (name === undefined) return null;
+  return messages.some(({ content }) => content.includes(`<${name}>`)) ? null : name;
+}
 
 /** Cuts the tokens in front of an answer, and the blanks around them. */
 export class LeadCutter {

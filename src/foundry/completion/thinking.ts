@@ -97,7 +97,8 @@ export class ThinkingSplitter {
   #apart = "";
   /** How much of it the text repeats so far. */
   #repeated = "";
-  #trimming = false;
+  /** What is cut in front of the text that comes next. */
+  #cut: RegExp | null = null;
   #isAtStart = true;
   /** Blanks before the first word belong to it, unless thinking comes first. */
   #leading = "";
@@ -114,7 +115,7 @@ export class ThinkingSplitter {
   /** The service gives thinking in a member of its own, so that a tag in the text is ordinary text. */
   thinkingCameApart(text: string): void {
     this.#expectsOrphan = false;
-    this.#trimming ||= !this.#hasWords;
+    if (!this.#hasWords) this.#cut ??= BLANK_LINES;
     if (this.#apart === "" && !this.#hasWords) this.#lead = new LeadCutter(this.#wrapper);
     this.#apart = this.#apart === "" ? text.trimStart() : this.#apart + text;
   }
@@ -194,7 +195,7 @@ export class ThinkingSplitter {
 
   #takeTag({ at, tag }: FoundTag, pieces: Piece[]): void {
     const wasThinking = this.#close !== null;
-    if (this.#isAtStart && at === 0) this.#trimming = true;
+    if (this.#isAtStart && at === 0) this.#cut = BLANKS;
     this.#emit(pieces, at, true);
     this.#isAtStart = false;
     this.#pending = this.#pending.slice(tag.length);
@@ -206,7 +207,7 @@ export class ThinkingSplitter {
     }
     this.#expectsOrphan = false;
     this.#isLineBlank = true;
-    this.#trimming = this.#close === null;
+    this.#cut = this.#close === null ? BLANKS : null;
   }
 
   /** The next tag that counts. */
@@ -287,10 +288,9 @@ export class ThinkingSplitter {
       if (thought !== "") pieces.push({ type: "reasoning", text: thought });
       return;
     }
-    // The blank lines between thinking and answer belong to neither.
-    if (this.#trimming) text = text.trimStart();
+    if (this.#cut !== null) text = text.replace(this.#cut, "");
     if (text === "") return;
-    this.#trimming = false;
+    this.#cut = null;
     this.#isAtStart = false;
     this.#noteText(text);
     pieces.push({ type: "text", text });
@@ -306,6 +306,11 @@ export class ThinkingSplitter {
     this.#isLineBlank = (lineAt > 0 || this.#isLineBlank) && text.slice(lineAt).trim() === "";
   }
 }
+
+/** What stands between thinking and answer belongs to neither. */
+const BLANKS = /^\s+/;
+/** Where thinking came apart, the first line may be indented. */
+const BLANK_LINES = /^\s*\n/;
 
 /** @param isLineBlank Whether there are only blanks before the text in its first line. */
 function beginsLine(text: string, at: number, isLineBlank: boolean): boolean {

@@ -298,7 +298,8 @@ export class CallText {
     const name = body.trim();
     // GLM writes the name alone where there are no arguments.
     const isName = written.calls.length === 0 && isWhole && this.#toolbox.isOffered(name);
-    const calls = isName && open.markup !== null ? [{ name, arguments: {} }] : written.calls;
+    const isOfGlm = open.markup?.start === "<tool_call>";
+    const calls = isName && isOfGlm ? [{ name, arguments: {} }] : written.calls;
     if (open.markup === null) {
       const isLink = this.#pending.startsWith("(");
       if (

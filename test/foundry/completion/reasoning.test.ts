@@ -13,9 +13,14 @@ const THOUGHT = "Größe? Hm.";
 const ANSWER = "It is 4!";
 
 /** The forms in which engines send thinking: as members of a message, and in its text. */
-const FORMS: readonly (readonly [string, object])[] = [
+const FORMS: readonly (readonly [string, object, answer?: string])[] = [
   ["a member of llama.cpp and vLLM", { reasoning_content: THOUGHT, content: ANSWER }],
   ["a member, with the blank lines behind it", { reasoning: THOUGHT, content: `\n\n${ANSWER}` }],
+  [
+    "a member, with the first line of the answer indented",
+    { reasoning: THOUGHT, content: `\n\n  ${ANSWER}` },
+    `  ${ANSWER}`,
+  ],
   ["a member of Ollama", { reasoning: THOUGHT, content: ANSWER }],
   ["tags", { content: `<think>\n${THOUGHT}\n</think>\n\n${ANSWER}` }],
   ["tags of other models", { content: `[THINK]${THOUGHT}[/THINK]${ANSWER}` }],
@@ -39,17 +44,23 @@ function answerOf(message: object, way: (typeof WAYS)[number]): ChatAnswer {
   return { ...answer, isBytewise: way === "bytes" };
 }
 
-describe.each(FORMS)("thinking in %s", (_form, message) => {
+const ANSWERED = FORMS.map(([form, message, answer = ANSWER]) => [form, message, answer] as const);
+
+describe.each(ANSWERED)("thinking in %s", (_form, message, answer) => {
   it.each(WAYS)("is in the result only where it is included (%s)", async (way) => {
     const { url } = await chatEngine(() => answerOf(message, way));
     const client = clientOf(url);
     const ask = (reasoning: "omit" | "include" | "off") =>
       client.complete({ prompt: "2+2?", model: "m", reasoning });
 
-    expect(await ask("include")).toMatchObject({ text: ANSWER, reasoning: THOUGHT, warnings: [] });
-    expect(await ask("omit")).toMatchObject({ text: ANSWER, reasoning: null, warnings: [] });
+    expect(await ask("include")).toMatchObject({
+      text: answer,
+      reasoning: THOUGHT,
+      warnings: [],
+    });
+    expect(await ask("omit")).toMatchObject({ text: answer, reasoning: null, warnings: [] });
     expect(await ask("off")).toMatchObject({
-      text: ANSWER,
+      text: answer,
       reasoning: null,
       warnings: [expect.stringContaining("reasoning is off: it ignores its switch")],
     });
@@ -70,19 +81,21 @@ describe.each([
     ]) {
       const { url } = await chatEngine(() => answerOf(message, way), [model]);
       const { text, reasoning } = await clientOf(url).complete({ prompt: "2+2?", model });
+      // A line break before the tag stays, as one does before an end-of-turn token.
       expect([text.trimEnd(), reasoning]).toEqual([ANSWER, THOUGHT]);
     }
   });
 
-  it("stays without thinking, in the middle, and of other models", async () => {
+  it("stays without thinking, in the middle, of other models, and where the prompt asks for it", async () => {
     const thought = { reasoning_content: THOUGHT };
-    for (const [message, id] of [
-      [{ content: wrapped }, model],
-      [{ ...thought, content: `So: ${wrapped}` }, model],
-      [{ ...thought, content: wrapped }, "m"],
+    for (const [message, id, prompt] of [
+      [{ content: wrapped }, model, "2+2?"],
+      [{ ...thought, content: `So: ${wrapped}` }, model, "2+2?"],
+      [{ ...thought, content: wrapped }, "m", "2+2?"],
+      [{ ...thought, content: wrapped }, model, `2+2? Answer in <${tag}>.`],
     ] as const) {
       const { url } = await chatEngine(() => answerOf(message, "bytes"), [id]);
-      const { text } = await clientOf(url).complete({ prompt: "2+2?", model: id });
+      const { text } = await clientOf(url).complete({ prompt, model: id });
       expect(text).toBe(message.content);
     }
   });
