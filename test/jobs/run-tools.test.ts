@@ -83,12 +83,15 @@ describe("run", () => {
 
   it("ends when the client is closed while a tool runs", async () => {
     const client = await calling([{ a: 1, b: 2 }]);
-    const run = () => {
+    let given: AbortSignal | undefined;
+    const run = (_sum: unknown, { signal }: { readonly signal: AbortSignal | undefined }) => {
+      given = signal;
       void client.close();
       return new Promise(() => {});
     };
     const running = client.run({ prompt: "Add.", tools: [{ name: "add", schema, run }] });
     await expect(running).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+    expect(given?.aborted).toBe(true);
   });
 
   it("accepts a schema that is a function, as in some libraries", async () => {
@@ -229,7 +232,7 @@ describe("run", () => {
     });
 
     expect(rounds).toBe(3);
-    expect(warnings).toEqual([expect.stringContaining("as a string")]);
+    expect(warnings).toEqual([expect.stringContaining("make it a string")]);
   });
 
   it("ends when its signal is aborted", async () => {

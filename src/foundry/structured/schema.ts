@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject, type Options } from "ajv";
+import { Ajv, type ErrorObject, type FuncKeywordDefinition, type Options, str } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { FoundryError, MOST_COMPLAINTS, printable } from "../../lib/index.js";
@@ -23,8 +23,6 @@ const OPTIONS: Options = {
   allErrors: true,
   // Schemas of other tools have members of their own.
   strict: false,
-  // In binary fractions, 19.99 is no multiple of 0.01.
-  multipleOfPrecision: 7,
   // A member may be called as one that each object inherits, such as `constructor`.
   ownProperties: true,
   logger: false,
@@ -43,10 +41,23 @@ function draftsOf(schema: JsonSchema): readonly boolean[] {
   return JSON.stringify(schema).includes('"items":[') ? [false, true] : [false];
 }
 
+/** In binary fractions 19.99 is no multiple of 0.01; such a quotient misses the whole number by its last digits. */
+const MULTIPLE: FuncKeywordDefinition = {
+  keyword: "multipleOf",
+  type: "number",
+  schemaType: "number",
+  validate: (step: number, value: number) => {
+    const quotient = value / step;
+    return Math.abs(Math.round(quotient) - quotient) <= 4 * Number.EPSILON * Math.abs(quotient);
+  },
+  error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}` },
+};
+
 /** With a schema of its own: an instance keeps each schema that it compiled. */
 const validatorOf = (isOld: boolean, options: Options) => {
   const ajv = isOld ? new Ajv(options) : new Ajv2020(options);
   formats.default(ajv);
+  ajv.removeKeyword(MULTIPLE.keyword.toString()).addKeyword(MULTIPLE);
   return ajv;
 };
 

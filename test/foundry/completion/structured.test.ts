@@ -51,11 +51,15 @@ it("does not complete a value that a stop string cut", async () => {
 it.each([
   ["9007199254740993", 1],
   ["9007199254740991", 0],
+  ["-9007199254740993", 1],
+  ["1.335e18", 0],
   ["6.02e23", 0],
 ])("warns where digits of a number may be lost: %s", async (number, warnings) => {
   const { client } = await answering([`{"ids":[${number}]}`]);
   const answer = await client.complete({ prompt: "Which?", schema: { type: "object" } });
-  expect(answer.warnings.filter((each) => each.includes("as a string"))).toHaveLength(warnings);
+  expect(answer.warnings.filter((each) => each.includes("make it a string"))).toHaveLength(
+    warnings,
+  );
 });
 
 function containingItself(): object {

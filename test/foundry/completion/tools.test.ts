@@ -458,7 +458,7 @@ describe("tool calls of an engine", () => {
 
     const { warnings } = await clientOf(url).complete({ prompt: "Hi", model: "m", tools });
 
-    expect(warnings).toEqual([expect.stringContaining("as a string")]);
+    expect(warnings).toEqual([expect.stringContaining("make it a string")]);
   });
 
   it("leave the text of thinking in which none can be read", async () => {

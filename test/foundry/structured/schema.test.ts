@@ -29,6 +29,13 @@ it.each([
   [123456.78, 0.01, true],
   [19.995, 0.01, false],
   [100_001, 1000, false],
+  [7_160_491.52, 0.01, true],
+  [99_999_999.99, 0.01, true],
+  [1, 16_777_216, false],
+  [10_000_000_001, 1_000_000_000, false],
+  [3.000_000_01, 1, false],
 ])("says whether %d is a multiple of %d, as people count", (value, multipleOf, fits) => {
-  expect(schemaCheck({ multipleOf })(value).length === 0).toBe(fits);
+  expect(schemaCheck({ multipleOf })(value)).toEqual(
+    fits ? [] : [`the value must be multiple of ${multipleOf}`],
+  );
 });
