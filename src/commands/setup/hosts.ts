@@ -140,7 +140,8 @@ export const HOSTS: readonly HostKind[] = [
     afterwards: RESTART,
   },
   {
-    // https://docs.devin.ai/cli/extensibility/mcp/configuration; Windsurf is called so since June 2026.
+    // https://docs.devin.ai/cli/extensibility/mcp/configuration; Windsurf is called so since June 2026. Since 3000.3;
+    // before, the servers were in config.json beside it.
     id: "devin",
     title: "Devin Desktop and Devin CLI",
     ...COMMON,

@@ -211,11 +211,14 @@ async function statusOfBundle({ id }: HostKind, file: string, { platform }: Mach
   const { dirname, join } = pathsOf(platform);
   const installed = await readdir(join(dirname(file), "Claude Extensions")).catch(() => []);
   // `local.mcpb.AUTHOR.foundry-local-mcp`
-  const bundle = installed.find((name) => name.endsWith(".foundry-local-mcp"));
-  if (bundle === undefined) return null;
-  const settings = join(dirname(file), "Claude Extensions Settings", `${bundle}.json`);
-  const { isEnabled } = Object(jsonFrom(await readFile(settings, "utf8").catch(() => "")));
-  return isEnabled === false ? "switched_off" : "set_up";
+  const bundles = installed.filter((name) => name.endsWith(".foundry-local-mcp"));
+  if (bundles.length === 0) return null;
+  for (const bundle of bundles) {
+    const settings = join(dirname(file), "Claude Extensions Settings", `${bundle}.json`);
+    const { isEnabled } = Object(jsonFrom(await readFile(settings, "utf8").catch(() => "")));
+    if (isEnabled !== false) return "set_up";
+  }
+  return "switched_off";
 }
 
 /** The first absolute path in an entry's command whose file is missing. */

@@ -56,7 +56,9 @@ const RUNNER =
 const isOption = (word: string): boolean => word.startsWith("-") || /^\/[a-z]$/i.test(word);
 const isPackage = (word: string): boolean =>
   /^foundry-local-mcp(?:@[\w.-]+)?$/.test(word) ||
-  /^(?!@)(?:.*[\\/])?foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
+  /(?:^|[\\/])foundry-local-mcp(?:\.cmd|\.ps1)?$/.test(word);
+/** A package or its folder, such as `@another/foundry-local-mcp`. */
+const OF_ANOTHER_SCOPE = /(?:^|[=:\\/])@[^\\/]+[\\/]foundry-local-mcp(?![\w-])/;
 /** Many programs have a file of this name. */
 const isMain = (word: string): boolean => /[\\/]dist[\\/]main\.js$/.test(word);
 /** In the folder of this package: a clone, an archive of a branch or a version, or the one that runs. */
@@ -76,8 +78,11 @@ function programIn(words: readonly string[], isName: (word: string) => boolean):
 }
 
 /** Whether an entry starts this server. In an entry with another name the folder must be that of the package. */
-export const isOurs = (entry: unknown, name: string): boolean =>
-  programIn(commandLine(entry), name === ENTRY_NAME ? isMain : isMainOfPackage) !== -1;
+export function isOurs(entry: unknown, name: string): boolean {
+  const words = commandLine(entry);
+  if (words.some((word) => OF_ANOTHER_SCOPE.test(word))) return false;
+  return programIn(words, name === ENTRY_NAME ? isMain : isMainOfPackage) !== -1;
+}
 
 /** The file of this server that an entry names; `null` for a package. */
 export function mainFileIn(entry: unknown): string | null {

@@ -27,7 +27,9 @@ const machine = (
 const filesOn = (platform: Machine["platform"], environment: Machine["environment"] = {}) =>
   Object.fromEntries(
     hostsFor({ platform }).map((host) => [
-      host.platform === undefined ? host.id : `${host.id} of ${host.platform}`,
+      host.platform === undefined
+        ? `${host.id}${host.title.includes(".cache") ? " in .cache" : ""}`
+        : `${host.id} of ${host.platform}`,
       host.file(machine(platform, environment)),
     ]),
   );
@@ -45,6 +47,7 @@ describe("the files of the hosts", () => {
       devin: "E:\\Roaming\\devin\\mcp_config.json",
       windsurf: "D:\\Profile\\Jürgen M\\.codeium\\windsurf\\mcp_config.json",
       zed: "E:\\Roaming\\Zed\\settings.json",
+      "lm-studio in .cache": "D:\\Profile\\Jürgen M\\.cache\\lm-studio\\mcp.json",
       "lm-studio": "D:\\Profile\\Jürgen M\\.lmstudio\\mcp.json",
       goose: "E:\\Roaming\\Block\\goose\\config\\config.yaml",
       codex: "D:\\Profile\\Jürgen M\\.codex\\config.toml",
@@ -69,6 +72,7 @@ describe("the files of the hosts", () => {
       devin: "/home/jürgen m/.config/devin/mcp_config.json",
       windsurf: "/home/jürgen m/.codeium/windsurf/mcp_config.json",
       zed: "/home/jürgen m/.config/zed/settings.json",
+      "lm-studio in .cache": "/home/jürgen m/.cache/lm-studio/mcp.json",
       "lm-studio": "/home/jürgen m/.lmstudio/mcp.json",
       goose: "/home/jürgen m/.config/goose/config.yaml",
       codex: "/home/jürgen m/.codex/config.toml",
@@ -210,6 +214,17 @@ describe("the command that a host starts", () => {
     [{ command: "C:\\n\\foundry-local-mcp.cmd" }, true, []],
     [{ command: "npx", args: ["-y", "another-server"] }, false, []],
     [{ command: "npx", args: ["-y", "@another/foundry-local-mcp"] }, false, []],
+    [{ command: "npx", args: ["-y", "npm:@another/foundry-local-mcp"] }, false, []],
+    [
+      { command: "npx", args: ["--package=@another/foundry-local-mcp", "foundry-local-mcp"] },
+      false,
+      [],
+    ],
+    [
+      { command: "node", args: ["/n/node_modules/@another/foundry-local-mcp/dist/main.js"] },
+      false,
+      [],
+    ],
     [
       { command: "npx", args: ["-y", "server-filesystem", "/home/me/foundry-local-mcp"] },
       false,
