@@ -253,7 +253,7 @@ function nextOf(character: RegExp, text: string, from: number): number {
   return character.exec(text)?.index ?? text.length;
 }
 
-/** Whether it is the last event of a stream, which is no JSON: to parse it would cost more than the others do. */
+/** Whether it is the last event of a stream. The error of `JSON.parse` for it would cost more than to parse all others. */
 export const isDone = (data: string): boolean => data.length < 100 && data.trim() === "[DONE]";
 
 const isWhole = (data: string): boolean => isDone(data) || answerFrom(data) !== undefined;

@@ -76,7 +76,7 @@ describe("files of complete", () => {
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
     expect(structured(answer)["notes"]).toEqual([
       "Read 2 files, 5 lines: a.md, b.md.",
-      "Not read, since they are no text, too large, not allowed or too short: picture.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
+      "Not read, since they are no text, too large or not allowed: picture.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
     ]);
   });
 
@@ -85,7 +85,7 @@ describe("files of complete", () => {
     const answer = await call("complete", { prompt: "Sum up.", files: ["*.md:3"] });
     expect(structured(answer)["notes"]).toEqual([
       "Read 1 file, 1 line: a.md.",
-      "Not read, since they are no text, too large, not allowed or too short: b.md.",
+      "Not read, since they are no text, too large, not allowed or without these lines: b.md.",
     ]);
   });
 
@@ -272,7 +272,7 @@ describe("images in files", () => {
     const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
     expect(structured(answer)["notes"]).toEqual([
       "Read 1 file, 2 lines: a.md.",
-      "Not read, since they are no text, too large, not allowed or too short: blue.gif, plain, red.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
+      "Not read, since they are no text, too large or not allowed: blue.gif, plain, red.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
     ]);
     expect(contents()).toEqual([expect.stringContaining("Sum up.")]);
   });

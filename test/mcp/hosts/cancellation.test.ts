@@ -60,6 +60,8 @@ describe("the work of a cancelled call", () => {
 
   it("follows the setting where it decides for all reasons", () => {
     expect(cancellationOf("Request timed out", "stop")).toBe("stop");
+    expect(cancellationOf("User pressed stop", "stop")).toBe("stop");
+    expect(cancellationOf("Request timed out", "detach")).toBe("detach");
     expect(cancellationOf("User pressed stop", "detach")).toBe("detach");
     expect(cancellationOf(undefined, "stop")).toBe("stop");
     expect(cancellationOf(undefined, "detach")).toBe("detach");

@@ -35,7 +35,7 @@ export async function readFiles(
   const texts = files.map((file) => ({ path: file.path, lines: linesOf(file) }));
   const pictures = images.map(({ path, mimeType }) => ({ path, image: mimeType }));
   /** Where matches of a glob were not read. */
-  const skippedNotes = skipped.length === 0 ? [] : [skippedNote(skipped)];
+  const skippedNotes = skipped.length === 0 ? [] : [skippedNote(skipped, patterns)];
   return {
     /** Those with text. */
     files,
@@ -60,9 +60,13 @@ function textNotes(files: readonly FileText[]): string[] {
 const imageNotes = (images: readonly FileImage[]): string[] =>
   images.length === 0 ? [] : [`Read ${counted(images.length, "image")}: ${namesOf(images)}.`];
 
-function skippedNote(paths: readonly string[]): string {
+function skippedNote(paths: readonly string[], patterns: readonly string[]): string {
   const hint = paths.some((path) => IMAGE_ENDING.test(path)) ? IMAGE_HINT : "";
-  return `Not read, since they are no text, too large, not allowed or too short: ${named(paths)}.${hint}`;
+  const hasLines = patterns.some((pattern) => /:\d+(?:-\d*)?$/.test(pattern));
+  const why = hasLines
+    ? "no text, too large, not allowed or without these lines"
+    : "no text, too large or not allowed";
+  return `Not read, since they are ${why}: ${named(paths)}.${hint}`;
 }
 
 export const linesOf = ({ firstLine, lastLine }: FileText): string => `${firstLine}-${lastLine}`;

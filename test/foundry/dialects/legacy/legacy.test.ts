@@ -158,7 +158,7 @@ describe("the dialect of the legacy service", () => {
       }
     });
 
-    it("only as far as they are downloaded while it has no catalog, as the error for another name says", async () => {
+    it("only downloaded ones without its catalog; the error for another name says so", async () => {
       const { url } = await oldService({ "/openai/models": { json: [PHI] } });
       const failure = {
         code: "MODEL_NOT_FOUND",
