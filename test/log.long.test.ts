@@ -138,7 +138,8 @@ describe("createLogger", () => {
     const stderr = text(child.stderr);
     child.stdin.end();
     const lines = linesOf(await stderr).map(({ msg }) => msg);
-    expect(lines.at(-1)).toBe("last");
+    // On a loaded machine the last line may come while stderr is still full.
+    expect(lines.at(-1)).toMatch(/^last$|lines are missing here$/);
     const dropped = lines.map((msg) => /; (\d+) lines are missing here$/.exec(msg)?.[1] ?? 0);
     const missing = dropped.reduce<number>((sum, count) => sum + Number(count), 0);
     const there = lines.filter((msg) => msg === "many" || msg === "last").length;
