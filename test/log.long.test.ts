@@ -73,7 +73,7 @@ describe("createLogger", () => {
     ]);
   });
 
-  it("writes no field that is a secret, and no value that is one, wherever it stands", async () => {
+  it("writes no secret field of the first level, and no value that is a secret at any level", async () => {
     const { stderr, lines } = await written(
       "trace",
       `log.info({ apiKey: "k3y", headers: { "X-Key": "k3y" }, authorization: "Bearer k3y",

@@ -37,8 +37,12 @@ export interface ReadOptions {
    * refused, as all that is no text.
    */
   readonly onImage?: ((image: FileImage) => void) | undefined;
-  /** Called for each match of a glob that is not read, such as a picture. Without a glob it is an error. */
-  readonly onSkipped?: ((path: string, why: FoundryError) => void) | undefined;
+  /**
+   * Called for each match of a glob that is not read, such as a picture. Without a glob it is an error.
+   *
+   * @param hasRange Whether only some of its lines were wanted, which it may not have.
+   */
+  readonly onSkipped?: ((path: string, why: FoundryError, hasRange: boolean) => void) | undefined;
 }
 
 interface Wanted extends Target {
@@ -114,7 +118,7 @@ export class AllowedFolders {
       } catch (thrown) {
         if (!each.isMatch || !(thrown instanceof FoundryError)) throw thrown;
         firstSkipped ??= thrown;
-        onSkipped?.(this.#shownPath(each), thrown);
+        onSkipped?.(this.#shownPath(each), thrown, each.lines !== null);
       }
       if (bytes > MOST_FILES_BYTES) throw refusals.tooMuch();
       if (images > MOST_IMAGES) throw refusals.tooManyImages();

@@ -21,7 +21,9 @@ export interface RunnableTool<T = unknown> {
   readonly schema: StandardSchema<T> | JsonSchema;
   /**
    * What it returns is given to the model: a string as it is, anything else as JSON. What it throws is given
-   * to the model as words. `signal` is aborted with that of the request and by `close()`, until `run` has ended. More than 100,000 characters are cut off, which the model reads at their end.
+   * to the model as words. More than 100,000 characters are cut off, which the model reads at their end.
+   *
+   * @param options `signal` is aborted with that of the request and by `close()`, until `client.run` has ended.
    */
   run(given: T, options: { readonly signal: AbortSignal | undefined }): unknown;
 }

@@ -375,16 +375,19 @@ test("setup says how to install Foundry Local where there is none", async () => 
 });
 
 test.each([
-  [true, "starts this server"],
-  [false, "has this server switched off in its settings"],
-])("doctor knows the bundle in Claude Desktop, enabled: %s", async (isEnabled, words) => {
+  [[true], "starts this server"],
+  [[false], "has this server switched off in its settings"],
+  [[false, true], "starts this server"],
+])("doctor knows the bundles in Claude Desktop, enabled: %j", async (enabled, words) => {
   const home = await newHome();
   const folder = dirname(home.file("claude-desktop"));
-  const id = "local.mcpb.someone.foundry-local-mcp";
-  await mkdir(join(folder, "Claude Extensions", id), { recursive: true });
-  await mkdir(join(folder, "Claude Extensions Settings"));
-  const settings = JSON.stringify({ isEnabled, userConfig: {} });
-  await writeFile(join(folder, "Claude Extensions Settings", `${id}.json`), settings);
+  await mkdir(join(folder, "Claude Extensions Settings"), { recursive: true });
+  for (const [number, isEnabled] of enabled.entries()) {
+    const id = `local.mcpb.author-${number}.foundry-local-mcp`;
+    await mkdir(join(folder, "Claude Extensions", id), { recursive: true });
+    const settings = JSON.stringify({ isEnabled, userConfig: {} });
+    await writeFile(join(folder, "Claude Extensions Settings", `${id}.json`), settings);
+  }
   const { url } = await simulated({ models: [{ id: PROMPT_ANSWER }] });
 
   const { stdout } = await run(["doctor", "--no-completion", "--endpoint", url], {

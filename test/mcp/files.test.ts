@@ -71,22 +71,21 @@ describe("files of complete", () => {
     expect(textOf(whole)).toContain("CONTEXT_LENGTH_EXCEEDED");
   });
 
-  it("report what a glob omitted", async () => {
-    const { call } = await hostWithFiles();
-    const answer = await call("complete", { prompt: "Sum up.", files: ["*"] });
-    expect(structured(answer)["notes"]).toEqual([
+  it.each([
+    [
+      "*",
       "Read 2 files, 5 lines: a.md, b.md.",
       "Not read, since they are no text, too large or not allowed: picture.png. Images are given to a model by complete and complete_batch, by their own path or by a glob such as *.png.",
-    ]);
-  });
-
-  it("report what a glob omitted since it has not these lines", async () => {
-    const { call } = await hostWithFiles();
-    const answer = await call("complete", { prompt: "Sum up.", files: ["*.md:3"] });
-    expect(structured(answer)["notes"]).toEqual([
+    ],
+    [
+      "*.md:3",
       "Read 1 file, 1 line: a.md.",
       "Not read, since they are no text, too large, not allowed or without these lines: b.md.",
-    ]);
+    ],
+  ])("report what the glob %s omitted", async (glob, ...notes) => {
+    const { call } = await hostWithFiles();
+    const answer = await call("complete", { prompt: "Sum up.", files: [glob] });
+    expect(structured(answer)["notes"]).toEqual(notes);
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../lib/index.js";
-import { ALTERNATION } from "./refusal-words.js";
+import { ALTERNATION, TEMPLATE_FAILS } from "./refusal-words.js";
 
 /** The operation that failed, and its model. */
 export interface Subject {
@@ -201,9 +201,8 @@ export const RULES: readonly Rule[] = [
     action: "Begin `messages` with one of the user, and let user and assistant alternate.",
   },
   {
-    // llama.cpp, which answers 500, before and after its engine of templates was replaced.
-    pattern:
-      /while executing \w{1,40} at line \d|(?:value is not callable|unknown (?:method|filter))[^\n]{0,80} at row \d|unknown \(built-in\) filter/i,
+    // llama.cpp, which answers 500.
+    pattern: TEMPLATE_FAILS,
     except: "load",
     code: "INVALID_REQUEST",
     message: (model, said) => `The chat template of ${model} fails on this request.${said}`,

@@ -14,14 +14,16 @@ export const ACCEPTED =
 export const NO_STREAM =
   /only non-?stream|cannot use tools with stream|(?<!\w)stream['"`]? (?:must|should|has to) be (?:set to )?['"`]?(?:false|off|disabled)/i;
 
-/** Whether the template of the model may fail on tools or their results, in the words of llama.cpp. */
-export const isTemplateFailure = (text: string): boolean =>
-  /while executing \w{1,40} at line \d|is not callable: null at row|unknown \(built-in\) filter/i.test(
-    text,
-  ) && !ALTERNATION.test(text);
+/** A template of llama.cpp that fails, before and after its engine of templates was replaced. */
+export const TEMPLATE_FAILS =
+  /while executing \w{1,40} at line \d|(?:value is not callable|unknown (?:method|filter))[^\n]{0,80} at row \d|unknown \(built-in\) filter/i;
 
 /** A template that refuses the order of the messages. */
 export const ALTERNATION = /roles must alternate/i;
+
+/** Whether the template of the model may fail on tools or their results. */
+export const isTemplateFailure = (text: string): boolean =>
+  TEMPLATE_FAILS.test(text) && !ALTERNATION.test(text);
 
 /** The template of the model, such as that of Gemma, or the engine takes no role `tool`. */
 export const NO_TOOL_ROLE =

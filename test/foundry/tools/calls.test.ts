@@ -366,6 +366,7 @@ describe("the tool calls in a text", () => {
     ["code in a fence", "```js\nconst a = [{ x: 1 }];\n```\n"],
     ["JSON in a fence", '```json\n{"name": "Oslo", "degrees": 3}\n```\n'],
     ["words about the tag", "Write the <tool_call> tag around it."],
+    ["a tool's name alone in tags of another model", "<function_call>get_time</function_call>"],
     ["the tag in quotes", 'The tag "<tool_call>" begins it.'],
     ["words about functools", "It is called functools[1] there."],
     ["an index", "a[0] and {b} and `c`"],

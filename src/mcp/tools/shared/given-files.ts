@@ -27,15 +27,19 @@ export async function readFiles(
 ) {
   const images: FileImage[] = [];
   const skipped: string[] = [];
+  let wantsLines = false;
   const files = await folders.read(patterns, {
     signal,
     onImage: withImages ? (image) => void images.push(image) : undefined,
-    onSkipped: (path) => void skipped.push(path),
+    onSkipped: (path, _why, hasRange) => {
+      skipped.push(path);
+      wantsLines ||= hasRange;
+    },
   });
   const texts = files.map((file) => ({ path: file.path, lines: linesOf(file) }));
   const pictures = images.map(({ path, mimeType }) => ({ path, image: mimeType }));
   /** Where matches of a glob were not read. */
-  const skippedNotes = skipped.length === 0 ? [] : [skippedNote(skipped, patterns)];
+  const skippedNotes = skipped.length === 0 ? [] : [skippedNote(skipped, wantsLines)];
   return {
     /** Those with text. */
     files,
@@ -60,10 +64,9 @@ function textNotes(files: readonly FileText[]): string[] {
 const imageNotes = (images: readonly FileImage[]): string[] =>
   images.length === 0 ? [] : [`Read ${counted(images.length, "image")}: ${namesOf(images)}.`];
 
-function skippedNote(paths: readonly string[], patterns: readonly string[]): string {
+function skippedNote(paths: readonly string[], wantsLines: boolean): string {
   const hint = paths.some((path) => IMAGE_ENDING.test(path)) ? IMAGE_HINT : "";
-  const hasLines = patterns.some((pattern) => /:\d+(?:-\d*)?$/.test(pattern));
-  const why = hasLines
+  const why = wantsLines
     ? "no text, too large, not allowed or without these lines"
     : "no text, too large or not allowed";
   return `Not read, since they are ${why}: ${named(paths)}.${hint}`;
