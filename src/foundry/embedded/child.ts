@@ -49,8 +49,9 @@ function end(): void {
 }
 
 function serve(): void {
-  // The channel closes when the parent ends, however it ends.
+  // The channel closes when the parent ends, however it ends; it may have ended before this module was loaded.
   process.on("disconnect", end);
+  if (!process.connected) end();
   const child = new Child();
   process.on("message", (message) => {
     if (isToChild(message)) child.handle(message);

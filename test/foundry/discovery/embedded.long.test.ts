@@ -385,6 +385,22 @@ describe("the end of its parent", () => {
     },
   );
 
+  test("before the child process has loaded its program ends that, too", async () => {
+    const host = `
+      const { spawn } = require("node:child_process");
+      const stdio = ["ignore", "ignore", "ignore", "ipc"];
+      const child = spawn(process.execPath, [process.argv[1]], { stdio });
+      require("node:fs").writeSync(1, String(child.pid));
+      process.kill(process.pid, "SIGKILL");`;
+    const killed = spawn(process.execPath, ["-e", host, installation.childFile], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const child = Number(await text(killed.stdout));
+
+    expect(child).toBeGreaterThan(0);
+    await vi.waitFor(() => expect(isProcessAlive(child)).toBe(false), 10_000);
+  });
+
   test("by itself is not delayed by the child process", async () => {
     const { host, exited, url } = await hostedElsewhere("");
 
