@@ -1,9 +1,9 @@
 /**
- * Runs the tests of the built executable with other versions of Node, which it installs into `.nodes/` from
- * the packages `node-<platform>-<arch>` of the registry.
+ * Runs the tests with other versions of Node, which it installs into `.nodes/` from the packages
+ * `node-<platform>-<arch>` of the registry.
  *
  *   npm run test:nodes             # the oldest supported version, and the latest of each even one since
- *   npm run test:nodes -- 26       # one of them, without the tests that take long
+ *   npm run test:nodes -- 26       # `e2e` alone, with one of them
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
@@ -30,13 +30,14 @@ function programOf(version: string): string {
 
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 const wanted = process.argv.slice(2);
-const projects = ["--project", "e2e", ...(wanted.length === 0 ? ["--project", "long"] : [])];
+const projects = wanted.length === 0 ? ["unit", "e2e", "long"] : ["e2e"];
+const run = ["run", "--retry", "1", ...projects.flatMap((project) => ["--project", project])];
 for (const version of wanted.length === 0 ? VERSIONS : wanted) {
   const program = programOf(version);
   const found = execFileSync(program, ["--version"], { encoding: "utf8" }).trim();
   process.stdout.write(`Node ${found}\n`);
   // Once more where a test fails: "npm test" has none of that, and this asks for the version alone.
-  const { status } = spawnSync(program, [vitest, "run", ...projects, "--retry", "1"], {
+  const { status } = spawnSync(program, [vitest, ...run], {
     cwd: root,
     stdio: "inherit",
   });

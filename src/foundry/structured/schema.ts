@@ -100,7 +100,7 @@ export function schemaCheck(schema: JsonSchema): SchemaCheck {
     return (value) => (isValid(validate, value) ? [] : complaintsOf(validate.errors ?? []));
   } catch (thrown) {
     if (thrown instanceof FoundryError) throw thrown;
-    if (thrown instanceof RangeError) throw invalidSchema("it is nested too deeply");
+    if (thrown instanceof RangeError) throw invalidSchema("it is too large or nested too deeply");
     const reason = thrown instanceof Error ? thrown.message : "";
     throw invalidSchema(printable(reason, 300));
   }

@@ -331,7 +331,8 @@ describe("a schema that is expensive to check", () => {
 
     await expect(client.complete({ prompt: "What?", schema })).rejects.toMatchObject({
       code: "INVALID_ARGUMENT",
-      message: expect.stringContaining("cannot be compiled within"),
+      // Node 26 may run out of stack before it runs out of time.
+      message: expect.stringMatching(/cannot be compiled within|too large or nested/),
     });
     expect(chats()).toHaveLength(0);
   });

@@ -24,11 +24,18 @@ async function started(longestLine?: number) {
   };
   await transport.start();
   const answers = (): unknown[] =>
-    String(output.read() ?? "")
+    written(output)
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line));
   return { input, output, transport, received, answers, state };
+}
+
+/** What was written since the last time. Node 26 reads one piece at a time. */
+function written(output: PassThrough): string {
+  const pieces: Buffer[] = [];
+  for (let piece = output.read(); piece !== null; piece = output.read()) pieces.push(piece);
+  return String(Buffer.concat(pieces));
 }
 
 const PING = { jsonrpc: "2.0", id: 1, method: "ping" };
@@ -457,7 +464,7 @@ describe("a sent message", () => {
         params: { progressToken: 1, progress: 1, message: text },
       });
       await transport.send({ jsonrpc: "2.0", id: 2, error: { code: 1, message: text } });
-      const lines = String(output.read());
+      const lines = written(output);
       const messages = lines.trimEnd().split("\n");
       expect(messages.map((line) => JSON.parse(line))).toMatchObject([
         { result: { text, [text]: 1 } },
