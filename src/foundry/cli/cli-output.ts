@@ -1,6 +1,5 @@
-import { stripVTControlCharacters } from "node:util";
 import * as z from "zod";
-import { endOfJson, jsonFrom, truncate } from "../../lib/index.js";
+import { endOfJson, jsonFrom, truncate, withoutAnsi } from "../../lib/index.js";
 import type { ProgramRun } from "../../platform/index.js";
 import { sanitizeMessage } from "../dialects/index.js";
 
@@ -53,7 +52,7 @@ export function readSoFar({ stdout, stderr }: CliText): CliAnswer {
 /** A bound on the output that is parsed, which happens again for each chunk of it. */
 const LONGEST_ANSWER = 64 * 1024;
 
-const plain = (text: string): string => stripVTControlCharacters(text.slice(-LONGEST_ANSWER));
+const plain = (text: string): string => withoutAnsi(text.slice(-LONGEST_ANSWER));
 
 const completeWordsOf = (text: string): string =>
   text.slice(0, Math.max(...[" ", "\t", "\n"].map((space) => text.lastIndexOf(space))) + 1);
