@@ -6,7 +6,8 @@ import type { RawAnswer, ToolCall } from "./script.js";
 export type Piece =
   | { readonly kind: "content"; readonly text: string }
   | { readonly kind: "reasoning"; readonly text: string }
-  | { readonly kind: "calls"; readonly calls: readonly ToolCall[]; readonly raw: string };
+  /** With their raw text. */
+  | { readonly kind: "calls"; readonly calls: readonly ToolCall[]; readonly text: string };
 
 /** Splits the raw tokens of a model into thought, tool calls and content. */
 class Output {
@@ -54,10 +55,10 @@ class Output {
 
   #closeCall(): Piece[] {
     this.#mode = "content";
-    const raw = this.#call;
+    const text = this.#call;
     const { start, end } = this.tools ?? { start: "", end: "" };
-    const calls = parseCalls(raw.slice(start.length, raw.length - end.length));
-    return calls === null ? [{ kind: "content", text: raw }] : [{ kind: "calls", calls, raw }];
+    const calls = parseCalls(text.slice(start.length, text.length - end.length));
+    return [calls === null ? { kind: "content", text } : { kind: "calls", calls, text }];
   }
 }
 
@@ -102,7 +103,18 @@ export class Run {
     const text = this.#output.unfinishedCall;
     yield text === null ? [] : [{ kind: "content", text }];
   }
+
+  /** All pieces, for an answer that is not streamed. */
+  async all(): Promise<readonly Piece[]> {
+    const all: Piece[] = [];
+    for await (const pieces of this.pieces()) all.push(...pieces);
+    return all;
+  }
 }
+
+/** The text of all pieces of these kinds. */
+export const textOf = (pieces: readonly Piece[], ...kinds: readonly Piece["kind"][]): string =>
+  pieces.map(({ kind, text }) => (kinds.includes(kind) ? text : "")).join("");
 
 const members = z.record(z.string(), z.unknown());
 const callSchema = z

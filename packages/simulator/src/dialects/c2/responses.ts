@@ -45,8 +45,7 @@ export const createResponse: Handler = async (context, request, family) => {
     for await (const pieces of run.pieces()) {
       for (const piece of pieces) {
         if (piece.kind === "reasoning" && body.stream) events.reasoning(piece.text);
-        const shown =
-          piece.kind === "calls" ? piece.raw : piece.kind === "content" ? piece.text : "";
+        const shown = piece.kind === "reasoning" ? "" : piece.text;
         text += shown;
         if (shown !== "" && body.stream) events.text(shown);
       }
