@@ -6,7 +6,14 @@ import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { startFoundryCli, startSimulator } from "foundry-local-simulator";
 import * as z from "zod";
-import { counted, FoundryError, jsonFrom, VERSION, withoutCredentials } from "../lib/index.js";
+import {
+  counted,
+  FoundryError,
+  jsonFrom,
+  stackOf,
+  VERSION,
+  withoutCredentials,
+} from "../lib/index.js";
 import type { ProgressUpdate } from "../mcp/index.js";
 import { onTermination } from "../platform/index.js";
 import { readSettings } from "../settings.js";
@@ -219,7 +226,7 @@ export async function startServer(args: string[], env: Record<string, string>): 
   } catch (cause) {
     throw new FoundryError("INTERNAL", "The server that was started here did not answer.", {
       action: "What it wrote above says why; FOUNDRY_LOG_LEVEL=debug makes it say more.",
-      detail: cause instanceof Error ? (cause.stack ?? cause.message) : String(cause),
+      detail: stackOf(cause),
       cause,
     });
   }

@@ -1,4 +1,4 @@
-import { FoundryError, type Lazy, toFoundryError } from "../lib/index.js";
+import { FoundryError, type Lazy, stackOf } from "../lib/index.js";
 import type { Backend } from "../mcp/index.js";
 import { endProcess } from "../platform/index.js";
 import { EXIT } from "./command-line.js";
@@ -21,12 +21,11 @@ export async function explain(thrown: unknown): Promise<number> {
 }
 
 function unexpected(thrown: unknown): FoundryError {
-  const { code, detail } = toFoundryError(thrown);
   const [reason = ""] = (thrown instanceof Error ? thrown.message : String(thrown)).split("\n");
-  return new FoundryError(code, `foundry-local-mcp failed: ${reason.replace(/\.$/, "")}.`, {
+  return new FoundryError("INTERNAL", `foundry-local-mcp failed: ${reason.replace(/\.$/, "")}.`, {
     action:
       "Set FOUNDRY_LOG_LEVEL=debug for details, and report the problem with them if it persists.",
-    detail: detail ?? reason,
+    detail: stackOf(thrown),
   });
 }
 
@@ -47,8 +46,8 @@ async function logLevel() {
 export function surviveDefects(backend: Lazy<Backend>): void {
   const report = (thrown: unknown, what: string): Promise<void> =>
     backend.get().then(
-      ({ log }) => log.error({ detail: detailOf(thrown) }, what),
-      () => void process.stderr.write(`${what}: ${detailOf(thrown)}\n`),
+      ({ log }) => log.error({ detail: stackOf(thrown) }, what),
+      () => void process.stderr.write(`${what}: ${stackOf(thrown)}\n`),
     );
   process.on("unhandledRejection", (reason) => void report(reason, "a rejection was not handled"));
   process.on("uncaughtException", async (error) => {
@@ -59,6 +58,3 @@ export function surviveDefects(backend: Lazy<Backend>): void {
     endProcess();
   });
 }
-
-const detailOf = (thrown: unknown): string =>
-  thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);

@@ -107,21 +107,19 @@ export function requestWithImages(
       action: "Give fewer images in one request.",
     });
   }
-  return withContent({ ...request, messages }, (content) =>
-    typeof content === "object" && content !== null
-      ? [...parts, ...content]
-      : [...parts, content ?? ""],
-  );
+  return withContent({ ...request, messages }, (content) => [...parts, ...partsIn(content)]);
 }
 
 /** How many images the messages of a request have. */
 export const imagesIn = (messages: CompletionRequest["messages"] = []): number =>
-  messages.reduce((sum, { content }) => {
-    const parts = typeof content === "object" && content !== null ? content : [];
-    return sum + parts.filter((part) => typeof part === "object" && part.type !== "text").length;
-  }, 0);
+  messages
+    .flatMap(({ content }) => partsIn(content))
+    .filter((part) => typeof part === "object" && part.type !== "text").length;
 
 type Content = CompletionMessage["content"];
+
+const partsIn = (content: Content): readonly ContentPart[] =>
+  typeof content === "object" && content !== null ? content : [content ?? ""];
 
 /** The request with another content of the last message of the user. */
 function withContent(
@@ -134,9 +132,7 @@ function withContent(
     throw new FoundryError(
       "INVALID_ARGUMENT",
       "Files need a message of the user to stand before.",
-      {
-        action: "Give prompt, or a message with role user.",
-      },
+      { action: "Give prompt, or a message with role user." },
     );
   }
   return {

@@ -1,6 +1,7 @@
 import leven from "leven";
 import * as z from "zod";
 import { FoundryError } from "./errors.js";
+import { isMembers } from "./json.js";
 import { LONGEST_QUOTE, MOST_ELEMENTS, MOST_MISTAKES } from "./limits.js";
 import { printable } from "./text.js";
 
@@ -46,7 +47,7 @@ export function parseArguments<T extends z.ZodType>(
  * @param what Begins the sentence: "The request is".
  */
 export function assertObject(what: string, value: unknown, action: string): void {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  if (isMembers(value)) return;
   const kind = Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`;
   const problem = value === undefined ? "missing" : `${kind} and not an object`;
   throw new FoundryError("INVALID_ARGUMENT", `${what} ${problem}.`, { action });

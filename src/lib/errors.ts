@@ -274,10 +274,14 @@ export function toFoundryError(thrown: unknown): FoundryError {
   if (thrown instanceof FoundryError) return thrown;
   return new FoundryError("INTERNAL", "foundry-local-mcp failed on this call.", {
     action: "Report it with the log lines of this moment; other calls are not affected.",
-    detail: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+    detail: stackOf(thrown),
     cause: thrown,
   });
 }
+
+/** Where something was thrown, and with which words. For the log only. */
+export const stackOf = (thrown: unknown): string =>
+  thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
 
 /** The code of an error of the system, such as `ENOENT`; `null` for anything else. */
 export const systemCodeOf = (thrown: unknown): string | null =>

@@ -177,7 +177,7 @@ export function membersKey(value: object): string {
 /** The same value with the names of all members in snake case, as results of tools have them. */
 export function inSnakeCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inSnakeCase);
-  if (typeof value !== "object" || value === null) return value;
+  if (!isMembers(value)) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [snakeCase(name), inSnakeCase(member)]),
   );

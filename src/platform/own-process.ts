@@ -54,11 +54,8 @@ type StandardStream = typeof process.stdout | typeof process.stderr;
  * @returns whether the stream now writes asynchronously for this reason. `false` on other systems, and
  *   for files and consoles.
  */
-export function unblock(
-  stream: StandardStream,
-  platform: NodeJS.Platform = process.platform,
-): boolean {
-  if (platform !== "win32") return false;
+export function unblock(stream: StandardStream): boolean {
+  if (process.platform !== "win32") return false;
   const handle: unknown = Reflect.get(stream, "_handle");
   if (typeof handle !== "object" || handle === null) return false;
   const setBlocking: unknown = Reflect.get(handle, "setBlocking");

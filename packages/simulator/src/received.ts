@@ -29,17 +29,14 @@ export interface ReceivedRequest {
   closedAt: number | null;
 }
 
-type Check = () => void;
-
 /** Older requests are dropped, so that a simulator can run for days. */
 const KEPT_REQUESTS = 10_000;
 
 /** The received requests, and a way to wait for a change. */
 export class RequestLog {
   readonly requests: ReceivedRequest[] = [];
-  readonly #checks = new Set<Check>();
-  /** Rejects the waits, once the simulator is closed. */
-  readonly #waits = new Set<() => void>();
+  readonly #checks = new Set<() => void>();
+  #isClosed = false;
 
   add(head: RequestHead, connection: number, fault: string | null): ReceivedRequest {
     const request: ReceivedRequest = {
@@ -86,16 +83,14 @@ export class RequestLog {
       const stop = () => {
         clearTimeout(timer);
         this.#checks.delete(check);
-        this.#waits.delete(end);
-      };
-      const end = () => {
-        stop();
-        reject(new Error("the simulator was closed before the condition was met"));
       };
       const check = () => {
         try {
           const value = predicate();
-          if (!isReached(value)) return;
+          if (!isReached(value)) {
+            if (!this.#isClosed) return;
+            throw new Error("the simulator was closed before the condition was met");
+          }
           stop();
           resolve(value);
         } catch (error) {
@@ -108,7 +103,6 @@ export class RequestLog {
         reject(new Error(`the condition was not met within ${timeoutMs} ms`));
       }, timeoutMs);
       this.#checks.add(check);
-      this.#waits.add(end);
       check();
     });
     // A test that has failed before it awaits this has its own error.
@@ -118,7 +112,8 @@ export class RequestLog {
 
   /** Nothing changes any more. */
   close(): void {
-    for (const end of [...this.#waits]) end();
+    this.#isClosed = true;
+    this.changed();
   }
 }
 

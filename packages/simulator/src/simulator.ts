@@ -126,7 +126,7 @@ export class Simulator {
 
   /** Ids of the models in memory. */
   get loaded(): readonly string[] {
-    return this.#store.all.map(({ id }) => id).filter((id) => this.#store.isLoaded(id));
+    return this.#store.loaded.map(({ id }) => id);
   }
 
   /** The number of running generations, also of those whose client has left. */

@@ -113,7 +113,7 @@ function assertSays(format: Format, text: string, value: object, container: stri
 
 /** An empty map of servers, and none, are the same. */
 function withoutEmpty(value: unknown, container: string): unknown {
-  if (typeof value !== "object" || value === null) return value;
+  if (!isMembers(value)) return value;
   return Object.fromEntries(
     Object.entries(value).filter(
       ([name, member]) =>
@@ -146,6 +146,6 @@ function plainValue(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plainValue);
   if (typeof value === "bigint") return `${value}n`;
   if (value instanceof Date) return value.toISOString();
-  if (typeof value !== "object" || value === null) return value;
+  if (!isMembers(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, plainValue(each)]));
 }

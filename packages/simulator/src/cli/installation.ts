@@ -49,12 +49,11 @@ export class Installation {
   #simulator: Simulator | null;
   #made: Promise<Simulator> | null = null;
   #startedAt = new Date();
-  /** It started without a listener. */
-  #dead = false;
-  /** It listens, though it was stopped. */
-  #orphaned = false;
-  /** Its address was printed, and it does not listen yet. */
-  #coming = false;
+  /**
+   * `dead`: it started without a listener. `orphaned`: it listens, though it was stopped. `coming`: its
+   * address was printed, and it does not listen yet.
+   */
+  #oddity: "dead" | "orphaned" | "coming" | null = null;
   #stops = 0;
   #lag = 0;
   #starting: Promise<Started> | null = null;
@@ -74,7 +73,7 @@ export class Installation {
 
   /** It is reported as ready, at an address where nothing listens. */
   get dead(): boolean {
-    return this.#dead || this.switches.status === "dead_listener";
+    return this.#oddity === "dead" || this.switches.status === "dead_listener";
   }
 
   get pid(): number {
@@ -101,9 +100,9 @@ export class Installation {
       const url = this.#listens || lastUrl === null ? DEAD_URL : lastUrl;
       return { kind: "ready", url, startedAt: this.#startedAt };
     }
-    if (this.#dead) return { kind: "ready", url: DEAD_URL, startedAt: this.#startedAt };
-    if (this.#starting !== null || this.#coming) return { kind: "initializing" };
-    if (!this.#listens || this.#orphaned) return { kind: "stopped", staleUrl: null };
+    if (this.dead) return { kind: "ready", url: DEAD_URL, startedAt: this.#startedAt };
+    if (this.#starting !== null || this.#oddity === "coming") return { kind: "initializing" };
+    if (!this.#listens || this.#oddity === "orphaned") return { kind: "stopped", staleUrl: null };
     return { kind: "ready", url: lastUrl ?? DEAD_URL, startedAt: this.#startedAt };
   }
 
@@ -121,13 +120,11 @@ export class Installation {
     if (status === "dead_listener" || status === "broken_ipc") {
       this.#options.change({ status: "truth" });
     }
-    this.#dead = false;
     this.#lag = 0;
-    this.#coming = false;
     this.#stops += 1;
     this.#log("stopping");
     if (daemonFileAfterStop === "removed") this.#removeDaemonFile();
-    this.#orphaned = stop === "leaves_service" && this.#listens;
+    this.#oddity = stop === "leaves_service" && this.#listens ? "orphaned" : null;
     if (stop === "works" && this.#simulator !== null) await this.#end(this.#simulator);
   }
 
@@ -159,22 +156,21 @@ export class Installation {
     const simulator = await this.simulator();
     // Only a restart helps: the command line considers it as running.
     if (this.dead) return { kind: "already", url: DEAD_URL };
-    if (this.#listens && !this.#orphaned) {
-      return { kind: "already", url: simulator.url };
-    }
+    const isOrphaned = this.#oddity === "orphaned";
+    if (this.#listens && !isOrphaned) return { kind: "already", url: simulator.url };
     const wanted = `http://127.0.0.1:${port ?? OLD_DEFAULT_PORT}`;
     if (start === "port_in_use") return { kind: "port_in_use", url: wanted };
     if (start === "fails") return { kind: "failed" };
-    if (this.#orphaned) {
+    if (isOrphaned) {
       // A real orphan would go on beside the new service; here it moves to the new port.
       if (port !== null && port === simulator.port) return { kind: "port_in_use", url: wanted };
       await this.#end(simulator);
-      this.#orphaned = false;
+      this.#oddity = null;
     }
     if (startReturns === "when_listening") await this.#options.clock.sleep(startMs);
     if (start === "comes_up_dead") {
       await this.#end(simulator);
-      this.#dead = true;
+      this.#oddity = "dead";
       return this.#up(DEAD_URL);
     }
     try {
@@ -197,7 +193,7 @@ export class Installation {
   async #listenLater(simulator: Simulator, afterMs: number): Promise<void> {
     const { port } = simulator;
     await simulator.stop();
-    this.#coming = true;
+    this.#oddity = "coming";
     const stops = this.#stops;
     this.#options.clock
       .sleep(afterMs)
@@ -207,7 +203,7 @@ export class Installation {
       // Closed, or already started by other means.
       .catch(() => {})
       .finally(() => {
-        if (stops === this.#stops) this.#coming = false;
+        if (stops === this.#stops && this.#oddity === "coming") this.#oddity = null;
       });
   }
 

@@ -57,7 +57,7 @@ export class FoundryCliStandIn {
   readonly home: string | null;
   readonly #calls: (readonly string[])[] = [];
   readonly #changes = new EventEmitter();
-  readonly #clock: Clock;
+  readonly #clock = new Clock();
   readonly #control: ControlServer;
   readonly #installation: Installation;
   readonly #generation: FoundryCliOptions["generation"];
@@ -67,7 +67,6 @@ export class FoundryCliStandIn {
 
   private constructor(parts: Parts) {
     const { options, directory, files } = parts;
-    this.#clock = parts.clock;
     this.#control = parts.control;
     this.#generation = options.generation;
     this.#files = files;
@@ -102,7 +101,7 @@ export class FoundryCliStandIn {
       const place = { platform: process.platform, directory, node: process.execPath };
       const files = programFiles(place, port, control.token);
       await writeProgram(directory, files);
-      standIn = new FoundryCliStandIn({ options, directory, files, control, clock: new Clock() });
+      standIn = new FoundryCliStandIn({ options, directory, files, control });
       return standIn;
     } catch (error) {
       await control.close();
@@ -208,7 +207,6 @@ interface Parts {
   readonly directory: string;
   readonly files: readonly ProgramFile[];
   readonly control: ControlServer;
-  readonly clock: Clock;
 }
 
 /**

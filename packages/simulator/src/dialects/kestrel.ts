@@ -1,4 +1,6 @@
-import type { HttpProfile } from "../wire/http.js";
+import type { HttpProfile, WholeAnswer } from "../wire/http.js";
+import { decoded, empty } from "./answers.js";
+import type { DialectRequest } from "./dialect.js";
 
 const SERVER = ["Server", "Kestrel"] as const;
 const CHUNKED = ["Transfer-Encoding", "chunked"] as const;
@@ -32,3 +34,64 @@ export const KESTREL: HttpProfile = {
   // A body that no route needs is read and discarded.
   readsBody: () => true,
 };
+
+/** A route of ASP.NET Core. */
+export interface Route<H> {
+  readonly method: "GET" | "POST";
+  /** `*` is any one segment. */
+  readonly segments: readonly string[];
+  readonly handler: H;
+}
+
+export const route = <H>(method: Route<H>["method"], path: string, handler: H): Route<H> => ({
+  method,
+  segments: path.split("/").slice(1),
+  handler,
+});
+
+/**
+ * The handler of a request, and the segment that stands for `*`, decoded; empty where the route has none.
+ *
+ * @returns `null` where there is no such route. Then it has been answered.
+ */
+export async function routeOf<H>(routes: readonly Route<H>[], request: DialectRequest) {
+  const { method, target } = request.head;
+  const path = segmentsOf(target);
+  const here = routes.filter(({ segments }) => matches(segments, path));
+  const found = here.find((known) => known.method === method);
+  // The next request begins behind the body.
+  if (found?.method !== "POST") await request.readBody();
+  if (found !== undefined) {
+    return { handler: found.handler, name: path[found.segments.indexOf("*")] ?? "" };
+  }
+  request.reply.whole(noRoute(here, method));
+  return null;
+}
+
+/** Decoded; one slash at the end does not count. */
+function segmentsOf(target: string): string[] {
+  const path = (target.split("?")[0] ?? "").replace(/^\//, "").replace(/\/$/, "");
+  return path.split("/").map(decoded);
+}
+
+/** Whatever the case of the words; a name stands for itself. */
+function matches(segments: readonly string[], path: readonly string[]): boolean {
+  return (
+    segments.length === path.length &&
+    segments.every((known, index) => {
+      const found = path[index] ?? "";
+      return known === "*" ? found !== "" : found.toLowerCase() === known;
+    })
+  );
+}
+
+/** 405 with the methods that there are, where only the method is wrong. */
+function noRoute(here: readonly Pick<Route<unknown>, "method">[], method: string): WholeAnswer {
+  if (here.length === 0) return empty(404);
+  const allowed = here.map((known) => known.method).sort();
+  return {
+    ...empty(405),
+    headers: [["Allow", allowed.join(", ")]],
+    ...(method === "HEAD" && { framing: "none" }),
+  };
+}

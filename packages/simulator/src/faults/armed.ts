@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Fault } from "./fault.js";
 import { kinds } from "./kinds.js";
-import { settingsSentence } from "./settings.js";
+import { settingsSentence, unwrapped } from "./settings.js";
 
 const cut = z.number().int().min(1);
 
@@ -97,7 +97,7 @@ function faultFromText(text: string): ArmedFault {
 /** A value in the type that the setting has. */
 function valueIn(kind: string, name: string, value: string): unknown {
   const shape = kinds.find((each) => each.shape.kind.value === kind)?.shape ?? {};
-  const type = typeOf(name === "times" ? z.number() : Reflect.get(shape, name));
+  const { inner: type } = unwrapped(name === "times" ? z.number() : Reflect.get(shape, name));
   if (type instanceof z.ZodBoolean && /^(?:true|false)$/.test(value)) return value === "true";
   if (type instanceof z.ZodArray) return value.split("+").map(numberIn);
   return type instanceof z.ZodNumber ? numberIn(value) : value;
@@ -106,14 +106,6 @@ function valueIn(kind: string, name: string, value: string): unknown {
 /** Anything else stays a text, which the check of the setting refuses. */
 const numberIn = (value: string): unknown =>
   /^\d+(?:\.\d+)?$/.test(value) ? Number(value) : value;
-
-/** Without what makes a setting optional. */
-const typeOf = (schema: unknown): unknown =>
-  schema instanceof z.ZodOptional ||
-  schema instanceof z.ZodDefault ||
-  schema instanceof z.ZodNullable
-    ? typeOf(schema.unwrap())
-    : schema;
 
 /** The faults that were added. */
 export class Faults {

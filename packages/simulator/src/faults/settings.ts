@@ -27,14 +27,15 @@ export function settingsSentence(kind: string): string {
     : `the settings of ${kind}: ${settings.join(" ")}`;
 }
 
-function settingText(name: string, schema: z.core.$ZodType): string {
+function settingText(name: string, schema: unknown): string {
   const { inner, optional } = unwrapped(schema);
   const value = valueText(inner);
   const text = inner instanceof z.ZodRecord ? "header=NAME:VALUE" : `${name}=${value}`;
   return optional ? `[${text}]` : text;
 }
 
-function unwrapped(schema: z.core.$ZodType): { inner: z.core.$ZodType; optional: boolean } {
+/** A schema without what makes a setting optional. */
+export function unwrapped(schema: unknown): { inner: unknown; optional: boolean } {
   const isWrapper =
     schema instanceof z.ZodOptional ||
     schema instanceof z.ZodDefault ||
@@ -44,7 +45,7 @@ function unwrapped(schema: z.core.$ZodType): { inner: z.core.$ZodType; optional:
   return { inner, optional: true };
 }
 
-function valueText(schema: z.core.$ZodType): string {
+function valueText(schema: unknown): string {
   if (schema instanceof z.ZodBoolean) return "true|false";
   if (schema instanceof z.ZodArray) return "N+N+…";
   if (!(schema instanceof z.ZodNumber)) return "TEXT";

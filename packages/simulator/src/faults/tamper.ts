@@ -20,6 +20,11 @@ export function tamperOf(fault: FaultKind, clock: Clock, ended: () => void): Tam
     ended();
     await never;
   };
+  const end = async (send: Send): Promise<void> => {
+    await send({ kind: "end" });
+    ended();
+    await never;
+  };
   switch (fault.kind) {
     case "hang":
       return once(() => (fault.ms === undefined ? never : clock.sleep(fault.ms)));
@@ -38,19 +43,13 @@ export function tamperOf(fault: FaultKind, clock: Clock, ended: () => void): Tam
         : cutBytes(fault.bytes, (wire) => stop(wire, how));
     }
     case "end-after":
-      return afterEvents(fault.events, async (send) => {
-        await send({ kind: "end" });
-        ended();
-        await never;
-      });
+      return afterEvents(fault.events, end);
     case "error-event": {
       const error = { code: null, message: fault.message, param: null, type: fault.type };
       const text = `data: ${JSON.stringify({ error })}\n\n`;
       return afterEvents(fault.afterEvents, async (send) => {
         await send({ kind: "bytes", bytes: Buffer.from(text), event: true });
-        await send({ kind: "end" });
-        ended();
-        await never;
+        await end(send);
       });
     }
     case "no-done":

@@ -74,6 +74,10 @@ export class ModelStore {
     });
   }
 
+  get loaded(): readonly SimulatedModel[] {
+    return this.all.filter(({ id }) => this.#loaded.has(id));
+  }
+
   isLoaded(id: string): boolean {
     return this.#loaded.has(id);
   }

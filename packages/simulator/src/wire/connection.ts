@@ -49,8 +49,6 @@ function bodyOf(head: RequestHead, reader: SocketReader): Promise<Buffer | null>
   return length === null ? Promise.resolve(null) : reader.bytes(Number.parseInt(length, 10));
 }
 
-const HEAD_END = Buffer.from("\r\n\r\n");
-
 /** Reads a socket like a thread with blocking reads. */
 class SocketReader {
   #buffer: Buffer = Buffer.alloc(0);
@@ -76,11 +74,8 @@ class SocketReader {
    */
   async head(maxBytes: number): Promise<string | "too long" | null> {
     for (;;) {
-      const end = this.#buffer.subarray(0, maxBytes).indexOf(HEAD_END);
-      if (end >= 0)
-        return this.#take(end + HEAD_END.length)
-          .toString("latin1")
-          .slice(0, -4);
+      const text = this.#upTo("\r\n\r\n", maxBytes);
+      if (text !== null) return text;
       if (this.#buffer.length >= maxBytes) return "too long";
       if (this.#ended) return null;
       await this.#more();
@@ -112,14 +107,16 @@ class SocketReader {
 
   async #line(): Promise<string | null> {
     for (;;) {
-      const end = this.#buffer.indexOf("\r\n");
-      if (end >= 0)
-        return this.#take(end + 2)
-          .toString("latin1")
-          .slice(0, -2);
-      if (this.#ended) return null;
+      const text = this.#upTo("\r\n");
+      if (text !== null || this.#ended) return text;
       await this.#more();
     }
+  }
+
+  /** Takes what comes before a mark, and the mark; `null` while the mark is not in the first `maxBytes`. */
+  #upTo(mark: string, maxBytes = Infinity): string | null {
+    const end = this.#buffer.subarray(0, maxBytes).indexOf(mark);
+    return end < 0 ? null : this.#take(end + mark.length).toString("latin1", 0, end);
   }
 
   #take(count: number): Buffer {

@@ -18,8 +18,7 @@ export async function status({ core, request }: Call): Promise<void> {
 
 /** `GET /models/loaded`: the one answer without a length. */
 export async function listLoaded({ core, request }: Call): Promise<void> {
-  const { store } = core.context.engine;
-  const ids = store.all.map(({ id }) => id).filter((id) => store.isLoaded(id));
+  const ids = core.context.engine.store.loaded.map(({ id }) => id);
   const contentType = "application/json; charset=utf-8";
   request.reply.whole({ status: 200, body: JSON.stringify(ids), contentType, framing: "chunked" });
 }

@@ -1,5 +1,5 @@
 import type { Family } from "../../models/store.js";
-import type { Headers, HttpProfile } from "../../wire/http.js";
+import type { HttpProfile } from "../../wire/http.js";
 import { json, orRefused } from "../answers.js";
 import type { Dialect, DialectContext } from "../dialect.js";
 import { chatCompletions } from "./chat.js";
@@ -102,7 +102,7 @@ export const OATPP: HttpProfile = {
     ["Content-Length", String(length)],
     ["Connection", closes ? "close" : "keep-alive"],
     SERVER,
-    ...contentType(answer.contentType),
+    ...(answer.contentType === null ? [] : [["Content-Type", answer.contentType] as const]),
     ...(answer.headers ?? []),
   ],
   // The handler sets three of them, and the framework sets them again.
@@ -118,7 +118,3 @@ export const OATPP: HttpProfile = {
   ],
   readsBody: (head) => head.method === "POST",
 };
-
-function contentType(value: string | null): Headers {
-  return value === null ? [] : [["Content-Type", value]];
-}

@@ -1,5 +1,5 @@
 import { EngineFailure } from "../../engine/generation.js";
-import { type Piece, Run } from "../../engine/output.js";
+import { type Piece, Run, textOf } from "../../engine/output.js";
 import type { RawAnswer, ToolCall } from "../../engine/script.js";
 import { overflowText, promptTokens } from "../../engine/text.js";
 import type { SimulatedModel } from "../../models/model.js";
@@ -77,14 +77,13 @@ async function whole(
   const { chat } = asked;
   try {
     const run = start(context, request, asked, () => false);
-    const pieces: Piece[] = [];
-    for await (const some of run.pieces()) pieces.push(...some);
+    const pieces = await run.all();
     const calls = pieces.flatMap((piece) => (piece.kind === "calls" ? piece.calls : []));
     const reasoning = textOf(pieces, "reasoning");
-    const keepsCalls = version.toolCallText === "kept";
-    const answer = pieces
-      .map((piece) => (piece.kind === "calls" && keepsCalls ? piece.raw : contentOf(piece)))
-      .join("");
+    const answer =
+      version.toolCallText === "kept"
+        ? textOf(pieces, "content", "calls")
+        : textOf(pieces, "content");
     const dropped = version.reasoning === "dropped";
     const message = {
       content: dropped ? withoutThought(run, reasoning, answer) : answer,
@@ -189,12 +188,4 @@ function usageOf(run: Run, { version }: DialectContext) {
     prompt_tokens_details: { cached_tokens: 0 },
     total_tokens: run.inputTokens + run.outputTokens,
   };
-}
-
-function contentOf(piece: Piece): string {
-  return piece.kind === "content" ? piece.text : "";
-}
-
-function textOf(pieces: readonly Piece[], kind: "content" | "reasoning"): string {
-  return pieces.map((piece) => (piece.kind === kind ? piece.text : "")).join("");
 }

@@ -17,8 +17,7 @@ export const createResponse: Handler = async (context, request, family) => {
   );
   const { engine, version } = context;
   const model = await loadedModel(context, body.model, family);
-  for (const image of body.images) {
-    if (/^data:/.test(image)) continue;
+  if (body.images.some((image) => !image.startsWith("data:"))) {
     // Thrown outside of the handler: the text of the framework.
     request.reply.whole({
       status: 500,
@@ -46,8 +45,7 @@ export const createResponse: Handler = async (context, request, family) => {
     for await (const pieces of run.pieces()) {
       for (const piece of pieces) {
         if (piece.kind === "reasoning" && body.stream) events.reasoning(piece.text);
-        const shown =
-          piece.kind === "calls" ? piece.raw : piece.kind === "content" ? piece.text : "";
+        const shown = piece.kind === "reasoning" ? "" : piece.text;
         text += shown;
         if (shown !== "" && body.stream) events.text(shown);
       }

@@ -1,5 +1,5 @@
 import { EngineFailure } from "../../engine/generation.js";
-import { type Piece, Run } from "../../engine/output.js";
+import { type Piece, Run, textOf } from "../../engine/output.js";
 import { promptTokens } from "../../engine/text.js";
 import type { SimulatedModel } from "../../models/model.js";
 import { callId, hexId, json, seconds } from "../answers.js";
@@ -41,23 +41,12 @@ async function start(
 }
 
 async function whole(request: DialectRequest, chat: ChatBody, run: Run): Promise<void> {
-  const message: { content: string; reasoning: string; calls: object[] } = {
-    content: "",
-    reasoning: "",
-    calls: [],
-  };
-  try {
-    for await (const pieces of run.pieces()) {
-      for (const piece of pieces) {
-        if (piece.kind === "content") message.content += piece.text;
-        else if (piece.kind === "reasoning") message.reasoning += piece.text;
-        else message.calls.push(...callsOf(piece));
-      }
-    }
-  } catch (error) {
+  const pieces = await run.all().catch((error: unknown) => {
     throw error instanceof EngineFailure ? new OpenAIError(500, error.message) : error;
-  }
-  const { content, reasoning, calls } = message;
+  });
+  const content = textOf(pieces, "content");
+  const reasoning = textOf(pieces, "reasoning");
+  const calls = pieces.flatMap((piece) => (piece.kind === "calls" ? callsOf(piece) : []));
   const answer = {
     ...head("chat.completion", chat),
     choices: [

@@ -45,14 +45,14 @@ async function end(
   const { downloads } = service;
   if (model === null) return { error: `Model ${name} was not found in the catalog.` };
   if (model.downloaded) return { error: null };
-  if (downloads.isRunning(model.id)) {
+  if (downloads.running.has(model.id)) {
     return { error: `Model ${name} is being downloaded already.` };
   }
-  downloads.begin(model.id);
+  downloads.running.add(model.id);
   try {
     return await run(service, request, model, says);
   } finally {
-    downloads.end(model.id);
+    downloads.running.delete(model.id);
     service.engine.log.changed();
   }
 }
@@ -66,11 +66,12 @@ async function run(
 ): Promise<End> {
   const { downloads, switches, engine } = service;
   const wholeMs = model.downloadMs ?? engine.speeds.downloadMs;
-  let percent = downloads.percentOf(model.id);
+  let percent = downloads.percent.get(model.id) ?? 0;
   for (const step of stepsOf(model)) {
     if (step.percent <= percent) continue;
     const trouble = switches.downloadTrouble;
-    if (trouble !== null && step.percent > trouble.atPercent && downloads.firstTrouble(model.id)) {
+    if (trouble !== null && step.percent > trouble.atPercent && !downloads.troubled.has(model.id)) {
+      downloads.troubled.add(model.id);
       if (trouble.kind === "fails") return { error: "The download failed." };
       if (trouble.kind === "stalls") await untilGone(service, request);
       return "broken";
@@ -78,12 +79,12 @@ async function run(
     await engine.clock.sleep((wholeMs * (step.percent - percent)) / 100);
     if (isOver(service, request)) return "broken";
     percent = step.percent;
-    downloads.reached(model.id, percent);
+    downloads.percent.set(model.id, percent);
     if (says) request.reply.event(progressLine(step, switches.downloadLines));
     engine.log.changed();
     await engine.clock.yield();
   }
-  downloads.complete(model.id);
+  downloads.percent.delete(model.id);
   service.context.setDownloaded(model.id, true);
   return { error: null };
 }

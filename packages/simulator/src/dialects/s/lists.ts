@@ -13,14 +13,14 @@ export async function listDownloaded(service: Service, { reply }: DialectRequest
 
 /** `GET /openai/loadedmodels`. */
 export async function listLoaded(service: Service, { reply }: DialectRequest): Promise<void> {
-  reply.whole(json(loaded(service).map((model) => service.idOf(model))));
+  reply.whole(json(service.engine.store.loaded.map((model) => service.idOf(model))));
 }
 
 /** `GET /v1/models`. */
 export async function listForOpenAI(service: Service, { reply }: DialectRequest): Promise<void> {
   const { openaiModels } = service.switches;
   if (openaiModels === "absent") throw new ServiceError(404, "");
-  const listed = openaiModels === "downloaded" ? service.downloaded : loaded(service);
+  const listed = openaiModels === "downloaded" ? service.downloaded : service.engine.store.loaded;
   const data = listed.map((model) => element(service, model));
   reply.whole(json({ data, ...BETALGO, object: "list" }));
 }
@@ -41,10 +41,6 @@ function element(service: Service, model: SimulatedModel): object {
     ...BETALGO,
     object: "model",
   };
-}
-
-function loaded({ models, engine }: Service): readonly SimulatedModel[] {
-  return models.filter(({ id }) => engine.store.isLoaded(id));
 }
 
 /** For catalog entries without a limit. */

@@ -12,7 +12,12 @@ export class Service {
   readonly switches: ServiceSwitches;
   readonly engine: Engine;
   readonly idle: IdleUnload;
-  readonly downloads = new Downloads();
+  /** By the id of the model: those that run, how far each came that ended early, and those that trouble has met. */
+  readonly downloads = {
+    running: new Set<string>(),
+    percent: new Map<string, number>(),
+    troubled: new Set<string>(),
+  };
   /** Held for the whole of a generation: there is one at a time. */
   readonly turn = new Mutex();
   #answers = 0;
@@ -75,46 +80,6 @@ export class Service {
 
   #forcedUnloads(id: string): number {
     return this.#forced.get(id) ?? 0;
-  }
-}
-
-/** The state of downloads, by the id of the model. */
-class Downloads {
-  readonly #percent = new Map<string, number>();
-  readonly #running = new Set<string>();
-  readonly #troubled = new Set<string>();
-
-  /** How far it came, 0 to 100. Kept when a download ends early. */
-  percentOf(id: string): number {
-    return this.#percent.get(id) ?? 0;
-  }
-
-  reached(id: string, percent: number): void {
-    this.#percent.set(id, Math.max(this.percentOf(id), percent));
-  }
-
-  isRunning(id: string): boolean {
-    return this.#running.has(id);
-  }
-
-  begin(id: string): void {
-    this.#running.add(id);
-  }
-
-  end(id: string): void {
-    this.#running.delete(id);
-  }
-
-  /** The next download starts at 0, if the model is removed. */
-  complete(id: string): void {
-    this.#percent.delete(id);
-  }
-
-  /** Whether it is the first time that trouble meets this model. */
-  firstTrouble(id: string): boolean {
-    const first = !this.#troubled.has(id);
-    this.#troubled.add(id);
-    return first;
   }
 }
 
