@@ -250,7 +250,7 @@ class CallPieces {
 
   #lastOf({ id, index, name }: CallPiece): Entry | undefined {
     const last = this.#entries.findLast((entry) => index === null || entry.index === index);
-    if (id === null) return last;
+    if (id === null) return last ?? (name === null ? this.#openCall : undefined);
     const isAt = (entry: Entry): boolean =>
       index === null || entry.index === null || entry.index === index;
     const same = this.#entries.findLast((entry) => entry.id === id && isAt(entry));
@@ -259,6 +259,12 @@ class CallPieces {
     // An id may follow its first piece.
     const isLate = last?.id === null && !hasArguments(last);
     return same ?? (goesOn || isLate ? last : undefined);
+  }
+
+  /** Some engines begin a call with the index of another one, and go on with its own. */
+  get #openCall(): Entry | undefined {
+    const newest = this.#entries.at(-1);
+    return newest === undefined || isComplete(newest) ? undefined : newest;
   }
 
   #begin({ id, index }: CallPiece): Entry | null {

@@ -638,6 +638,17 @@ describe("structured tool calls", () => {
       ],
       [OSLO, ROME],
     ],
+    // https://github.com/agno-agi/agno/pull/8880
+    [
+      "two of which the second begins with the index of the first",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { id: "b", name: "get_weather", arguments: '{"ci' },
+        { index: 1, arguments: 'ty":' },
+        { index: 1, arguments: '"Rome"}' },
+      ],
+      [OSLO, ROME],
+    ],
     [
       "two with one id and indices of their own",
       [
