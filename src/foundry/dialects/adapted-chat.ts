@@ -41,8 +41,9 @@ export async function adaptedChat(
   const offer = request.schema && new SchemaOffer(transport, id, request.schema);
   let attempts = 0;
   let hasHung = false;
-  // An engine that streams no calls of tools streams other answers.
-  const isOfTools = (name: Refusable) => name === "stream" && request.tools && !hasHung;
+  // An engine that streams no calls of tools streams other answers, and one that takes no bounds takes other tools.
+  const isOfTools = (name: Refusable) =>
+    (name === "stream" && request.tools && !hasHung) || (name === "tools" && refused.has("bounds"));
   const foundHere = () => [...refused].filter((name) => !leftOut.has(name) && !isOfTools(name));
   for (let changes = 0; ; changes += 1) {
     const sent = { ...request, schema: offer?.schema };

@@ -1,7 +1,7 @@
 import { errorWordsOf } from "../../http/index.js";
 import type { ErrorCode, FoundryError } from "../../lib/index.js";
 import type { JsonSchema } from "../structured/index.js";
-import { ANSWER_TOOL, parametersOf, type ToolDefinition } from "../tools/index.js";
+import { ANSWER_TOOL } from "../tools/index.js";
 import {
   messagesFor,
   type ToolQuirks,
@@ -11,7 +11,7 @@ import {
   withShortIds,
 } from "./chat-messages.js";
 import type { ChatMessage, ChatRequest } from "./dialect.js";
-import { callParameters, forcedTools, isAboutSchema } from "./json-schema.js";
+import { callParameters, forcedTools, isAboutSchema, wireTool } from "./json-schema.js";
 import {
   ACCEPTED,
   CALL_IDS,
@@ -34,8 +34,8 @@ import {
  */
 
 /**
- * What an engine may refuse of a request: an optional field, the role `system`, the name of a tool in the field
- * `tool_choice`, the ids of calls, or this one schema in the field `response_format`.
+ * What an engine may refuse of a request: an optional field, the role `system`, the name of the tool to call,
+ * the ids of calls, bounds in the parameters of tools, or this one schema.
  */
 const REFUSABLE = [
   "stream_options",
@@ -55,6 +55,7 @@ const REFUSABLE = [
   "tool_choice",
   "named_tool",
   "call_ids",
+  "bounds",
   "system",
   "schema",
 ] as const;
@@ -117,7 +118,9 @@ export function bodyOf(
       schemaForm && schemaForm !== "call" && request.schema && !request.tools
         ? formatOf(request.schema, schemaForm)
         : undefined,
-    tools: parameters ? [answerTool(parameters)] : offered.tools?.map(wireTool),
+    tools: parameters
+      ? [answerTool(parameters)]
+      : offered.tools?.map((tool) => wireTool(tool, refused.has("bounds"))),
     tool_choice: parameters ? "required" : offered.toolChoice,
     thinking_budget_tokens: budget,
     thinking_token_budget: budget,
@@ -174,12 +177,6 @@ function offeredTools(
   const forced = forcedTools(tools);
   return forced === null ? { tools } : { tools: forced, toolChoice };
 }
-
-/** With `properties`, also of no parameters: LM Studio requires them, and templates of models read them. */
-const wireTool = (tool: ToolDefinition): ToolDefinition => ({
-  ...tool,
-  function: { ...tool.function, parameters: parametersOf(tool) },
-});
 
 /** The request with only the tool that must be called, so that its name need not be sent. */
 function withOneTool(request: ChatRequest): ChatRequest {
@@ -256,7 +253,10 @@ export function refusalsIn(
     if (isAboutSchema(text, request.schema ?? {})) return ["schema"];
     return [isForced ? "tools" : "response_format"];
   }
-  if ("tools" in sent && (fails || NO_TOOLS.test(text))) return ["tools"];
+  // llama.cpp makes a grammar of the parameters. A schema for the answer is not sent beside tools.
+  const isOfGrammar = "tools" in sent && CONSTRAINT.test(text);
+  if (isOfGrammar && !refused.has("bounds") && isAboutSchema(text, {})) return ["bounds"];
+  if ("tools" in sent && (fails || isOfGrammar || NO_TOOLS.test(text))) return ["tools"];
   const choice = /\btool_choice\b/.test(text) ? sent["tool_choice"] : undefined;
   // LM Studio takes only words.
   if (typeof choice === "object") return ["named_tool"];

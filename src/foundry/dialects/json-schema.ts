@@ -209,6 +209,22 @@ const OMITTABLE = [
   "allOf",
 ] as const;
 
+/** Without these, a model would no longer be shown what an argument is. */
+const DESCRIBING: ReadonlySet<string> = new Set(["oneOf", "anyOf", "allOf"]);
+const BOUNDS = OMITTABLE.filter((keyword) => !DESCRIBING.has(keyword));
+
+/**
+ * With `properties`, also of no parameters: LM Studio requires them, and templates of models read them.
+ *
+ * @param isUnbounded Without bounds, patterns and conditions: llama.cpp repeats rules of its grammar for each
+ *   character of a `maxLength`, up to a limit.
+ */
+export function wireTool(tool: ToolDefinition, isUnbounded: boolean): ToolDefinition {
+  const whole = parametersOf(tool);
+  const parameters = isUnbounded ? withoutKeywords(whole, BOUNDS) : whole;
+  return { ...tool, function: { ...tool.function, parameters } };
+}
+
 const CONTAINS = ["contains", "minContains", "maxContains"];
 
 /** Keywords that are removed together, since they depend on each other. */

@@ -242,10 +242,11 @@ describe.each(services)("a forced tool call on %s", (name, options) => {
   });
 });
 
+const delta = (given: object, finish: string | null = null) => ({
+  choices: [{ index: 0, delta: given, finish_reason: finish }],
+});
+
 describe("tool calls of an engine", () => {
-  const delta = (given: object, finish: string | null = null) => ({
-    choices: [{ index: 0, delta: given, finish_reason: finish }],
-  });
   const called = (index: number, given: object) => ({ tool_calls: [{ index, ...given }] });
 
   it.each([true, false])(
@@ -523,6 +524,7 @@ describe("tool calls of an engine", () => {
       "Please launch the api_server with --tool-call-parser if you want to use tool.",
     ],
     ["OpenRouter", 404, "No endpoints found that support tool use."],
+    ["an engine without grammars", 400, "grammar is not supported by this model"],
     ["an engine with MLX", 500, "Function calling is not supported by this model."],
     [
       "vLLM",
@@ -553,6 +555,53 @@ describe("tool calls of an engine", () => {
       expect(first.warnings.join()).toContain("takes no tools");
     },
   );
+});
+
+/** llama.cpp refuses what its grammar would repeat too often (https://github.com/ggml-org/llama.cpp/issues/27087). */
+describe("tools of which an engine can make no grammar", () => {
+  const NO_GRAMMAR = { message: "Failed to initialize samplers: failed to parse grammar" };
+  const called = { index: 0, id: "a", function: { name: "note", arguments: '{"text":"Oslo"}' } };
+  const engine = (isRefused: (tools: string) => boolean) =>
+    chatEngine((body) => {
+      const tools = JSON.stringify(body["tools"] ?? null);
+      if (isRefused(tools)) return json({ error: { code: 400, ...NO_GRAMMAR } }, 400);
+      if (tools === "null") return events(delta({ content: CALL_TEXT }), delta({}, "stop"));
+      return events(delta({ tool_calls: [called] }), delta({}, "tool_calls"));
+    });
+  const note = (text: object): ToolDefinition => {
+    const properties = { text: { type: "string", description: "A note.", ...text } };
+    return { function: { name: "note", parameters: { type: "object", properties } } };
+  };
+  const bounded = note({ maxLength: 2000, pattern: "^O" });
+
+  it("are sent without their bounds, and the arguments are checked by them", async () => {
+    const { url, chats } = await engine((tools) => tools.includes("maxLength"));
+    const client = clientOf(url);
+
+    const first = await client.complete({ prompt: "Hi", model: "m", tools: [bounded] });
+    const second = await client.complete({
+      prompt: "Hi",
+      model: "m",
+      tools: [note({ maxLength: 3 })],
+    });
+
+    expect(first).toMatchObject({ attempts: 2, warnings: [] });
+    expect(first.toolCalls).toEqual([{ id: "a", name: "note", arguments: { text: "Oslo" } }]);
+    expect(chats[1]).toHaveProperty("tools", [note({})]);
+    expect(second).toMatchObject({ attempts: 1, toolCalls: [{ error: expect.any(String) }] });
+  });
+
+  it("are described in the text where they have no bounds, and other tools are not", async () => {
+    const { url, chats } = await engine((tools) => tools.includes("get_weather"));
+    const client = clientOf(url);
+
+    const first = await client.complete({ prompt: "Hi", model: "m", tools: [WEATHER] });
+    const second = await client.complete({ prompt: "Hi", model: "m", tools: [bounded] });
+
+    expect(first).toMatchObject({ toolCalls: [CALL], attempts: 3 });
+    expect(second).toMatchObject({ toolCalls: [{ name: "note" }], attempts: 1 });
+    expect(chats).toHaveLength(4);
+  });
 });
 
 function containingItself(): object {
