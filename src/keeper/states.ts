@@ -110,10 +110,18 @@ export function loadStateFrom({
 export const sizeOf = ({ text, reasoning }: WireState, request: CompletionRequest | null): number =>
   text.length + (reasoning?.length ?? 0) + (request === null ? 0 : lengthOf(request));
 
-const lengthOf = ({ prompt = "", system = "", messages = [] }: CompletionRequest): number =>
-  prompt.length +
-  system.length +
-  messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
+/** The keeper asks twice a second, and messages may have megabytes. */
+const lengths = new WeakMap<CompletionRequest, number>();
+
+function lengthOf(request: CompletionRequest): number {
+  const known = lengths.get(request);
+  if (known !== undefined) return known;
+  const { prompt = "", system = "", messages = [] } = request;
+  const inMessages = messages.reduce((sum, message) => sum + JSON.stringify(message).length, 0);
+  const length = prompt.length + system.length + inMessages;
+  lengths.set(request, length);
+  return length;
+}
 
 export const interrupted = (message: string, action = "Ask again."): FoundryError =>
   new FoundryError("STREAM_INTERRUPTED", message, { action, retryable: true });

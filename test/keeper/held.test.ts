@@ -212,6 +212,23 @@ describe("a completion held by the keeper", () => {
     expect(held.size).toBe(0);
   });
 
+  it("is measured once, however often it is looked for what is too old or too much", async () => {
+    const { client } = await talker(ANSWER);
+    const { held } = heldBy(client);
+    let measured = 0;
+    const toJSON = () => {
+      measured += 1;
+      return "A long text";
+    };
+    const content = [Object.assign({ type: "text" as const, text: "A long text" }, { toJSON })];
+    const request = { messages: [{ role: "user" as const, content }] };
+    const completions = [{ state: toWire(stateOf({ id: "c-before-1" })), key: null, request }];
+    held.keep(keepOf({}, { completions }), owner());
+    for (let looks = 0; looks < 10; looks += 1) held.prune();
+    expect(measured).toBe(1);
+    expect(held.size).toBe(1);
+  });
+
   it("is generated no longer when it is released", async () => {
     const { client, service } = await talker(FOREVER, { tokensPerSecond: 50 });
     const { held } = heldBy(client);

@@ -1,5 +1,5 @@
 import type { FoundryClient } from "../../jobs/index.js";
-import { printable, type SecretMask, withoutCredentials } from "../../lib/index.js";
+import { joinedSignal, printable, type SecretMask, withoutCredentials } from "../../lib/index.js";
 import type { Logger } from "../../log.js";
 import type { Environment } from "../../settings.js";
 import { metricsRequest, pairsIn, type Span, spanOf, traceRequest } from "./otlp.js";
@@ -106,6 +106,7 @@ export class TelemetryExporter {
 
   async #send(signal: Signal, message: object): Promise<"sent" | "refused" | "later"> {
     const { endpoint, environment } = this.#parts;
+    const limit = joinedSignal(AbortSignal.timeout(ANSWER_MS), this.#ending.signal);
     try {
       const { url, authorization } = addressOf(endpoint, signal);
       const headers = new Headers(pairsIn(environment["OTEL_EXPORTER_OTLP_HEADERS"] ?? ""));
@@ -118,7 +119,7 @@ export class TelemetryExporter {
         headers,
         body: JSON.stringify(message),
         redirect: "error",
-        signal: AbortSignal.any([AbortSignal.timeout(ANSWER_MS), this.#ending.signal]),
+        signal: limit.signal,
       });
       await answer.body?.cancel();
       if (answer.ok) {
@@ -130,6 +131,8 @@ export class TelemetryExporter {
     } catch (error) {
       this.#failed(signal, reason(error));
       return "later";
+    } finally {
+      limit.dispose();
     }
   }
 
