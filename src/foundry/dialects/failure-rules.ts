@@ -97,6 +97,14 @@ export const RULES: readonly Rule[] = [
     action: "Give other texts, update the engine, or use another model.",
   },
   {
+    // LM Studio, of more texts than its llama.cpp has room for.
+    pattern: /llama_decode returned -?\d/i,
+    except: "chat",
+    code: "INVALID_REQUEST",
+    message: (model, said) => `${model} has no room for these texts.${said}`,
+    action: "Give shorter texts, or load the model with a longer context.",
+  },
+  {
     // C2 from 2.1, where the token limit ends the answer in a call.
     pattern: /tool-?call output was interrupted/i,
     code: "INFERENCE_FAILED",

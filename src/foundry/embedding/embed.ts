@@ -74,14 +74,14 @@ export async function embed(
   }
 }
 
-/** Whether an engine takes fewer texts or tokens at once: Text Embeddings Inference, DashScope, Mistral behind a router. */
+/** Whether an engine takes fewer texts or tokens at once: Text Embeddings Inference, LM Studio, DashScope, Mistral behind a router. */
 const isTooMany = (thrown: unknown): boolean =>
   thrown instanceof FoundryError &&
   thrown.code === "INVALID_REQUEST" &&
   (thrown.status === 413 || TOO_MANY.test(thrown.detail ?? ""));
 
 const TOO_MANY =
-  /\bbatch(?:es)?\b|tokens per request|too many (?:inputs|texts|tokens)|array too long|list should have at most/i;
+  /\bbatch(?:es)?\b|tokens per request|too many (?:inputs|texts|tokens)|array too long|llama_decode returned|list should have at most/i;
 
 const progressOf = (done: number, all: number) => ({
   step: "embedding" as const,

@@ -301,6 +301,8 @@ describe("an answer with embeddings", () => {
   it.each([
     [413, { message: "batch size 32 > maximum allowed batch size 10", type: "Validation" }],
     [400, { error: { message: "batch size is invalid, it should not be larger than 10" } }],
+    // https://github.com/nantobv/pituitary/issues/205
+    [500, { error: "llama_decode returned -1" }],
     [400, { error: { message: "Too many tokens overall, split into more batches." } }],
     [400, { error: { message: "Requested 400000 tokens, max 300000 tokens per request" } }],
     [
