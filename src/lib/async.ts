@@ -149,7 +149,7 @@ export interface JoinedSignal {
 }
 
 /**
- * In place of `AbortSignal.any` where one of the signals lives as long as the process: Node 20 keeps
+ * In place of `AbortSignal.any` where one of the signals lives as long as the process: Node 20 and 22 keep
  * a reference in it for each signal that was ever made of it.
  */
 export function joinedSignal(...signals: readonly (AbortSignal | undefined)[]): JoinedSignal {
