@@ -91,6 +91,10 @@ export class Brackets {
     return this.#objects > 0;
   }
 
+  get isInString(): boolean {
+    return this.#isInString;
+  }
+
   /** The index behind the end of the open value, or of the one that begins at `start`; -1 where it is still to come. */
   endIn(text: string, start: number): number {
     for (let at = start; at < text.length; at++) {

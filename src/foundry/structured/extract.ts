@@ -1,5 +1,5 @@
 import { jsonrepair } from "jsonrepair";
-import { hasMoreValues, jsonFrom, MOST_ANSWER_VALUES } from "../../lib/index.js";
+import { Brackets, hasMoreValues, jsonFrom, MOST_ANSWER_VALUES } from "../../lib/index.js";
 import type { SchemaCheck } from "./schema.js";
 
 export type Extracted =
@@ -56,10 +56,23 @@ function between(text: string, open: string, close: string): string {
 
 export function repaired(part: string): unknown {
   // Words without any bracket would become a string.
-  if (!/^[[{"]/.test(part)) return undefined;
+  if (!/^[[{"]/.test(part) || endsWithin(part)) return undefined;
   try {
-    return jsonFrom(jsonrepair(part));
+    const json = jsonrepair(part);
+    // A member without a value would get one.
+    return nullsIn(json) > nullsIn(part) ? undefined : jsonFrom(json);
   } catch {
     return undefined;
   }
 }
+
+/** Whether its end is missing, and not just its brackets: some engines say of a text that was cut off that it is whole. */
+function endsWithin(part: string): boolean {
+  if (/[}\]]$/.test(part)) return false;
+  const brackets = new Brackets();
+  for (let at = 0; at < part.length; at++) brackets.step(part.charCodeAt(at));
+  return brackets.isInString || /[:,]$/.test(part);
+}
+
+/** Python writes None. */
+const nullsIn = (text: string): number => text.match(/\b(?:null|None|undefined)\b/g)?.length ?? 0;

@@ -24,6 +24,25 @@ it.each([
   expect(extracted(text, check, true)).toEqual({ fits: true, data });
 });
 
+// Some engines say that an answer is whole where its tokens were used up.
+it.each([
+  ["a text", '{"city":"Os'],
+  ["a text with what looks like an end", '{"city":"Oslo, 59", "note":"at 12'],
+  ["a member without its value", '{"city":"Oslo","inhabitants":'],
+  ["a name without its value", '{"city":"Oslo","inhabitants"'],
+  ["a list that goes on", '{"cities":["Oslo",'],
+])("an answer that ends in the middle of %s gets no invented end", (_what, text) => {
+  expect(extracted(text, isObject, true)).toMatchObject({ fits: false });
+});
+
+it.each([
+  ["brackets", '{"cities":["Oslo","Rome"', { cities: ["Oslo", "Rome"] }],
+  ["a quote", '{"city":"Oslo}', { city: "Oslo" }],
+  ["JSON for a value of Python", "{'city': None}", { city: null }],
+])("an answer that only lacks %s is repaired", (_what, text, data) => {
+  expect(extracted(text, isObject, true)).toEqual({ fits: true, data });
+});
+
 it("a value that was complete before the cut is extracted", () => {
   expect(extracted('{"id":1} and so', isObject, false)).toEqual({ fits: true, data: { id: 1 } });
 });
