@@ -11,7 +11,7 @@ import {
 import { type Logger, silentLogger } from "../log.js";
 import type { CallScope } from "./call-scope.js";
 import { saysLoading } from "./error-text.js";
-import { gatewayFailure, isRefused, isUnconnected, isUnreachable } from "./failure.js";
+import { gatewayFailure, isRefused, isUnreachable } from "./failure.js";
 import type { CircuitOptions, CircuitState, HttpAnswer, RetryOptions } from "./types.js";
 
 const RETRIES = 3;
@@ -43,6 +43,8 @@ export interface Attempt {
   readonly number: number;
   readonly method: "GET" | "POST";
   readonly isStream: boolean;
+  /** Whether a connection stood, and the request was on its way. */
+  wasSent: boolean;
   /** The status of the answer; `null` before there is one. */
   status: number | null;
   retryAfterMs: number | null;
@@ -56,7 +58,7 @@ export interface Attempt {
  */
 export function isRetried(
   error: FoundryError,
-  attempt: Omit<Attempt, "number" | "requestId">,
+  attempt: Pick<Attempt, "method" | "isStream" | "status">,
 ): boolean {
   const { method, isStream, status } = attempt;
   switch (error.code) {
@@ -119,8 +121,8 @@ export async function withRetries<T>(
   let last: FoundryError | null = null;
   let wasSent = false;
   for (let number = 1; ; number += 1) {
-    const unanswered = { status: null, retryAfterMs: null, requestId: null };
-    const attempt: Attempt = { number, method, isStream, ...unanswered };
+    const unsent = { wasSent: false, status: null, retryAfterMs: null, requestId: null };
+    const attempt: Attempt = { number, method, isStream, ...unsent };
     let wantedMs: number | null;
     try {
       return await makeAttempt(attempt);
@@ -134,8 +136,9 @@ export async function withRetries<T>(
         throw last;
       }
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
-      wasSent ||= error.code !== "CIRCUIT_OPEN" && !isUnconnected(error);
-      error.neverSent = !wasSent;
+      wasSent ||= attempt.wasSent;
+      // An error of a certificate stays until a person corrects something.
+      error.neverSent = !wasSent && error.retryable;
       error.requestId ??= attempt.requestId;
       last = error;
       if (!retriesRefusals && isRefused(error)) throw error;
