@@ -17,13 +17,6 @@ export class ConnectTimeout extends Error {
   }
 }
 
-/** Errors of connections that were never established. */
-const openingErrors = new WeakSet<Error>();
-
-/** Whether no connection was established, so that nothing was sent. */
-export const isOpeningError = (thrown: unknown): boolean =>
-  thrown instanceof Error && openingErrors.has(thrown);
-
 /** A request in a queue: calls back with its connection when it is its turn. */
 type Waiting = (lease: Lease) => void;
 
@@ -177,9 +170,7 @@ export class Connection {
       return true;
     };
     const fail = (error: Error): void => {
-      if (!settle()) return;
-      openingErrors.add(error);
-      callback(error, null);
+      if (settle()) callback(error, null);
     };
     socket.once(isTls ? "secureConnect" : "connect", () => {
       if (!settle()) return;

@@ -35,6 +35,7 @@ interface ExchangeOptions {
   readonly isStream: boolean;
   /** Counts it. */
   readonly traffic: TrafficCounts;
+  readonly onSent: () => void;
   readonly onHead: (head: Head) => void;
 }
 
@@ -82,6 +83,7 @@ export class Exchange implements AsyncIterable<Uint8Array> {
         onRequestStart: (controller) => {
           this.#controller = controller;
           connection.isHeadAwaited = true;
+          options.onSent();
           this.#sent.resolve();
           this.#startLimits();
         },

@@ -1,6 +1,6 @@
 import { errors } from "undici";
 import { FoundryError, formatDuration, systemCodeOf, type TimeoutPhase } from "../lib/index.js";
-import { ConnectTimeout, isOpeningError } from "./connections.js";
+import { ConnectTimeout } from "./connections.js";
 
 /** How far an exchange had come when it broke. */
 export interface Break {
@@ -55,15 +55,6 @@ const interruption = ({ baseUrl, isStarted }: Break): Fault =>
 export function isRefused(error: FoundryError): boolean {
   if (error.code === "TIMEOUT") return error.phase === "connect";
   return error.code === "SERVICE_UNREACHABLE" && codeOf(error.cause) === "ECONNREFUSED";
-}
-
-/**
- * Whether no connection was established, so that nothing was sent and the same request may succeed
- * later. An error of a certificate stays until a person corrects something.
- */
-export function isUnconnected({ code, phase, cause, retryable }: FoundryError): boolean {
-  if (code === "TIMEOUT") return phase === "connect";
-  return code === "SERVICE_UNREACHABLE" && retryable && isOpeningError(cause);
 }
 
 /** Not the end in the middle of a head: so ends a service that dies. */

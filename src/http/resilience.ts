@@ -11,7 +11,7 @@ import {
 import { type Logger, silentLogger } from "../log.js";
 import type { CallScope } from "./call-scope.js";
 import { saysLoading } from "./error-text.js";
-import { gatewayFailure, isRefused, isUnconnected, isUnreachable } from "./failure.js";
+import { gatewayFailure, isRefused, isUnreachable } from "./failure.js";
 import type { CircuitOptions, CircuitState, HttpAnswer, RetryOptions } from "./types.js";
 
 const RETRIES = 3;
@@ -43,6 +43,8 @@ export interface Attempt {
   readonly number: number;
   readonly method: "GET" | "POST";
   readonly isStream: boolean;
+  /** Whether a connection stood, and the request was on its way. */
+  wasSent: boolean;
   /** The status of the answer; `null` before there is one. */
   status: number | null;
   retryAfterMs: number | null;
@@ -56,7 +58,7 @@ export interface Attempt {
  */
 export function isRetried(
   error: FoundryError,
-  attempt: Omit<Attempt, "number" | "requestId">,
+  attempt: Pick<Attempt, "method" | "isStream" | "status">,
 ): boolean {
   const { method, isStream, status } = attempt;
   switch (error.code) {
@@ -119,8 +121,8 @@ export async function withRetries<T>(
   let last: FoundryError | null = null;
   let wasSent = false;
   for (let number = 1; ; number += 1) {
-    const unanswered = { status: null, retryAfterMs: null, requestId: null };
-    const attempt: Attempt = { number, method, isStream, ...unanswered };
+    const unsent = { wasSent: false, status: null, retryAfterMs: null, requestId: null };
+    const attempt: Attempt = { number, method, isStream, ...unsent };
     let wantedMs: number | null;
     try {
       return await makeAttempt(attempt);
@@ -134,8 +136,9 @@ export async function withRetries<T>(
         throw last;
       }
       error.attempts = error.code === "CIRCUIT_OPEN" ? 0 : number;
-      wasSent ||= error.code !== "CIRCUIT_OPEN" && !isUnconnected(error);
-      error.neverSent = !wasSent;
+      wasSent ||= attempt.wasSent;
+      // An error of a certificate stays until a person corrects something.
+      error.neverSent = !wasSent && error.retryable;
       error.requestId ??= attempt.requestId;
       last = error;
       if (!retriesRefusals && isRefused(error)) throw error;
@@ -181,12 +184,11 @@ export class Circuit {
   readonly #changes: MetricsRecorder["circuit"];
   /** Failures in a row. */
   #failures = 0;
-  /** Since when it is not closed; `null` while it is. All times are by `performance.now()`. */
-  #openedAt: number | null = null;
+  /** Since when it is not closed, and why; `null` while it is. All times are by `performance.now()`. */
+  #opened: { readonly at: number; lastFailure: FoundryError } | null = null;
   #nextProbeAt = 0;
   #failedProbes = 0;
   #isProbing = false;
-  #lastFailure: FoundryError | null = null;
 
   constructor(
     baseUrl: string,
@@ -205,25 +207,27 @@ export class Circuit {
   }
 
   get state(): CircuitState {
-    if (this.#openedAt === null) return "closed";
+    if (this.#opened === null) return "closed";
     return this.#isProbing ? "half-open" : "open";
   }
 
   /** Time until a request is let through again; `null` while all are. */
   get nextProbeInMs(): number | null {
-    if (this.#openedAt === null) return null;
+    if (this.#opened === null) return null;
     return Math.max(0, Math.ceil(this.#nextProbeAt - performance.now()));
   }
 
   /** Refuses with `CIRCUIT_OPEN` what {@link pass} would refuse now. */
   throwIfOpen(): void {
-    if (this.#isProbing || (this.nextProbeInMs ?? 0) > 0) throw this.#refusal();
+    if (this.#opened === null) return;
+    const waitMs = this.nextProbeInMs ?? 0;
+    if (this.#isProbing || waitMs > 0) throw this.#refusal(this.#opened.lastFailure, waitMs);
   }
 
   /** Sends a request, unless the circuit is open: then `CIRCUIT_OPEN`, without a byte sent. */
   async pass<E extends Watched>(send: () => E): Promise<E> {
     this.throwIfOpen();
-    const isProbe = this.#openedAt !== null;
+    const isProbe = this.#opened !== null;
     this.#isProbing = isProbe;
     try {
       const exchange = send();
@@ -234,7 +238,7 @@ export class Circuit {
       const error = toFoundryError(thrown);
       if (!isCancellation(error)) this.#note(isUnreachable(error) ? error : null, isProbe);
       // A probe that its caller gave up is neither proof for the endpoint nor against it.
-      else if (isProbe) this.#open();
+      else if (isProbe) this.#planProbe();
       throw error;
     }
   }
@@ -250,47 +254,49 @@ export class Circuit {
 
   /** @param failure `null`: the endpoint is there. */
   #note(failure: FoundryError | null, isProbe: boolean): void {
-    if (failure !== null) this.#lastFailure = failure;
+    if (this.#opened !== null && failure !== null) this.#opened.lastFailure = failure;
     // A request that was sent before the circuit opened says nothing about now.
-    if (this.#openedAt !== null && !isProbe) return;
+    if (this.#opened !== null && !isProbe) return;
     this.#failures = failure === null ? 0 : this.#failures + 1;
     if (failure === null) this.#close();
-    else if (isProbe || this.#failures >= this.#mostFailures) this.#open();
+    else if (isProbe || this.#failures >= this.#mostFailures) this.#open(failure);
   }
 
-  /** After a probe, it opens once more. */
-  #open(): void {
-    const now = performance.now();
-    this.#failedProbes = this.#isProbing ? this.#failedProbes + 1 : 0;
-    this.#isProbing = false;
-    const waitMs = this.#firstProbeMs * 2 ** this.#failedProbes;
-    this.#nextProbeAt = now + Math.min(this.#longestProbeMs, waitMs);
-    if (this.#openedAt !== null) return;
-    this.#openedAt = now;
+  /** After a probe, it stays open. */
+  #open(lastFailure: FoundryError): void {
+    this.#planProbe();
+    if (this.#opened !== null) return;
+    this.#opened = { at: performance.now(), lastFailure };
     this.#changes.opened += 1;
     this.#log.warn({ endpoint: this.#baseUrl }, "circuit opened");
   }
 
+  #planProbe(): void {
+    this.#failedProbes = this.#isProbing ? this.#failedProbes + 1 : 0;
+    this.#isProbing = false;
+    const waitMs = this.#firstProbeMs * 2 ** this.#failedProbes;
+    this.#nextProbeAt = performance.now() + Math.min(this.#longestProbeMs, waitMs);
+  }
+
   #close(): void {
-    if (this.#openedAt === null) return;
-    const ms = Math.round(performance.now() - this.#openedAt);
-    this.#openedAt = null;
+    if (this.#opened === null) return;
+    const ms = Math.round(performance.now() - this.#opened.at);
+    this.#opened = null;
     this.#isProbing = false;
     this.#changes.closed += 1;
     this.#log.warn({ endpoint: this.#baseUrl, ms }, "circuit closed");
   }
 
-  #refusal(): FoundryError {
-    const waitMs = this.nextProbeInMs ?? 0;
-    const why = this.#lastFailure === null ? "" : ` Last time: ${this.#lastFailure.message}`;
+  #refusal(cause: FoundryError, waitMs: number): FoundryError {
     const when = this.#isProbing
       ? "one request is finding out right now whether it is back"
       : `it is asked again in ${formatDuration(waitMs)}`;
-    return new FoundryError("CIRCUIT_OPEN", `${this.#baseUrl} failed repeatedly; ${when}.${why}`, {
-      action: this.#lastFailure?.action ?? "Check that the service is running, then try again.",
+    const message = `${this.#baseUrl} failed repeatedly; ${when}. Last time: ${cause.message}`;
+    return new FoundryError("CIRCUIT_OPEN", message, {
+      action: cause.action,
       retryable: true,
       retryAfterMs: this.#isProbing ? this.#firstProbeMs : waitMs,
-      ...(this.#lastFailure === null ? {} : { cause: this.#lastFailure }),
+      cause,
     });
   }
 }

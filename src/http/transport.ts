@@ -274,6 +274,9 @@ export class HttpTransport {
       lease.giveBack();
       throw thrown;
     }
+    const onSent = () => {
+      attempt.wasSent = true;
+    };
     const onHead = (head: Head) => {
       attempt.status = head.status;
       attempt.retryAfterMs = retryAfterMsOf(head.headers);
@@ -283,7 +286,7 @@ export class HttpTransport {
     if (isFirst && attempt.number > 1) traffic.retries += 1;
     const { baseUrl } = this;
     const send = () =>
-      new Exchange({ lease, request, limits, scope, isStream, traffic, onHead, baseUrl });
+      new Exchange({ lease, request, limits, scope, isStream, traffic, onSent, onHead, baseUrl });
     const exchange = isGuarded ? await this.#circuit.pass(send) : send();
     return { exchange, head: await exchange.head };
   }

@@ -13,8 +13,8 @@ function failure(code: ErrorCode, options: Partial<FoundryError> = {}): FoundryE
   });
 }
 
-type State = Omit<Attempt, "number" | "requestId">;
-const GET: State = { method: "GET", isStream: false, status: null, retryAfterMs: null };
+type State = Pick<Attempt, "method" | "isStream" | "status">;
+const GET: State = { method: "GET", isStream: false, status: null };
 const POST: State = { ...GET, method: "POST" };
 const STREAM: State = { ...POST, isStream: true };
 

@@ -12,7 +12,7 @@ export {
   loadCheck,
   loadReader,
   loadRepair,
+  roundedNotes,
   type ValueReader,
 } from "./reader.js";
-export { roundedNotes } from "./rounded.js";
 export type { SchemaCheck } from "./schema.js";
