@@ -1,5 +1,5 @@
 import type { ErrorCode } from "../../lib/index.js";
-import { ALTERNATION, TEMPLATE_FAILS } from "./refusal-words.js";
+import { TEMPLATE_FAILS } from "./refusal-words.js";
 
 /** The operation that failed, and its model. */
 export interface Subject {
@@ -201,8 +201,8 @@ export const RULES: readonly Rule[] = [
     action: "Set a price for the model in the gateway, or turn on its self-use mode.",
   },
   {
-    // Gemma and Mistral, whose templates refuse it.
-    pattern: ALTERNATION,
+    // The templates of Gemma and Mistral, and of Qwen, which refuses messages without one of the user.
+    pattern: /roles must alternate|no user query found/i,
     except: "load",
     code: "INVALID_REQUEST",
     message: (model, said) => `${model} takes no messages in this order.${said}`,

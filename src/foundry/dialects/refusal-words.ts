@@ -19,7 +19,7 @@ export const TEMPLATE_FAILS =
   /while executing \w{1,40} at line \d|(?:value is not callable|unknown (?:method|filter))[^\n]{0,80} at row \d|unknown \(built-in\) filter/i;
 
 /** A template that refuses the order of the messages. */
-export const ALTERNATION = /roles must alternate/i;
+const ALTERNATION = /roles must alternate/i;
 
 /** Whether the template of the model may fail on tools or their results. */
 export const isTemplateFailure = (text: string): boolean =>

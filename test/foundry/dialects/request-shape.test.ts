@@ -445,6 +445,27 @@ describe.each([
     expect(chats).toHaveLength(1);
   });
 
+  it.each([
+    [
+      "llama.cpp",
+      "While executing CallExpression at line 85, column 32 in source: Error: Jinja Exception: No user query found in messages.",
+      500,
+    ],
+    [
+      "LM Studio",
+      'Error rendering prompt with jinja template: "No user query found in messages."',
+      400,
+    ],
+  ])("on messages without one of the user says so (%s)", async (_engine, message, status) => {
+    const { url } = await chatEngine(() => json({ error: { message } }, status));
+    const messages = [{ role: "assistant" as const, content: "Hello" }];
+    await expect(clientOf(url).complete({ model: "m", messages })).rejects.toMatchObject({
+      code: "INVALID_REQUEST",
+      action: expect.stringContaining("Begin `messages` with one of the user"),
+      retryable: false,
+    });
+  });
+
   it("on other messages is requested once", async () => {
     const { url, chats } = await chatEngine(() => failed);
     await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
