@@ -154,7 +154,7 @@ const WRONG_KEY =
 
 /** The limits of an account, as gateways and what is behind them word them: they do not pass by waiting. */
 const NO_QUOTA =
-  /insufficient_(?:user_)?quota|exceeded your current quota|quota is not enough|token_quota_failed|credit balance is too low|budget has been exceeded/i;
+  /insufficient_(?:user_)?quota|exceeded your current quota|quota is not enough|token_quota_failed|credit balance is too low|budget has been exceeded|reached your (?:\w+ )?usage limit/i;
 /** Words that an engine may also quote from an answer that it could not parse, with 500. */
 const NO_BALANCE =
   /insufficient[_ ](?:user[_ ])?(?:quota|credits?|balance|funds)|(?:额度|余额)不足/i;

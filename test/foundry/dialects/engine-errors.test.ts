@@ -846,6 +846,9 @@ describe("a refusal that contains a time to wait", () => {
     [402, "Insufficient Balance", "invalid_request_error"],
     [402, "This request requires more credits, or fewer max_tokens.", 402],
     [400, "Your credit balance is too low to access the API.", null],
+    // Models of Ollama's cloud (https://github.com/continuedev/continue/issues/11444, 9233).
+    [429, "you (a) have reached your session usage limit, upgrade for higher limits", null],
+    [429, "you've reached your hourly usage limit, please wait or upgrade to continue", null],
   ])("is not waited for where the quota is used up: %i %s", async (status, message, code) => {
     const { url, chats } = await chatEngine(() => json({ error: { message, code } }, status));
     await expect(clientOf(url).complete({ prompt: "Hi", model: "m" })).rejects.toMatchObject({
