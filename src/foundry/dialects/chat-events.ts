@@ -50,6 +50,9 @@ export class EventReader {
   /** The text comes in `delta`. A `message` beside it repeats it. */
   #usesDeltas = false;
   #isWhole = false;
+  /** The model that answers, in the words of the engine; `null` while it has named none. */
+  #answering: string | null = null;
+  readonly #listed: ReadonlySet<string>;
   /** Whether a chunk said that the answer goes on, with a `finish_reason` of `null`. */
   hasOpenEnd = false;
   /** The first event without a part of an answer. */
@@ -57,9 +60,18 @@ export class EventReader {
   /** The first event that is no JSON. */
   #firstUnreadable: StreamEvent | null = null;
 
-  /** @param takesCalls Whether the request has tools. */
-  constructor(model: KnownModel, secrets: SecretMask, takesCalls: boolean) {
+  /**
+   * @param takesCalls Whether the request has tools.
+   * @param listed Ids of the models that may answer in place of `model`.
+   */
+  constructor(
+    model: KnownModel,
+    secrets: SecretMask,
+    takesCalls: boolean,
+    listed: ReadonlySet<string> = new Set(),
+  ) {
     this.#takesCalls = takesCalls;
+    this.#listed = listed;
     this.#model = model;
     this.#secrets = secrets;
   }
@@ -110,7 +122,13 @@ export class EventReader {
     if (!hasFinishReason && this.#firstUnreadable !== null) {
       throw unreadable(this.#firstUnreadable, this.#secrets, true);
     }
+    const { id } = this.#model;
+    const answering = this.#answering ?? id;
     return [
+      // A name that it does not list may be another one of the same model.
+      ...(answering !== id && this.#listed.has(answering)
+        ? [`The engine says that ${answering} answered, not ${id}.`]
+        : []),
       ...(this.#isRefusal ? ["The model refused to answer; the text is its refusal."] : []),
       ...(kinds.length === 0
         ? []
@@ -154,6 +172,7 @@ export class EventReader {
     if (chunk.error != null) throw this.#errorOf(event, chunk.error);
     if (!isNamed(event) && !isAnswer(chunk)) this.#assertNoError(event, chunk);
     const events: ParsedEvent[] = [];
+    this.#answering ??= chunk.model || null;
     const choice = chunk.choices;
     if (choice != null) {
       for (const part of this.#partsOf(choice, chunk.object)) events.push(...this.#shown(part));

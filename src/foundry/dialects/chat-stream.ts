@@ -30,6 +30,8 @@ interface AnswerQuirks {
    * `[DONE]` alone when another request comes.
    */
   readonly namesItsEnd?: boolean;
+  /** Ids of all models that it lists. LM Studio may answer with another one than was asked for, which is loaded. */
+  readonly listed?: ReadonlySet<string>;
 }
 
 /** The differences between servers in a chat request. */
@@ -127,8 +129,8 @@ const specOf = ({ request, path, headLimitBytes, body, refusal = same }: SentCha
 });
 
 /** Some services give calls structured although the tools were described in the text. */
-const readerOf = ({ secrets }: HttpTransport, { request, body }: SentChat): EventReader =>
-  new EventReader(request.model, secrets, request.tools !== undefined || "tools" in body);
+const readerOf = ({ secrets }: HttpTransport, { request, body, listed }: SentChat): EventReader =>
+  new EventReader(request.model, secrets, request.tools !== undefined || "tools" in body, listed);
 
 /**
  * The events of an answer. Resolves with the first one: an empty stream fails here, where the caller can

@@ -43,6 +43,7 @@ export function openaiDialect(
   let doubt: FoundryError | null = null;
   /** By the last list; `null` where it does not say what is loaded. */
   let loaded: readonly LoadedModel[] | null = null;
+  let listed: ReadonlySet<string> = new Set();
 
   const requestList = async (call: Call) => {
     const answer = await transport.request({
@@ -104,6 +105,7 @@ export function openaiDialect(
           details: { task: model.task, vision: model.vision },
         }));
         doubt = null;
+        listed = new Set(data.map(({ id }) => id));
         loaded =
           data.length > 0 && data.every(({ isLoaded }) => isLoaded !== null)
             ? data.filter(({ isLoaded }) => isLoaded).map(({ id }) => ({ id, family: "public" }))
@@ -139,7 +141,7 @@ export function openaiDialect(
 
     async chat(request, call) {
       try {
-        const quirks = { ...QUIRKS, path: `${base}/chat/completions` };
+        const quirks = { ...QUIRKS, listed, path: `${base}/chat/completions` };
         const stream = await adaptedChat(transport, request, quirks, call);
         hasChatted = true;
         doubt = null;

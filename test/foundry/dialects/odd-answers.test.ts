@@ -2,7 +2,9 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { openChat } from "../../../src/foundry/dialects/chat-stream.js";
 import type { ChatEvent } from "../../../src/foundry/dialects/dialect.js";
 import { HttpTransport } from "../../../src/http/index.js";
+import { clientOf } from "../fixtures.js";
 import { knownModel } from "../models/known-model.js";
+import { chatEngine, events } from "./chat-engine.js";
 import { httpService } from "./http-service.js";
 
 const REQUEST = {
@@ -573,4 +575,17 @@ describe("a stream after its finish_reason", () => {
       { type: "usage", usage: { inputTokens: 3, outputTokens: 2 } },
     ]);
   });
+});
+
+// https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/619
+it.each([
+  ["the model that was asked for", "m", []],
+  ["another one of its models", "other", ["The engine says that other answered, not m."]],
+  ["what is on no list, such as a file", "/models/other.gguf", []],
+  ["no model", "", []],
+])("an answer in which the engine names %s", async (_what, model, warnings) => {
+  const choice = { delta: { content: "Hello" }, finish_reason: "stop" };
+  const { url } = await chatEngine(() => events({ model, choices: [choice] }));
+  const answer = await clientOf(url).complete({ prompt: "Hi", model: "m" });
+  expect(answer).toMatchObject({ text: "Hello", model: "m", warnings });
 });
