@@ -55,8 +55,8 @@ export const chunkSchema = z.object({
     .pipe(choiceSchema.nullable())
     .nullish(),
   usage: usageSchema.nullish(),
-  /** Which model answers, in the words of the engine. */
-  model: textSchema,
+  /** Which model answers, in the words of the engine. Not checked here, since each event has it. */
+  model: z.unknown().optional(),
   error: errorSchema,
   object: z.unknown().optional(),
   // The members of an error that is the event itself.

@@ -172,7 +172,7 @@ export class EventReader {
     if (chunk.error != null) throw this.#errorOf(event, chunk.error);
     if (!isNamed(event) && !isAnswer(chunk)) this.#assertNoError(event, chunk);
     const events: ParsedEvent[] = [];
-    this.#answering ??= chunk.model || null;
+    this.#answering ??= (typeof chunk.model === "string" && chunk.model) || null;
     const choice = chunk.choices;
     if (choice != null) {
       for (const part of this.#partsOf(choice, chunk.object)) events.push(...this.#shown(part));
