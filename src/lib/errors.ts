@@ -23,7 +23,7 @@ export const ERROR_CODES = {
   RESPONSE_TOO_LARGE: "the answer was larger than the limit",
   REQUEST_TOO_LARGE: "the request line and headers are longer than the service reads",
   TIMEOUT: "a time limit passed; `phase` says which",
-  QUEUE_FULL: "the queue is full; `retryAfterMs` says when there may be room",
+  QUEUE_FULL: "the queue is full; `retryAfterMs` says when there may be room, if that is known",
   COMPLETION_NOT_FOUND: "no completion has this id, or it is not kept any more",
   CANCELLED: "the caller cancelled",
   CLIENT_CLOSED: "the client was closed",
