@@ -202,9 +202,10 @@ export class FoundryClient {
    * const { vectors } = await client.embed(["a cat", "a dog"]);
    */
   async embed(texts: readonly string[], options: EmbedOptions = {}): Promise<EmbedResult> {
-    parseArguments(textsArgument, { texts });
+    // A copy: the caller may change its list before the service is asked.
+    const { texts: given } = parseArguments(textsArgument, { texts });
     checkOptions(embedOptions, options);
-    return this.service.embed(texts, options);
+    return this.service.embed(given, options);
   }
 
   /**
@@ -220,11 +221,11 @@ export class FoundryClient {
     texts: readonly string[],
     options: RankOptions = {},
   ): Promise<RankResult> {
-    parseArguments(queryArgument, { query, texts });
+    const { texts: given } = parseArguments(queryArgument, { query, texts });
     checkOptions(rankOptions, options);
-    const { model, vectors } = await this.service.embed([query, ...texts], options);
+    const { model, vectors } = await this.service.embed([query, ...given], options);
     const [first = [], ...rest] = vectors;
-    return { model, ranking: ranked(first, texts, rest).slice(0, options.limit) };
+    return { model, ranking: ranked(first, given, rest).slice(0, options.limit) };
   }
 
   /**

@@ -24,6 +24,21 @@ describe.each(DIALECTS)("embeddings of %s", (dialect) => {
     expect(vectors[0]).not.toEqual(vectors[1]);
   });
 
+  it("are of the texts as the call was given them, though the caller changes its list", async () => {
+    const simulator = await simulate({ dialect, models: MODELS });
+    const client = clientOf(simulator.url);
+    const emptied = [...TEXTS];
+    const reversed = [...TEXTS];
+
+    const embedding = client.embed(emptied);
+    emptied.length = 0;
+    const ranking = client.rank("the cat sat on the mat", reversed);
+    reversed.reverse();
+
+    expect((await embedding).vectors).toHaveLength(3);
+    expect((await ranking).ranking[0]).toMatchObject({ index: 0, text: TEXTS[0] });
+  });
+
   it("rank texts by their nearness to a query, an equal text first", async () => {
     const simulator = await simulate({ dialect, models: MODELS });
     const client = clientOf(simulator.url);
