@@ -143,7 +143,8 @@ async function resultOf(
     // A tool that ignores its signal is not waited for.
     const result: unknown = await untilAborted(
       (async () => {
-        const given = call.arguments;
+        // A copy: a tool may change what it is given, and the conversation has the call as it was made.
+        const given = structuredClone(call.arguments);
         const value = isStandard(schema)
           ? await parsedBy(schema, given, "The arguments do not fit")
           : given;

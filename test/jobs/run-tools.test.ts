@@ -68,6 +68,27 @@ describe("run", () => {
     ]);
   });
 
+  it("keeps the calls in the conversation as the model made them", async () => {
+    const client = await calling([{ a: 1 }]);
+
+    const { messages } = await client.run({
+      prompt: "Add.",
+      tools: [
+        {
+          name: "add",
+          schema: { type: "object" },
+          run: (given) => {
+            Object.assign(Object(given), { b: 10, itself: given });
+            return "added";
+          },
+        },
+      ],
+    });
+
+    expect(messages[1]?.tool_calls).toMatchObject([{ name: "add", arguments: { a: 1 } }]);
+    expect(Object(messages[1]?.tool_calls?.[0]?.arguments)).not.toHaveProperty("b");
+  });
+
   it("does not wait for a tool that ignores its signal", async () => {
     const client = await calling([{ a: 1, b: 2 }]);
     const stopping = new AbortController();
