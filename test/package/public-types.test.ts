@@ -80,15 +80,18 @@ describe("the types of the library", () => {
     expect(missing).toEqual([]);
   });
 
-  test("compile by themselves, without the types of Node", async () => {
-    const strict = ["--strict", "--module", "nodenext", "--target", "es2022", "--noEmit"];
-    const browser = ["--lib", "es2022,dom", "--types", "", "--ignoreConfig"];
-    const { stdout } = await promisify(execFile)(process.execPath, [
-      join(types, "..", "..", "node_modules", "typescript", "bin", "tsc"),
-      ...strict,
-      ...browser,
-      join(types, "index.d.ts"),
-    ]).catch((failed: { readonly stdout: string }) => failed);
-    expect(stdout).toBe("");
-  });
+  test.each(["index.d.ts", "simulator/index.d.ts"])(
+    "compile by themselves, without the types of Node: %s",
+    async (entry) => {
+      const strict = ["--strict", "--module", "nodenext", "--target", "es2022", "--noEmit"];
+      const browser = ["--lib", "es2022,dom", "--types", "", "--ignoreConfig"];
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        join(types, "..", "..", "node_modules", "typescript", "bin", "tsc"),
+        ...strict,
+        ...browser,
+        join(types, entry),
+      ]).catch((failed: { readonly stdout: string }) => failed);
+      expect(stdout).toBe("");
+    },
+  );
 });

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { Clock } from "./clock.js";
