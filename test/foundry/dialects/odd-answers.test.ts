@@ -578,14 +578,16 @@ describe("a stream after its finish_reason", () => {
 });
 
 // https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/619
+const OTHER = "The engine says that other answered, not m.";
 it.each([
-  ["the model that was asked for", "m", []],
-  ["another one of its models", "other", ["The engine says that other answered, not m."]],
-  ["what is on no list, such as a file", "/models/other.gguf", []],
-  ["no model", "", []],
-])("an answer in which the engine names %s", async (_what, model, warnings) => {
-  const choice = { delta: { content: "Hello" }, finish_reason: "stop" };
-  const { url } = await chatEngine(() => events({ model, choices: [choice] }));
+  ["the model that was asked for", ["m", "m"], []],
+  ["another one of its models", ["other", "other"], [OTHER]],
+  ["another one of its models after no name", ["", "other"], [OTHER]],
+  ["what is on no list, such as a file", ["/models/other.gguf", "/models/other.gguf"], []],
+])("an answer in which the engine names %s", async (_what, [first, second], warnings) => {
+  const part = { model: first, choices: [{ delta: { content: "Hello" }, finish_reason: null }] };
+  const end = { model: second, choices: [{ delta: {}, finish_reason: "stop" }] };
+  const { url } = await chatEngine(() => events(part, end));
   const answer = await clientOf(url).complete({ prompt: "Hi", model: "m" });
   expect(answer).toMatchObject({ text: "Hello", model: "m", warnings });
 });

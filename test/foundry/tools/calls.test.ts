@@ -650,6 +650,14 @@ describe("structured tool calls", () => {
       [OSLO, ROME],
     ],
     [
+      "whole, beside a piece that begins none",
+      [
+        { id: "a", name: "get_weather", arguments: '{"city":"Oslo"}' },
+        { index: 1, arguments: '{"city":"Rome"}' },
+      ],
+      [OSLO],
+    ],
+    [
       "two with one id and indices of their own",
       [
         { id: "r", name: "get_weather" },
