@@ -41,7 +41,8 @@ export async function adaptedChat(
   const offer = request.schema && new SchemaOffer(transport, id, request.schema);
   let attempts = 0;
   let hasHung = false;
-  // An engine that streams no calls of tools streams other answers, and one that takes no bounds takes other tools.
+  // An engine that streams no calls of tools streams other answers. One that can make no grammar of these tools,
+  // also without their bounds, may make one of others.
   const isOfTools = (name: Refusable) =>
     (name === "stream" && request.tools && !hasHung) || (name === "tools" && refused.has("bounds"));
   const foundHere = () => [...refused].filter((name) => !leftOut.has(name) && !isOfTools(name));

@@ -52,7 +52,7 @@ export class EventReader {
   #isWhole = false;
   /** The model that answers, in the words of the engine; `null` while it has named none. */
   #answering: string | null = null;
-  readonly #listed: ReadonlySet<string>;
+  readonly #listed: ReadonlySet<string> | undefined;
   /** Whether a chunk said that the answer goes on, with a `finish_reason` of `null`. */
   hasOpenEnd = false;
   /** The first event without a part of an answer. */
@@ -68,7 +68,7 @@ export class EventReader {
     model: KnownModel,
     secrets: SecretMask,
     takesCalls: boolean,
-    listed: ReadonlySet<string> = new Set(),
+    listed?: ReadonlySet<string>,
   ) {
     this.#takesCalls = takesCalls;
     this.#listed = listed;
@@ -126,7 +126,7 @@ export class EventReader {
     const answering = this.#answering ?? id;
     return [
       // A name that it does not list may be another one of the same model.
-      ...(answering !== id && this.#listed.has(answering)
+      ...(answering !== id && this.#listed?.has(answering)
         ? [`The engine says that ${answering} answered, not ${id}.`]
         : []),
       ...(this.#isRefusal ? ["The model refused to answer; the text is its refusal."] : []),
